@@ -1,0 +1,92 @@
+//! The guard of everything that belongs to a user.
+
+use rocket::http::Status;
+use rocket::request::{FromRequest, Outcome, Request};
+
+use crate::auth::TokenKeys;
+use crate::database::Database;
+use crate::problem::Problem;
+use crate::users::{UserId, Username, store};
+
+/// The user whose token came with the request and whose name stands in its path.
+///
+/// Only this guard makes one, after it checked the token and that the user still exists in the token's epoch. Every
+/// function that reads or writes a user's data asks for a `&Caller`, so that none can be called without the check.
+pub(crate) struct Caller {
+    id: UserId,
+    username: Username,
+}
+
+impl Caller {
+    pub(crate) fn id(&self) -> UserId {
+        self.id
+    }
+
+    pub(crate) fn username(&self) -> &Username {
+        &self.username
+    }
+
+    async fn identify(request: &Request<'_>) -> Result<Self, Problem> {
+        let token = bearer_token(request).ok_or(Problem::MissingToken)?;
+        let claims = state::<TokenKeys>(request)?
+            .verify(token)
+            .map_err(|_| Problem::InvalidToken)?;
+        let identity = store::identity(state::<Database>(request)?, claims.user)
+            .await?
+            .ok_or(Problem::InvalidToken)?;
+        if identity.token_epoch != claims.epoch {
+            return Err(Problem::InvalidToken);
+        }
+        if !names(request, &identity.username) {
+            return Err(Problem::OtherUser);
+        }
+        Ok(Self {
+            id: claims.user,
+            username: identity.username,
+        })
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Caller {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match Self::identify(request).await {
+            Ok(caller) => Outcome::Success(caller),
+            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+        }
+    }
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
+fn bearer_token<'r>(request: &'r Request<'_>) -> Option<&'r str> {
+    let mut headers = request.headers().get("Authorization");
+    let (scheme, token) = headers.next()?.split_once(' ')?;
+    let only_one = headers.next().is_none();
+    (only_one && scheme.eq_ignore_ascii_case("Bearer")).then(|| token.trim())
+}
+
+/// Whether the `<username>` of the path `/users/<username>/...` is this one.
+fn names(request: &Request<'_>, username: &Username) -> bool {
+    request
+        .param::<&str>(1)
+        .and_then(Result::ok)
+        .is_some_and(|named| username.is_named(named))
+}
+
+fn state<'r, T: Send + Sync + 'static>(request: &'r Request<'_>) -> Result<&'r T, Problem> {
+    request
+        .rocket()
+        .state::<T>()
+        .ok_or_else(|| Problem::internal("the service was built without a part"))
+}
+
+/// A guard that fails says so by a status only; the rest of the story waits for the catcher.
+impl Problem {
+    pub(crate) fn leave_for_catcher(self, request: &Request<'_>) -> Status {
+        let status = self.status();
+        request.local_cache(|| Some(self));
+        status
+    }
+}

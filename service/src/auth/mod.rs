@@ -1,0 +1,9 @@
+//! Who calls: the guard that proves it, the access tokens it reads, and the passwords they are bought with.
+
+mod caller;
+mod passwords;
+mod tokens;
+
+pub(crate) use caller::Caller;
+pub(crate) use passwords::{Overloaded, Passwords, Verdict};
+pub(crate) use tokens::{Claims, TokenKeys};

@@ -1,0 +1,163 @@
+//! Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256 under a ring of keys.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, ConfigError};
+use crate::users::UserId;
+
+/// Issuer and verifier are this one service, so both names are constants.
+const ISSUER: &str = "herolo";
+const AUDIENCE: &str = "herolo-api";
+/// Says that this is an access token and nothing else (RFC 9068 section 2.1, RFC 8725 section 3.11).
+const TYPE: &str = "at+jwt";
+
+/// The keys that sign and verify access tokens: the first signs, all verify.
+pub(crate) struct TokenKeys {
+    ring: Vec<Key>,
+    validation: Validation,
+    lifetime_seconds: u64,
+}
+
+struct Key {
+    kid: String,
+    signing: EncodingKey,
+    verifying: DecodingKey,
+}
+
+/// What a valid token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claims {
+    pub(crate) user: UserId,
+    /// The user's token epoch when the token was issued.
+    pub(crate) epoch: u32,
+}
+
+/// A token that this service did not issue, that is over, or that is for something else.
+#[derive(Debug)]
+pub(crate) struct InvalidToken;
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    iss: String,
+    aud: String,
+    sub: String,
+    iat: u64,
+    exp: u64,
+    epoch: u32,
+}
+
+impl TokenKeys {
+    /// Takes the ring from the settings and proves with a round trip that the cryptographic backend works.
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let ring = config
+            .signing_keys()?
+            .into_iter()
+            .map(|(kid, key)| Key {
+                kid,
+                signing: EncodingKey::from_secret(key.expose_secret()),
+                verifying: DecodingKey::from_secret(key.expose_secret()),
+            })
+            .collect();
+        let keys = Self {
+            ring,
+            validation: validation(),
+            lifetime_seconds: config.token_lifetime,
+        };
+        keys.prove()
+            .map_err(|fault| ConfigError::new("HEROLO_TOKEN_KEYS", fault))
+            .map(|()| keys)
+    }
+
+    /// Seconds that a token is valid from its issue.
+    pub(crate) fn lifetime_seconds(&self) -> u64 {
+        self.lifetime_seconds
+    }
+
+    /// A new token for the user, valid from now on.
+    pub(crate) fn issue(&self, claims: Claims) -> Result<String, jsonwebtoken::errors::Error> {
+        self.issue_at(claims, now())
+    }
+
+    fn issue_at(&self, claims: Claims, now: u64) -> Result<String, jsonwebtoken::errors::Error> {
+        let key = self
+            .ring
+            .first()
+            .ok_or(jsonwebtoken::errors::ErrorKind::InvalidEcdsaKey)?;
+        let header = Header {
+            typ: Some(TYPE.to_owned()),
+            kid: Some(key.kid.clone()),
+            ..Header::new(Algorithm::HS256)
+        };
+        let payload = Payload {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: claims.user.to_string(),
+            iat: now,
+            exp: now.saturating_add(self.lifetime_seconds),
+            epoch: claims.epoch,
+        };
+        encode(&header, &payload, &key.signing)
+    }
+
+    /// What the token says, if one of the keys signed it and it is not over.
+    pub(crate) fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
+        let header = decode_header(token).map_err(|_| InvalidToken)?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return Err(InvalidToken);
+        }
+        let key = self
+            .ring
+            .iter()
+            .find(|key| Some(&key.kid) == header.kid.as_ref())
+            .ok_or(InvalidToken)?;
+        let payload = decode::<Payload>(token, &key.verifying, &self.validation)
+            .map_err(|_| InvalidToken)?
+            .claims;
+        let user = payload.sub.parse().map_err(|_| InvalidToken)?;
+        Ok(Claims {
+            user,
+            epoch: payload.epoch,
+        })
+    }
+
+    fn prove(&self) -> Result<(), String> {
+        let claims = Claims {
+            user: UserId::from(1),
+            epoch: 0,
+        };
+        let token = self
+            .issue(claims)
+            .map_err(|fault| format!("signing a token does not work: {fault}"))?;
+        match self.verify(&token) {
+            Ok(read) if read == claims => Ok(()),
+            _ => Err(
+                "a token just signed does not verify: the cryptographic backend does not work"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+/// One algorithm, no leeway; whatever the token's own header asks for.
+fn validation() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.leeway = 0;
+    validation.validate_nbf = true;
+    validation.set_issuer(&[ISSUER]);
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
+}

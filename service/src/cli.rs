@@ -1,0 +1,147 @@
+//! The command line: `herolo [serve | migrate | healthcheck | openapi]`.
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, SETTINGS};
+use crate::{build, openapi, telemetry};
+
+/// How long the service may take to answer its own health check.
+const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(2);
+
+/// A messaging service over REST, with its data in MySQL.
+#[derive(Parser)]
+#[command(name = "herolo", version, after_help = settings())]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand, Clone, Copy, Default)]
+enum Command {
+    /// Serve the API (the default).
+    #[default]
+    Serve,
+    /// Bring the database's schema to this version, then end. Safe to repeat.
+    Migrate,
+    /// Ask the service on this machine whether it is well; for the container's health check.
+    Healthcheck,
+    /// Print the `OpenAPI` document.
+    Openapi,
+}
+
+/// Runs the command that the arguments name; the exit code says whether it succeeded.
+#[must_use]
+pub fn main() -> ExitCode {
+    let command = Arguments::parse().command.unwrap_or_default();
+    if let Command::Openapi = command {
+        return finish(
+            writeln!(std::io::stdout(), "{}", openapi()).map_err(|fault| fault.to_string()),
+        );
+    }
+    telemetry::start_log();
+    let outcome =
+        Config::load()
+            .map_err(|fault| fault.to_string())
+            .and_then(|config| match command {
+                Command::Migrate => rocket::execute(migrate(&config)),
+                Command::Healthcheck => healthcheck(&config),
+                Command::Serve | Command::Openapi => rocket::execute(serve(&config)),
+            });
+    finish(outcome)
+}
+
+fn finish(outcome: Result<(), String>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            // Nowhere is left to complain to if this fails.
+            let _ = writeln!(std::io::stderr(), "herolo: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), String> {
+    let rocket = build(config).map_err(|fault| fault.to_string())?;
+    match rocket.launch().await {
+        Ok(_) => Ok(()),
+        Err(fault) => Err(explain(config, &fault)),
+    }
+}
+
+fn explain(config: &Config, fault: &rocket::Error) -> String {
+    use rocket::error::ErrorKind;
+    let address = SocketAddr::from((config.address, config.port));
+    match fault.kind() {
+        ErrorKind::Bind(why) => {
+            format!("cannot listen on {address}: {why}; set HEROLO_PORT to a free port")
+        }
+        other => format!("the service ended: {other}"),
+    }
+}
+
+async fn migrate(config: &Config) -> Result<(), String> {
+    crate::migrate(config)
+        .await
+        .map_err(|fault| fault.to_string())
+}
+
+/// Healthy is a service that answers and that found its database at least once.
+fn healthcheck(config: &Config) -> Result<(), String> {
+    let answer = ask(
+        SocketAddr::from((reachable(config.address), config.port)),
+        "/livez",
+    )
+    .map_err(|fault| format!("no answer from port {}: {fault}", config.port))?;
+    match answer {
+        answer if !answer.starts_with("HTTP/1.1 200 ") => Err("the service is not well".to_owned()),
+        answer if !answer.contains(r#""started":true"#) => {
+            Err("the service has not found its database yet".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An address that says "all of this machine's" is asked by its loopback address.
+fn reachable(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    }
+}
+
+/// A GET in as few bytes as HTTP/1.1 allows; no client library is worth its size for one probe.
+fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_DEADLINE)?;
+    stream.set_read_timeout(Some(HEALTHCHECK_DEADLINE))?;
+    stream.set_write_timeout(Some(HEALTHCHECK_DEADLINE))?;
+    stream.write_all(
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
+    )?;
+    let mut answer = String::new();
+    stream.take(64 * 1024).read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// The settings for `--help`.
+fn settings() -> String {
+    let mut text = "Settings (environment, or Rocket.toml, or the file that HEROLO_CONFIG names; each also as\n\
+                    <NAME>_FILE, naming a file whose content is the value):\n"
+        .to_owned();
+    for (name, meaning, default) in SETTINGS {
+        let _ = write!(text, "\n  {name}\n      {meaning}");
+        let _ = match *default {
+            "" => write!(text, " (required)"),
+            default => write!(text, " (default: {default})"),
+        };
+    }
+    text.push_str("\n\nThe log goes to standard error; RUST_LOG sets its level (default: info).");
+    text
+}

@@ -1,0 +1,340 @@
+//! The settings: one struct, from defaults, then a file, then the environment.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use rocket::figment::{
+    Error as FigmentError, Figment, Metadata, Profile, Provider,
+    error::Kind,
+    providers::{Format, Serialized, Toml},
+    value::{Dict, Map, Value},
+};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
+use serde::{Deserialize, Serialize};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+
+/// Environment variables that start so are settings; any other name after it is refused as a slip of the pen.
+const PREFIX: &str = "HEROLO_";
+/// Names the settings file; in the working directory it is `Rocket.toml`.
+const FILE_VARIABLE: &str = "HEROLO_CONFIG";
+/// The test suite's own variables, which a developer may have exported.
+const TEST_PREFIX: &str = "HEROLO_TEST_";
+/// Bytes of a token signing key (HS256 wants at least 256 bits, RFC 7518 section 3.2).
+const TOKEN_KEY_BYTES: usize = 32;
+
+/// Every setting with its meaning and, where it has one, its default: what `herolo --help` prints.
+pub const SETTINGS: &[(&str, &str, &str)] = &[
+    ("HEROLO_ADDRESS", "IP address to listen on", "127.0.0.1"),
+    ("HEROLO_PORT", "TCP port to listen on", "8000"),
+    (
+        "HEROLO_DATABASE_URL",
+        "mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY&ssl-ca=/ca.pem",
+        "",
+    ),
+    (
+        "HEROLO_DATABASE_MAX_CONNECTIONS",
+        "connections to the database, at most",
+        "16",
+    ),
+    (
+        "HEROLO_TOKEN_KEYS",
+        "kid:base64(32 bytes), comma-separated, newest first: the first signs, all verify",
+        "",
+    ),
+    (
+        "HEROLO_TOKEN_LIFETIME",
+        "seconds that an access token is valid",
+        "86400",
+    ),
+    (
+        "HEROLO_DRAIN_SECONDS",
+        "seconds between SIGTERM and the last accepted request",
+        "6",
+    ),
+];
+
+/// What the service must know to run. Secrets neither print nor serialise.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// IP address to listen on.
+    pub address: IpAddr,
+    /// TCP port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// Where the database is: `mysql://user:password@host:port/database?ssl-mode=...`.
+    pub database_url: SecretString,
+    /// Connections to the database, at most.
+    pub database_max_connections: u32,
+    /// The signing keys of access tokens, newest first: `kid:base64(32 bytes)`, comma-separated.
+    pub token_keys: SecretString,
+    /// Seconds that an access token is valid.
+    pub token_lifetime: u64,
+    /// Seconds between SIGTERM and the last accepted request.
+    pub drain_seconds: u64,
+}
+
+/// The settings that have a default.
+#[derive(Serialize)]
+struct Defaults {
+    address: IpAddr,
+    port: u16,
+    database_max_connections: u32,
+    token_lifetime: u64,
+    drain_seconds: u64,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 8000,
+            database_max_connections: 16,
+            token_lifetime: 86_400,
+            drain_seconds: 6,
+        }
+    }
+}
+
+/// Key ids and their keys, the signing key first.
+pub(crate) type KeyRing = Vec<(String, SecretBox<[u8]>)>;
+
+/// A setting that cannot be used. Its text names the setting and the fix, and shows no secret.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+impl ConfigError {
+    pub(crate) fn new(setting: &str, fix: impl std::fmt::Display) -> Self {
+        Self(format!("{setting}: {fix}"))
+    }
+}
+
+impl Config {
+    /// Reads the settings of this process: defaults, then the file, then the environment.
+    ///
+    /// # Errors
+    /// The first setting that is missing, unknown or of the wrong form, with the fix.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::from_layers(settings_file()?, std::env::vars())
+    }
+
+    fn from_layers(
+        file: Option<impl Provider>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Self, ConfigError> {
+        let mut layers = Figment::from(Serialized::defaults(Defaults::default()));
+        if let Some(file) = file {
+            layers = layers.merge(file);
+        }
+        let config: Self = layers
+            .merge(Environment::read(environment)?)
+            .extract()
+            .map_err(explain)?;
+        config.check()
+    }
+
+    fn check(self) -> Result<Self, ConfigError> {
+        self.connect_options()?;
+        self.signing_keys()?;
+        let positive = [
+            (
+                "HEROLO_DATABASE_MAX_CONNECTIONS",
+                u64::from(self.database_max_connections),
+            ),
+            ("HEROLO_TOKEN_LIFETIME", self.token_lifetime),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((setting, _)) => Err(ConfigError::new(setting, "must be at least 1")),
+            None => Ok(self),
+        }
+    }
+
+    /// How to reach the database. TLS is required unless the URL says `ssl-mode=DISABLED`: the driver's own default
+    /// would fall back to plain text without a word.
+    pub(crate) fn connect_options(&self) -> Result<MySqlConnectOptions, ConfigError> {
+        const SETTING: &str = "HEROLO_DATABASE_URL";
+        let url = self.database_url.expose_secret();
+        if !url.starts_with("mysql://") {
+            return Err(ConfigError::new(
+                SETTING,
+                "must start with mysql:// (mysql://user:password@host:3306/herolo)",
+            ));
+        }
+        let options: MySqlConnectOptions = url.parse().map_err(|_| {
+            ConfigError::new(
+                SETTING,
+                "is not a URL of the form mysql://user:password@host:3306/herolo \
+                 (percent-encode special characters of the password)",
+            )
+        })?;
+        if options.get_database().is_none_or(str::is_empty) {
+            return Err(ConfigError::new(
+                SETTING,
+                "names no database; end it with one: ...:3306/herolo",
+            ));
+        }
+        Ok(match options.get_ssl_mode() {
+            MySqlSslMode::Preferred => options.ssl_mode(MySqlSslMode::Required),
+            _ => options,
+        })
+    }
+
+    /// The keys of access tokens.
+    pub(crate) fn signing_keys(&self) -> Result<KeyRing, ConfigError> {
+        let keys = self.token_keys.expose_secret();
+        let mut ring = KeyRing::new();
+        for (index, entry) in keys.split(',').map(str::trim).enumerate() {
+            let (kid, key) = signing_key(entry).map_err(|fault| {
+                ConfigError::new(
+                    "HEROLO_TOKEN_KEYS",
+                    format!(
+                        "entry {} {fault}; make one with: echo \"k1:$(openssl rand -base64 32)\"",
+                        index + 1
+                    ),
+                )
+            })?;
+            if ring.iter().any(|(other, _)| *other == kid) {
+                return Err(ConfigError::new(
+                    "HEROLO_TOKEN_KEYS",
+                    format!("the key id '{kid}' is there twice"),
+                ));
+            }
+            ring.push((kid, key));
+        }
+        Ok(ring)
+    }
+}
+
+fn signing_key(entry: &str) -> Result<(String, SecretBox<[u8]>), String> {
+    let (kid, encoded) = entry
+        .split_once(':')
+        .ok_or("is not of the form kid:base64")?;
+    if kid.is_empty()
+        || kid.len() > 64
+        || !kid
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    {
+        return Err("has a key id that is not 1 to 64 of a-z A-Z 0-9 - _".to_owned());
+    }
+    let key = BASE64
+        .decode(encoded)
+        .map_err(|_| "is not valid base64 after the colon")?;
+    if key.len() != TOKEN_KEY_BYTES {
+        return Err(format!(
+            "has a key of {} bytes, not {TOKEN_KEY_BYTES}",
+            key.len()
+        ));
+    }
+    Ok((kid.to_owned(), SecretBox::from(key.into_boxed_slice())))
+}
+
+/// The settings file: the one that `HEROLO_CONFIG` names, else `Rocket.toml` where there is one.
+fn settings_file() -> Result<Option<impl Provider>, ConfigError> {
+    let path = match std::env::var(FILE_VARIABLE) {
+        Ok(path) if !Path::new(&path).is_file() => {
+            return Err(ConfigError::new(
+                FILE_VARIABLE,
+                format!("there is no file '{path}'"),
+            ));
+        }
+        Ok(path) => path,
+        Err(_) if Path::new("Rocket.toml").is_file() => "Rocket.toml".to_owned(),
+        Err(_) => return Ok(None),
+    };
+    Ok(Some(Toml::file_exact(path).nested()))
+}
+
+/// The layer of the environment: `HEROLO_<NAME>`, or `HEROLO_<NAME>_FILE` naming a file whose content is the value.
+struct Environment(Dict);
+
+impl Environment {
+    fn read(variables: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
+        let mut values = Dict::new();
+        for (variable, text) in variables {
+            let Some(name) = variable.strip_prefix(PREFIX) else {
+                continue;
+            };
+            if variable == FILE_VARIABLE || variable.starts_with(TEST_PREFIX) {
+                continue;
+            }
+            let (name, value) = match name.strip_suffix("_FILE") {
+                Some(name) => (name, read_secret_file(&variable, &text)?),
+                None => (name, text),
+            };
+            if values
+                .insert(name.to_ascii_lowercase(), typed(value))
+                .is_some()
+            {
+                return Err(ConfigError::new(
+                    &format!("{PREFIX}{name}"),
+                    format!("is set twice, also as {PREFIX}{name}_FILE; unset one"),
+                ));
+            }
+        }
+        Ok(Self(values))
+    }
+}
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("the environment")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, FigmentError> {
+        Ok(Profile::Default.collect(self.0.clone()))
+    }
+}
+
+/// The content of a file such as a Docker secret, without the line break that editors add.
+fn read_secret_file(variable: &str, path: &str) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map(|content| content.trim_end_matches(['\r', '\n']).to_owned())
+        .map_err(|fault| {
+            ConfigError::new(variable, format!("cannot read the file '{path}': {fault}"))
+        })
+}
+
+/// Numbers arrive as text in the environment; everything else is taken as it is.
+fn typed(text: String) -> Value {
+    text.parse::<u64>()
+        .map_or_else(|_| Value::from(text), Value::from)
+}
+
+/// What to tell the operator of a setting that figment refuses.
+fn explain(fault: FigmentError) -> ConfigError {
+    let from = fault
+        .metadata
+        .as_ref()
+        .map_or(String::new(), |metadata| format!(" (in {})", metadata.name));
+    let setting = |name: &str| format!("{PREFIX}{}", name.to_ascii_uppercase());
+    let named = setting(&fault.path.join("_"));
+    match &fault.kind {
+        Kind::MissingField(name) => {
+            let name = setting(name);
+            let meaning = SETTINGS
+                .iter()
+                .find(|(known, ..)| *known == name)
+                .map_or("", |(_, meaning, _)| meaning);
+            ConfigError::new(
+                &name,
+                format!("is not set; it is {meaning} (or set {name}_FILE to a file that holds it)"),
+            )
+        }
+        Kind::UnknownField(name, known) => {
+            let known: Vec<_> = known.iter().map(|name| setting(name)).collect();
+            ConfigError::new(
+                &setting(name),
+                format!("is not a setting{from}; there are {}", known.join(", ")),
+            )
+        }
+        Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
+            ConfigError::new(&named, format!("must be {expected}{from}"))
+        }
+        other if named == PREFIX => {
+            ConfigError(format!("the settings cannot be read{from}: {other}"))
+        }
+        other => ConfigError::new(&named, format!("{other}{from}")),
+    }
+}

@@ -1,0 +1,382 @@
+//! The connection pool, with a deadline on everything, the retries that MySQL asks for, and the schema's migrations.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
+use sqlx::pool::PoolConnection;
+use sqlx::{Connection, Executor};
+
+use crate::config::{Config, ConfigError};
+
+/// The whole of one unit of work, waiting for a connection and retries included.
+const DEADLINE: Duration = Duration::from_millis(2_500);
+/// Of which a request may wait for a connection.
+const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
+/// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
+const TRUSTED_REST: Duration = Duration::from_secs(1);
+/// Below the 350 s after which some EC2 networks forget an idle connection without telling either end.
+const IDLE_LIFETIME: Duration = Duration::from_mins(4);
+/// Connections are renewed, so that a database that moved to another address is found.
+const LIFETIME: Duration = Duration::from_mins(15);
+/// How often a transaction that MySQL rolled back for a deadlock or a lock wait is tried.
+const ATTEMPTS: u32 = 4;
+/// How long `herolo migrate` waits for a database that is still starting.
+const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
+/// How long `herolo migrate` may run, waiting for another migration included.
+const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
+
+/// For every connection. READ COMMITTED: no statement here reads the same row twice, and inserts lock no gaps.
+/// A lock is waited for at most 1 s (then tried again), a read runs at most as long as somebody waits for it (in ms).
+const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
+                       SESSION max_execution_time = 2500";
+
+/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
+mod server_error {
+    pub(super) const LOCK_WAIT_TIMEOUT: u16 = 1205;
+    pub(super) const DEADLOCK: u16 = 1213;
+    pub(super) const NO_SUCH_TABLE: u16 = 1146;
+    pub(super) const QUERY_TIMEOUT: u16 = 3024;
+    /// A replica after a failover; another connection finds the new primary.
+    pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
+    /// Too many connections, shutdown in progress, server killed the connection.
+    pub(super) const AWAY: [u16; 5] = [1040, 1053, 1077, 3168, 4031];
+}
+
+static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Does one unit of work, a statement or a transaction, on one connection and within the deadline:
+/// `unit_of_work!(database, |connection| ...)`, where `...` may await. It is done again where MySQL rolled it back
+/// for a deadlock or a lock wait, so it must have no effects outside the database.
+///
+/// A macro, because the compiler cannot yet prove that an async closure which borrows may move between threads.
+macro_rules! unit_of_work {
+    ($database:expr, |$connection:ident| $work:expr) => {
+        async {
+            let mut unit = $database.begin();
+            loop {
+                let mut held = unit.connect().await?;
+                let $connection: &mut sqlx::mysql::MySqlConnection = &mut held;
+                let outcome = unit.bounded(async { $work }).await;
+                if let Some(outcome) = unit.settle(held, outcome).await {
+                    break outcome;
+                }
+            }
+        }
+        .await
+    };
+}
+pub(crate) use unit_of_work;
+
+/// Why a unit of work on the database did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// The database is away or overloaded. Whether a write took effect is then unknown.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// The database is there and empty: it was not migrated yet.
+    #[error("the database has no schema: run `herolo migrate`")]
+    NoSchema,
+    /// A unique key refused the row.
+    #[error("the row exists already")]
+    Duplicate,
+    /// Anything else: a fault of ours.
+    #[error("the database refused a statement: {0}")]
+    Broken(sqlx::Error),
+}
+
+/// The database as the stores use it; clones share its connections.
+#[derive(Clone)]
+pub(crate) struct Database {
+    pool: MySqlPool,
+    /// Set once the database was there with the right schema; until then its faults mean "not yet".
+    started: Arc<AtomicBool>,
+}
+
+impl Database {
+    /// Opens no connection yet.
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let pool = MySqlPoolOptions::new()
+            .max_connections(config.database_max_connections)
+            .acquire_timeout(ACQUIRE_DEADLINE)
+            .idle_timeout(IDLE_LIFETIME)
+            .max_lifetime(LIFETIME)
+            .test_before_acquire(false)
+            .before_acquire(|connection, rest| {
+                Box::pin(async move {
+                    if rest.idle_for > TRUSTED_REST {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
+            })
+            .connect_lazy_with(config.connect_options()?);
+        Ok(Self {
+            pool,
+            started: Arc::default(),
+        })
+    }
+
+    /// Begins a unit of work; see [`unit_of_work`].
+    pub(crate) fn begin(&self) -> UnitOfWork<'_> {
+        UnitOfWork {
+            database: self,
+            deadline: Instant::now() + DEADLINE,
+            attempt: 1,
+        }
+    }
+
+    fn classify(&self, fault: sqlx::Error) -> Error {
+        match &fault {
+            sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
+            _ if is_away(&fault) => Error::Unavailable(fault.to_string()),
+            _ if number(&fault) == Some(server_error::NO_SUCH_TABLE) && !self.has_started() => {
+                Error::NoSchema
+            }
+            _ => Error::Broken(fault),
+        }
+    }
+
+    /// Whether the database is there with a schema that this version can work on.
+    pub(crate) async fn check(&self) -> Result<(), Unready> {
+        if !self.has_started() {
+            self.check_schema().await?;
+            self.started.store(true, Ordering::Relaxed);
+            return Ok(());
+        }
+        self.check_schema().await
+    }
+
+    async fn check_schema(&self) -> Result<(), Unready> {
+        let expected = schema_version();
+        match self
+            .applied_version()
+            .await
+            .map_err(|fault| Unready::Away(fault.to_string()))?
+        {
+            found if found >= expected => Ok(()),
+            found => Err(Unready::OldSchema { found, expected }),
+        }
+    }
+
+    /// The newest migration that was applied; 0 for none.
+    async fn applied_version(&self) -> Result<i64, Error> {
+        let found = unit_of_work!(self, |connection| {
+            sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
+                .fetch_one(connection)
+                .await
+        });
+        match found {
+            Ok(version) => Ok(Option::unwrap_or(version, 0)),
+            Err(Error::Broken(fault)) if number(&fault) == Some(server_error::NO_SUCH_TABLE) => {
+                Ok(0)
+            }
+            Err(Error::NoSchema) => Ok(0),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Whether the database has been there with the right schema since this process began.
+    pub(crate) fn has_started(&self) -> bool {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    /// Open connections and those of them that rest, for the metrics.
+    pub(crate) fn connections(&self) -> (u32, usize) {
+        (self.pool.size(), self.pool.num_idle())
+    }
+}
+
+/// One statement or one transaction, with its deadline and what was tried so far.
+pub(crate) struct UnitOfWork<'a> {
+    database: &'a Database,
+    deadline: Instant,
+    attempt: u32,
+}
+
+impl UnitOfWork<'_> {
+    /// A connection of the pool.
+    pub(crate) async fn connect(&self) -> Result<PoolConnection<MySql>, Error> {
+        timeout_at(self.deadline, self.database.pool.acquire())
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            .map_err(|fault| self.database.classify(fault))
+    }
+
+    /// The outcome of the work, or that it took too long.
+    pub(crate) async fn bounded<T>(
+        &self,
+        work: impl Future<Output = sqlx::Result<T>>,
+    ) -> sqlx::Result<T> {
+        timeout_at(self.deadline, work)
+            .await
+            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// The outcome for the caller, or `None` if the work has to be done again.
+    pub(crate) async fn settle<T>(
+        &mut self,
+        mut connection: PoolConnection<MySql>,
+        outcome: sqlx::Result<T>,
+    ) -> Option<Result<T, Error>> {
+        let fault = match outcome {
+            Ok(value) => return Some(Ok(value)),
+            Err(fault) => fault,
+        };
+        if is_rolled_back(&fault) && self.attempt < ATTEMPTS {
+            tracing::debug!(attempt = self.attempt, "trying again: {fault}");
+            drop(connection);
+            sleep(jitter(self.attempt)).await;
+            self.attempt += 1;
+            return None;
+        }
+        // A connection that was left in the middle of a statement would hold its place in the pool until the
+        // network gives up on it, and one to a read-only replica would fail every write until it is renewed.
+        if spoils_connection(&fault) {
+            connection.close_on_drop();
+        }
+        Some(Err(self.database.classify(fault)))
+    }
+}
+
+/// Why the service should not get requests.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unready {
+    /// No answer in time, or a refusal.
+    #[error("{0}")]
+    Away(String),
+    /// The schema is older than this version needs.
+    #[error(
+        "the schema is at version {found}, this version needs {expected}: run `herolo migrate`"
+    )]
+    OldSchema {
+        /// The newest migration that was applied; 0 for none.
+        found: i64,
+        /// The newest migration that this version knows.
+        expected: i64,
+    },
+}
+
+fn schema_version() -> i64 {
+    MIGRATOR
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0)
+}
+
+fn number(fault: &sqlx::Error) -> Option<u16> {
+    fault
+        .as_database_error()?
+        .try_downcast_ref::<MySqlDatabaseError>()
+        .map(MySqlDatabaseError::number)
+}
+
+fn is_rolled_back(fault: &sqlx::Error) -> bool {
+    matches!(
+        number(fault),
+        Some(server_error::DEADLOCK | server_error::LOCK_WAIT_TIMEOUT)
+    )
+}
+
+fn is_away(fault: &sqlx::Error) -> bool {
+    match fault {
+        sqlx::Error::Database(_) => {
+            number(fault).is_some_and(|number| {
+                number == server_error::QUERY_TIMEOUT
+                    || server_error::AWAY.contains(&number)
+                    || server_error::READ_ONLY.contains(&number)
+            }) || is_rolled_back(fault)
+        }
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+fn spoils_connection(fault: &sqlx::Error) -> bool {
+    is_away(fault) && !is_rolled_back(fault) && number(fault) != Some(server_error::QUERY_TIMEOUT)
+}
+
+/// Up to 20, 40, 60 ms: those who deadlocked must not meet again.
+fn jitter(attempt: u32) -> Duration {
+    Duration::from_millis(rand::random_range(1..=20 * u64::from(attempt)))
+}
+
+/// Why the schema could not be brought to this version. Its text says how to go on.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The database cannot be reached with these settings.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Nobody answered at this host and port in time.
+    #[error("no database at {0} within {limit} s: {1}", limit = MIGRATION_PATIENCE.as_secs())]
+    Away(String, String),
+    /// The database answered with a refusal, such as a wrong password.
+    #[error("the database refuses the connection: {0}")]
+    Refused(sqlx::Error),
+    /// An earlier run was killed in the middle of this migration.
+    #[error(
+        "migration {0} was cut off half-way. Each migration is one statement that may be repeated: delete its row \
+         (DELETE FROM _sqlx_migrations WHERE version = {0}) and run `herolo migrate` again"
+    )]
+    CutOff(i64),
+    /// A statement failed, or an applied migration is not the one that this version knows.
+    #[error("the migration failed: {0}")]
+    Failed(MigrateError),
+    /// Somebody else holds a lock.
+    #[error("the migration did not end in time; SHOW PROCESSLIST tells what it waits for")]
+    TooLong,
+}
+
+/// Brings the schema to this version. Safe to repeat, and at the same time as another run: one waits.
+pub(crate) async fn migrate(options: &MySqlConnectOptions) -> Result<(), MigrationError> {
+    let pool = connect_patiently(options).await?;
+    match timeout(MIGRATION_DEADLINE, migrator().run(&pool)).await {
+        Ok(Ok(())) => tracing::info!("the schema is at version {}", schema_version()),
+        Ok(Err(MigrateError::Dirty(version))) => return Err(MigrationError::CutOff(version)),
+        Ok(Err(fault)) => return Err(MigrationError::Failed(fault)),
+        Err(_) => return Err(MigrationError::TooLong),
+    }
+    pool.close().await;
+    Ok(())
+}
+
+/// An older version must not stumble over the migrations of a newer one: that is what makes a rollback possible.
+fn migrator() -> Migrator {
+    let mut migrator = Migrator {
+        migrations: MIGRATOR.migrations.clone(),
+        ..Migrator::DEFAULT
+    };
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+async fn connect_patiently(options: &MySqlConnectOptions) -> Result<MySqlPool, MigrationError> {
+    let patience = Instant::now() + MIGRATION_PATIENCE;
+    loop {
+        let pool = MySqlPoolOptions::new().max_connections(1);
+        let fault = match timeout(ACQUIRE_DEADLINE, pool.connect_with(options.clone())).await {
+            Ok(Ok(pool)) => return Ok(pool),
+            Ok(Err(fault)) if !is_away(&fault) => return Err(MigrationError::Refused(fault)),
+            Ok(Err(fault)) => fault.to_string(),
+            Err(_) => "no answer".to_owned(),
+        };
+        if Instant::now() > patience {
+            let address = format!("{}:{}", options.get_host(), options.get_port());
+            return Err(MigrationError::Away(address, fault));
+        }
+        tracing::info!("waiting for the database: {fault}");
+        sleep(Duration::from_secs(1)).await;
+    }
+}

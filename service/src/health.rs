@@ -1,0 +1,109 @@
+//! The probes: three questions that have different answers while a database is away or a replica drains.
+
+use std::time::Duration;
+
+use rocket::fairing::AdHoc;
+use rocket::serde::json::Json;
+use rocket::tokio::time::sleep;
+use rocket::{Route, State, get, routes};
+use serde::Serialize;
+
+use crate::database::Database;
+use crate::problem::Problem;
+use crate::shutdown::Drain;
+
+/// How often a service that has not found its database yet looks again.
+const START_UP_INTERVAL: Duration = Duration::from_millis(500);
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![livez, readyz, drainz]
+}
+
+/// The answer of a probe.
+#[derive(Serialize, serde::Deserialize, utoipa::ToSchema)]
+pub(crate) struct Health {
+    /// Whether the database was there with the right schema at least once since the process began. A container that
+    /// has not got that far is not healthy yet; one that has stays so while the database is away, because
+    /// restarting it would help nobody.
+    pub(crate) started: bool,
+}
+
+/// Is the process alive? Independent of the database.
+#[utoipa::path(tag = "probes", responses((status = 200, description = "It is.", body = Health)))]
+#[get("/livez")]
+pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
+    Json(Health {
+        started: database.has_started(),
+    })
+}
+
+/// Can it serve requests? It can while the database is there with the right schema and the replica does not drain.
+#[utoipa::path(tag = "probes", responses(
+    (status = 200, description = "It can.", body = Health),
+    crate::openapi::Unavailable,
+))]
+#[get("/readyz")]
+pub(crate) async fn readyz(
+    database: &State<Database>,
+    drain: &State<Drain>,
+) -> Result<Json<Health>, Problem> {
+    drain.check()?;
+    database.check().await.map_err(|why| {
+        tracing::warn!("not ready: {why}");
+        Problem::Unavailable(
+            "The database is not there, or its schema is older than this version needs.",
+        )
+    })?;
+    Ok(Json(Health { started: true }))
+}
+
+/// Should a load balancer send requests? Only a replica that is about to stop says no.
+#[utoipa::path(tag = "probes", responses(
+    (status = 200, description = "It should.", body = Health),
+    crate::openapi::Unavailable,
+))]
+#[get("/drainz")]
+pub(crate) fn drainz(
+    database: &State<Database>,
+    drain: &State<Drain>,
+) -> Result<Json<Health>, Problem> {
+    drain.check()?;
+    Ok(Json(Health {
+        started: database.has_started(),
+    }))
+}
+
+/// Looks for the database from the start until it is there, and tells the log what it waits for.
+pub(crate) fn start_up_watch() -> AdHoc {
+    AdHoc::on_liftoff("start-up watch", |rocket| {
+        Box::pin(async move {
+            tracing::info!(
+                "listening on http://{}:{}",
+                rocket.config().address,
+                rocket.config().port
+            );
+            let shutdown = rocket.shutdown();
+            let Some(database) = rocket.state::<Database>().cloned() else {
+                return;
+            };
+            rocket::tokio::spawn(async move {
+                rocket::tokio::select! {
+                    () = wait_for(&database) => tracing::info!("the database is there, with the right schema"),
+                    () = shutdown => {}
+                }
+            });
+        })
+    })
+}
+
+async fn wait_for(database: &Database) {
+    let mut last = String::new();
+    while let Err(why) = database.check().await {
+        let why = why.to_string();
+        if why != last {
+            tracing::warn!("waiting for the database: {why}");
+            last = why;
+        }
+        sleep(START_UP_INTERVAL).await;
+    }
+}

@@ -1,0 +1,93 @@
+//! Herolo: a messaging service over REST, with its data in MySQL.
+//!
+//! Reading order: [`build`] puts the service together; `users` and `messages` hold what it is about, each with
+//! `routes` (HTTP), `store` (SQL) and `model` (valid values); `auth` says who may call, `database` how long a
+//! statement may take and what is tried again, `problem` what every error looks like.
+
+mod auth;
+mod body;
+pub mod cli;
+pub mod config;
+mod database;
+mod health;
+mod messages;
+mod openapi;
+mod problem;
+mod shutdown;
+mod telemetry;
+mod users;
+
+use rocket::{
+    Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, figment::Figment,
+};
+
+use crate::auth::{Passwords, TokenKeys};
+pub use crate::config::{Config, ConfigError};
+use crate::database::Database;
+pub use crate::database::MigrationError;
+use crate::shutdown::Drain;
+use crate::telemetry::Telemetry;
+
+/// Puts the service together: the one way in which the binary and every test boot it.
+///
+/// Opens no connection yet: a service whose database is away starts and heals when the database comes back.
+///
+/// # Errors
+/// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
+pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
+    let drain = Drain::new(config.drain_seconds);
+    let rocket = rocket::custom(rocket_settings(config))
+        .manage(Database::new(config)?)
+        .manage(TokenKeys::new(config)?)
+        .manage(Passwords::start())
+        .manage(drain.clone())
+        .attach(Telemetry::new())
+        .attach(problem::FormRefusal)
+        .attach(drain)
+        .attach(health::start_up_watch())
+        .register("/", problem::catchers())
+        .mount("/", users::routes())
+        .mount("/", messages::routes())
+        .mount("/", health::routes())
+        .mount("/", telemetry::routes());
+    Ok(rocket)
+}
+
+/// Brings the database's schema to this version; safe to repeat, and at the same time as another run.
+///
+/// # Errors
+/// What is wrong and how to go on.
+pub async fn migrate(config: &Config) -> Result<(), MigrationError> {
+    database::migrate(&config.connect_options()?).await
+}
+
+/// The OpenAPI 3.1 document of the service's interface, as pretty-printed JSON.
+#[must_use]
+pub fn openapi() -> String {
+    openapi::document()
+}
+
+/// Rocket's own settings. They are the product's decisions rather than the operator's, hence constants.
+fn rocket_settings(config: &Config) -> Figment {
+    Figment::from(RocketConfig {
+        address: config.address,
+        port: config.port,
+        ident: rocket::config::Ident::none(),
+        // Longer than the edge keeps an idle connection (3 s): the side that sends requests must be the one to
+        // close, or a request meets a connection that is just being closed.
+        keep_alive: 75,
+        // Signals are ours, because draining must go before Rocket's shutdown (see `shutdown`).
+        shutdown: Shutdown {
+            ctrlc: false,
+            #[cfg(unix)]
+            signals: std::collections::HashSet::new(),
+            grace: 15,
+            mercy: 3,
+            ..Shutdown::default()
+        },
+        // What Rocket would print per request, our own telemetry says better.
+        log_level: LogLevel::Off,
+        cli_colors: false,
+        ..RocketConfig::release_default()
+    })
+}

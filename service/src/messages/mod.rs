@@ -1,0 +1,9 @@
+//! Messages, as their sender and their receivers have them.
+
+mod model;
+mod routes;
+mod store;
+
+pub(crate) use routes::{
+    __path_delete, __path_feed, __path_mark, __path_read, __path_send, routes,
+};

@@ -1,0 +1,209 @@
+//! What is a valid message, and a valid page of them.
+
+use std::fmt;
+use std::num::NonZero;
+use std::ops::RangeInclusive;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+
+use crate::body::Invalid;
+use crate::users::Username;
+
+/// Characters (Unicode scalar values) of a subject.
+const SUBJECT_LENGTH: RangeInclusive<usize> = 1..=255;
+/// Bytes of a message in UTF-8.
+const TEXT_LENGTH: RangeInclusive<usize> = 1..=65_535;
+/// Messages on a page.
+const PER_PAGE: RangeInclusive<u64> = 1..=100;
+/// Pages by number. Whoever reads that far follows `next`, which costs the same on every page.
+const PAGES: RangeInclusive<u64> = 1..=1_000_000;
+
+/// What a message is called in its path. Ids grow with time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(crate) struct MessageId(NonZero<u64>);
+
+impl MessageId {
+    /// An id in the one way in which this service writes it; `None` for anything else, which names nothing.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let id: NonZero<u64> = text.parse().ok()?;
+        (id.to_string() == text).then_some(Self(id))
+    }
+
+    /// An id that the database gave; `None` for 0, which it never gives.
+    pub(crate) fn stored(id: u64) -> Option<Self> {
+        NonZero::new(id).map(Self)
+    }
+
+    pub(crate) fn get(self) -> u64 {
+        self.0.get()
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// What a message is about: 1 to 255 characters, kept as they are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Subject(String);
+
+impl Subject {
+    /// # Errors
+    /// What is wrong with the subject, going on from "subject".
+    pub(crate) fn parse(subject: String) -> Result<Self, Invalid> {
+        if !SUBJECT_LENGTH.contains(&subject.chars().count()) {
+            return Err("must be 1 to 255 characters long".into());
+        }
+        Ok(Self(subject))
+    }
+
+    pub(crate) fn stored(subject: String) -> Self {
+        Self(subject)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What a message says: 1 to 65,535 bytes of UTF-8, kept byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Text(String);
+
+impl Text {
+    /// # Errors
+    /// What is wrong with the text, going on from "message".
+    pub(crate) fn parse(text: String) -> Result<Self, Invalid> {
+        if !TEXT_LENGTH.contains(&text.len()) {
+            return Err("must be 1 to 65535 bytes long (in UTF-8)".into());
+        }
+        Ok(Self(text))
+    }
+
+    pub(crate) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A message to be sent.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct NewMessage {
+    /// The name of the user who is to get it; case does not count. It may be the sender.
+    #[schema(value_type = String, example = "bob")]
+    pub(crate) receiver: Username,
+    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
+    pub(crate) subject: Subject,
+    /// At most 65,535 bytes of UTF-8, kept byte for byte.
+    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
+    pub(crate) message: Text,
+}
+
+/// A message as its sender or one of its receivers sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct Message {
+    #[schema(value_type = u64, minimum = 1, example = 42)]
+    pub(crate) id: MessageId,
+    #[schema(value_type = String, example = "alice")]
+    pub(crate) sender: Username,
+    #[schema(value_type = String, example = "bob")]
+    pub(crate) receiver: Username,
+    #[schema(value_type = String, example = "Lunch")]
+    pub(crate) subject: Subject,
+    #[schema(value_type = String, example = "At noon?")]
+    pub(crate) message: Text,
+    /// RFC 3339, UTC, milliseconds.
+    #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
+    pub(crate) created_at: DateTime<Utc>,
+    /// Whether its receiver marked it as read.
+    pub(crate) read: bool,
+}
+
+fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// Which received messages to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// Only unread ones, only read ones, or all.
+    pub(crate) unread: Option<bool>,
+    pub(crate) per_page: u64,
+    pub(crate) page: u64,
+    /// Only messages older than this one. Then `page` merely counts; otherwise it says how many to pass over.
+    pub(crate) before: Option<MessageId>,
+}
+
+impl Page {
+    pub(crate) const DEFAULT: Self = Self {
+        unread: None,
+        per_page: 20,
+        page: 1,
+        before: None,
+    };
+
+    /// Messages to pass over.
+    pub(crate) fn offset(&self) -> u64 {
+        if self.before.is_some() {
+            0
+        } else {
+            (self.page - 1) * self.per_page
+        }
+    }
+
+    /// The page that follows one whose last message is `last`.
+    pub(crate) fn following(&self, last: MessageId) -> Self {
+        Self {
+            page: (self.page + 1).min(*PAGES.end()),
+            before: Some(last),
+            ..*self
+        }
+    }
+}
+
+/// The value of `per_page`.
+pub(crate) fn per_page(text: &str) -> Result<u64, Invalid> {
+    number_within(text, &PER_PAGE)
+}
+
+/// The value of `page`.
+pub(crate) fn page_number(text: &str) -> Result<u64, Invalid> {
+    number_within(text, &PAGES)
+}
+
+fn number_within(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Invalid> {
+    let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if is_digits && range.contains(&number) => Ok(number),
+        _ => Err(format!(
+            "must be a whole number from {} to {}",
+            range.start(),
+            range.end()
+        )
+        .into()),
+    }
+}
+
+/// The value of `before`.
+pub(crate) fn cursor(text: &str) -> Result<MessageId, Invalid> {
+    MessageId::parse(text).ok_or_else(|| "must be the id of a message".into())
+}
+
+/// `true` or `false`, also in double quotes as published examples write it.
+pub(crate) fn truth(text: &str) -> Result<bool, Invalid> {
+    let bare = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'))
+        .unwrap_or(text);
+    bare.parse().map_err(|_| "must be true or false".into())
+}

@@ -1,0 +1,295 @@
+//! Sending, reading, marking and deleting messages.
+
+use std::fmt::Write as _;
+
+use rocket::http::Header;
+use rocket::request::{FromRequest, Outcome, Request};
+use rocket::response::{Responder, status::Created, status::NoContent};
+use rocket::serde::json::Json;
+use rocket::{Route, State, delete, get, patch, post, routes};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::auth::Caller;
+use crate::body::{Body, Fields, FromFields, Invalid};
+use crate::database::Database;
+use crate::messages::model::{self, Message, MessageId, NewMessage, Page, Subject, Text};
+use crate::messages::store;
+use crate::problem::{FieldError, Problem};
+use crate::users::Username;
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![send, feed, read, mark, delete]
+}
+
+impl FromFields for NewMessage {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let receiver = fields.text("receiver", Username::parse);
+        let subject = fields.text("subject", Subject::parse);
+        let message = fields.text("message", Text::parse);
+        Some(Self {
+            receiver: receiver?,
+            subject: subject?,
+            message: message?,
+        })
+    }
+}
+
+/// Send a message.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner), request_body = NewMessage,
+    responses(
+    (status = 201, description = "The message.", body = Message, headers(("Location" = String, description = "Its path."))),
+    crate::openapi::NotTheCaller,
+    crate::openapi::Invalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[post("/users/<_>/messages", data = "<new>")]
+pub(crate) async fn send(
+    caller: Caller,
+    new: Body<NewMessage>,
+    database: &State<Database>,
+) -> Result<Created<Json<Message>>, Problem> {
+    let message = store::send(database, &caller, &new.0)
+        .await?
+        .ok_or_else(|| no_such_receiver(&new.0.receiver))?;
+    let location = format!("/users/{}/messages/{}", caller.username(), message.id);
+    Ok(Created::new(location).body(Json(message)))
+}
+
+fn no_such_receiver(name: &Username) -> Problem {
+    Problem::Invalid(vec![FieldError::field(
+        "receiver",
+        format!("'{name}' is not the name of a user"),
+    )])
+}
+
+/// A page of received messages, newest first.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Feed {
+    messages: Vec<Message>,
+    /// Which page this is.
+    #[schema(example = 1)]
+    page: u64,
+    /// How many messages a page has, at most.
+    #[schema(example = 20)]
+    per_page: u64,
+    /// Where the next page is; `null` on the last one. It continues after the last message of this page, so that
+    /// messages that arrive meanwhile neither repeat nor hide others.
+    #[schema(example = "/users/bob/messages?per_page=20&page=2&before=42")]
+    next: Option<String>,
+}
+
+/// A page with its links (RFC 8288).
+#[derive(Responder)]
+pub(crate) struct LinkedFeed {
+    feed: Json<Feed>,
+    link: Header<'static>,
+}
+
+/// Read the received messages, newest first.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::PageParams),
+    responses(
+    (status = 200, description = "A page of them.", body = Feed, headers(
+        ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
+    crate::openapi::NotTheCaller,
+    crate::openapi::Invalid,
+    crate::openapi::Unavailable,
+))]
+#[get("/users/<_>/messages")]
+pub(crate) async fn feed(
+    caller: Caller,
+    page: Page,
+    database: &State<Database>,
+) -> Result<LinkedFeed, Problem> {
+    let received = store::received(database, &caller, &page).await?;
+    let last = received.messages.last().filter(|_| received.has_more);
+    let next = last.map(|last| path(&caller, &page.following(last.id)));
+    let mut link = format!(
+        "<{}>; rel=\"first\"",
+        path(
+            &caller,
+            &Page {
+                page: 1,
+                before: None,
+                ..page
+            }
+        )
+    );
+    if let Some(next) = &next {
+        let _ = write!(link, ", <{next}>; rel=\"next\"");
+    }
+    let feed = Feed {
+        messages: received.messages,
+        page: page.page,
+        per_page: page.per_page,
+        next,
+    };
+    Ok(LinkedFeed {
+        feed: Json(feed),
+        link: Header::new("Link", link),
+    })
+}
+
+/// The path and query of a page.
+fn path(caller: &Caller, page: &Page) -> String {
+    let mut path = format!(
+        "/users/{}/messages?per_page={}&page={}",
+        caller.username(),
+        page.per_page,
+        page.page
+    );
+    if let Some(unread) = page.unread {
+        let _ = write!(path, "&unread={unread}");
+    }
+    if let Some(before) = page.before {
+        let _ = write!(path, "&before={before}");
+    }
+    path
+}
+
+/// Read one message that you sent or received.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+    responses(
+    (status = 200, description = "The message.", body = Message),
+    crate::openapi::NotTheCaller,
+    crate::openapi::NotFound,
+    crate::openapi::Unavailable,
+))]
+#[get("/users/<_>/messages/<id>")]
+pub(crate) async fn read(
+    caller: Caller,
+    id: &str,
+    database: &State<Database>,
+) -> Result<Json<Message>, Problem> {
+    let message = store::find(database, &caller, message_id(id)?).await?;
+    message.map(Json).ok_or(Problem::NotFound)
+}
+
+/// How to mark a message.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct ReadMark {
+    /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` do as well.
+    #[schema(schema_with = crate::openapi::truth)]
+    read: bool,
+}
+
+impl FromFields for ReadMark {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let read = fields.take("read", |value| match value {
+            Value::Bool(read) => Ok(read),
+            Value::String(text) => model::truth(&text),
+            _ => Err("must be true or false".into()),
+        });
+        Some(Self { read: read? })
+    }
+}
+
+/// Mark a received message as read or unread.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+    request_body = ReadMark, responses(
+    (status = 200, description = "The message.", body = Message),
+    crate::openapi::NotTheCaller,
+    crate::openapi::NotFound,
+    crate::openapi::Invalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[patch("/users/<_>/messages/<id>", data = "<mark>")]
+pub(crate) async fn mark(
+    caller: Caller,
+    id: &str,
+    mark: Body<ReadMark>,
+    database: &State<Database>,
+) -> Result<Json<Message>, Problem> {
+    let message = store::mark(database, &caller, message_id(id)?, mark.0.read).await?;
+    message.map(Json).ok_or(Problem::NotFound)
+}
+
+/// Delete a message: as its sender for everybody, as its receiver from your own feed.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+    responses(
+    (status = 204, description = "It is gone."),
+    crate::openapi::NotTheCaller,
+    crate::openapi::NotFound,
+    crate::openapi::Unavailable,
+))]
+#[delete("/users/<_>/messages/<id>")]
+pub(crate) async fn delete(
+    caller: Caller,
+    id: &str,
+    database: &State<Database>,
+) -> Result<NoContent, Problem> {
+    let was_there = store::delete(database, &caller, message_id(id)?).await?;
+    was_there.then_some(NoContent).ok_or(Problem::NotFound)
+}
+
+/// What is not an id names nothing, like an id that nobody has.
+fn message_id(text: &str) -> Result<MessageId, Problem> {
+    MessageId::parse(text).ok_or(Problem::NotFound)
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Page {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        match page(request) {
+            Ok(page) => Outcome::Success(page),
+            Err(errors) => {
+                Outcome::Error((Problem::Invalid(errors).leave_for_catcher(request), ()))
+            }
+        }
+    }
+}
+
+/// Reads the parameters of the query. Unknown ones are ignored, as caches and proxies like to add some.
+fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
+    let mut query = Query {
+        request,
+        errors: Vec::new(),
+    };
+    let page = Page {
+        unread: query.value("unread", model::truth),
+        per_page: query
+            .value("per_page", model::per_page)
+            .unwrap_or(Page::DEFAULT.per_page),
+        page: query
+            .value("page", model::page_number)
+            .unwrap_or(Page::DEFAULT.page),
+        before: query.value("before", model::cursor),
+    };
+    if query.errors.is_empty() {
+        Ok(page)
+    } else {
+        Err(query.errors)
+    }
+}
+
+struct Query<'a> {
+    request: &'a Request<'a>,
+    errors: Vec<FieldError>,
+}
+
+impl Query<'_> {
+    /// The value of a parameter; `None` if it is absent, or not valid, which is then among the errors.
+    fn value<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        let mut given = self
+            .request
+            .query_fields()
+            .filter(|field| field.name.source() == name);
+        let first = given.next()?;
+        let value = if given.next().is_some() {
+            Err("is there twice".into())
+        } else {
+            parse(first.value)
+        };
+        value
+            .map_err(|Invalid(detail)| self.errors.push(FieldError::parameter(name, detail)))
+            .ok()
+    }
+}

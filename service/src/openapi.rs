@@ -1,0 +1,163 @@
+//! The OpenAPI 3.1 document: the routes describe themselves, and here is what they share.
+
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+
+use crate::problem::Document;
+use crate::{health, messages, telemetry, users};
+
+/// The document as pretty-printed JSON.
+pub(crate) fn document() -> String {
+    Api::openapi()
+        .to_pretty_json()
+        .expect("the document is plain data")
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Herolo",
+        description = "Send messages to other users and read your own.\n\nEvery error is a problem document (RFC 9457).",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        users::create,
+        users::issue_token,
+        messages::send,
+        messages::feed,
+        messages::read,
+        messages::mark,
+        messages::delete,
+        health::livez,
+        health::readyz,
+        health::drainz,
+        telemetry::metrics,
+    ),
+    tags(
+        (name = "users", description = "Accounts and access tokens."),
+        (name = "messages", description = "Sending, reading, marking and deleting."),
+        (name = "probes", description = "For the machines that run the service; the edge does not route them."),
+    ),
+    modifiers(&Token, &OwnersPath),
+)]
+struct Api;
+
+struct Token;
+
+impl Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// The routes leave the username of the path to their guard and so do not name it; the document does.
+struct OwnersPath;
+
+impl Modify for OwnersPath {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let paths = std::mem::take(&mut document.paths.paths);
+        document.paths.paths = paths
+            .into_iter()
+            .map(|(path, item)| (path.replace("{arg0}", "{username}"), item))
+            .collect();
+    }
+}
+
+/// The user in the path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes parameters")]
+pub(crate) struct Owner {
+    /// The user whom the access token was issued to; case does not count.
+    #[param(example = "alice")]
+    username: String,
+}
+
+/// The message in the path.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "describes parameters")]
+pub(crate) struct Id {
+    /// The message.
+    #[param(value_type = u64, minimum = 1, example = 42)]
+    id: u64,
+}
+
+/// Which page of the feed.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "describes parameters")]
+pub(crate) struct PageParams {
+    /// `true`: only unread messages, `false`: only read ones, absent: all. May stand in double quotes.
+    #[param(schema_with = truth)]
+    unread: Option<bool>,
+    /// How many messages a page has, at most.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    per_page: Option<u64>,
+    /// Which page. To read on, follow `next` instead: it costs the same on every page.
+    #[param(minimum = 1, maximum = 1_000_000, default = 1)]
+    page: Option<u64>,
+    /// Only messages older than the one with this id; `next` has it.
+    #[param(minimum = 1)]
+    before: Option<u64>,
+}
+
+/// A boolean, or a string that says one.
+pub(crate) fn truth() -> Schema {
+    let word = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["true", "false"]));
+    OneOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Boolean))
+        .item(word)
+        .into()
+}
+
+macro_rules! problem_responses {
+    ($($(#[$doc:meta])* $name:ident { $($variant:ident: $status:literal, $description:literal;)+ })+) => {$(
+        $(#[$doc])*
+        #[derive(IntoResponses)]
+        #[expect(dead_code, reason = "describes responses")]
+        pub(crate) enum $name {
+            $(
+                #[response(status = $status, description = $description, content_type = "application/problem+json")]
+                $variant(#[to_schema] Document<'static>),
+            )+
+        }
+    )+};
+}
+
+problem_responses! {
+    /// Of every route that reads a body.
+    BodyProblems {
+        Malformed: 400, "The body is not JSON.";
+        TooLarge: 413, "The body is over 512 KiB.";
+        Form: 415, "The body is a form.";
+    }
+    /// Of every route that checks values.
+    Invalid { Values: 422, "A value is not valid; `errors` names each."; }
+    /// Of signing up.
+    TakenOrInvalid {
+        Taken: 409, "The username or the e-mail address is taken.";
+        Values: 422, "A value is not valid; `errors` names each.";
+    }
+    /// Of logging in.
+    WrongCredentials { Wrong: 401, "There is no user with this name and password."; }
+    /// Of every route that belongs to a user.
+    NotTheCaller {
+        NoToken: 401, "There is no valid access token.";
+        OtherUser: 403, "The access token is another user's.";
+    }
+    /// Of every route that names a message.
+    NotFound { NoMessage: 404, "There is no such message, or it is not yours."; }
+    /// Of every route that needs the database.
+    Unavailable { Away: 503, "The database is away, or too much is going on; `Retry-After` says when to come again."; }
+}

@@ -1,0 +1,366 @@
+//! The one error type of the API: every error is a problem document (RFC 9457), those of the framework included.
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::{ContentType, Header, Method, Status};
+use rocket::response::{self, Responder, Response};
+use rocket::route::Route;
+use rocket::{Catcher, Data, Request, catch, catchers};
+use serde::Serialize;
+
+use crate::auth::Overloaded;
+use crate::body::BODY_LIMIT_BYTES;
+use crate::database;
+
+/// Seconds after which a client of a busy service may come again.
+const RETRY_SECONDS: u32 = 1;
+
+/// Everything that can go wrong for a caller. Each variant's text opens with its status.
+#[derive(Debug, Clone)]
+pub(crate) enum Problem {
+    /// 400: the body is not JSON, or the request itself is malformed.
+    Malformed(String),
+    /// 401: no token came along.
+    MissingToken,
+    /// 401: the token is not ours, is over, or was revoked.
+    InvalidToken,
+    /// 401: no such user, or another password.
+    WrongCredentials,
+    /// 403: the path is another user's.
+    OtherUser,
+    /// 404: not there, or not the caller's.
+    NotFound,
+    /// 405: the path exists, for these methods.
+    MethodNotAllowed(Vec<Method>),
+    /// 409: taken values.
+    Conflict(Vec<FieldError>),
+    /// 413: the body is over the limit.
+    TooLarge,
+    /// 415: a form.
+    UnsupportedMediaType,
+    /// 422: values that are not valid.
+    Invalid(Vec<FieldError>),
+    /// 503: the database is away, or the service has more to do than it can.
+    Unavailable(&'static str),
+    /// 500: a fault of ours; what it is stands in the log only.
+    Internal,
+    /// Whatever else the framework answers with.
+    Other(Status),
+}
+
+/// What is wrong with one field of the body (`#/name`, a JSON pointer) or one parameter of the query (`?name`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct FieldError {
+    /// Which value: `#/<field>` of the body (a JSON pointer, RFC 6901) or `?<parameter>` of the query.
+    #[schema(example = "#/username")]
+    pub(crate) pointer: String,
+    /// What is wrong with it and what would be right.
+    #[schema(example = "must be 3 to 64 characters long")]
+    pub(crate) detail: String,
+}
+
+impl FieldError {
+    /// About a field of the body.
+    pub(crate) fn field(name: &str, detail: impl Into<String>) -> Self {
+        // RFC 6901 section 3: ~ and / in a name are escaped.
+        Self {
+            pointer: format!("#/{}", name.replace('~', "~0").replace('/', "~1")),
+            detail: detail.into(),
+        }
+    }
+
+    /// About a parameter of the query.
+    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
+        Self {
+            pointer: format!("?{name}"),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// A problem document (RFC 9457).
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Document<'a> {
+    /// Names the kind of problem; stable, for programs.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:problem-type:herolo:not-found")]
+    kind: String,
+    /// The kind of problem, for people.
+    title: &'a str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What is wrong this time and how to go on.
+    detail: Cow<'a, str>,
+    /// The path of the request.
+    instance: &'a str,
+    /// Which values are wrong, where values are.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(required = false)]
+    errors: &'a [FieldError],
+}
+
+impl Problem {
+    /// Logs what went wrong inside and shows the caller nothing of it.
+    pub(crate) fn internal(fault: impl std::fmt::Display) -> Self {
+        tracing::error!("{fault}");
+        Self::Internal
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> Status {
+        match self {
+            Self::Malformed(_) => Status::BadRequest,
+            Self::MissingToken | Self::InvalidToken | Self::WrongCredentials => {
+                Status::Unauthorized
+            }
+            Self::OtherUser => Status::Forbidden,
+            Self::NotFound => Status::NotFound,
+            Self::MethodNotAllowed(_) => Status::MethodNotAllowed,
+            Self::Conflict(_) => Status::Conflict,
+            Self::TooLarge => Status::PayloadTooLarge,
+            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::Invalid(_) => Status::UnprocessableEntity,
+            Self::Unavailable(_) => Status::ServiceUnavailable,
+            Self::Internal => Status::InternalServerError,
+            Self::Other(status) => *status,
+        }
+    }
+
+    /// The last part of `type`, and `title`.
+    fn kind(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Malformed(_) => ("malformed", "The request is malformed"),
+            Self::MissingToken => ("token-missing", "An access token is needed"),
+            Self::InvalidToken => ("token-invalid", "The access token is not valid"),
+            Self::WrongCredentials => ("credentials-wrong", "Username or password is wrong"),
+            Self::OtherUser => ("other-user", "This belongs to another user"),
+            Self::NotFound => ("not-found", "There is nothing here"),
+            Self::MethodNotAllowed(_) => ("method-not-allowed", "The method does not apply here"),
+            Self::Conflict(_) => ("taken", "A value is taken"),
+            Self::TooLarge => ("too-large", "The body is too large"),
+            Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
+            Self::Invalid(_) => ("invalid", "A value is not valid"),
+            Self::Unavailable(_) => ("unavailable", "The service is not available right now"),
+            Self::Internal => ("internal", "Something went wrong on our side"),
+            Self::Other(status) => ("other", status.reason_lossy()),
+        }
+    }
+
+    fn detail(&self) -> Cow<'_, str> {
+        match self {
+            Self::Malformed(detail) => detail.into(),
+            Self::MissingToken => "Send the header 'Authorization: Bearer <access token>'; \
+                                   POST /users/<username>/token issues one."
+                .into(),
+            Self::InvalidToken => "The access token is over, revoked or not from here; \
+                                   POST /users/<username>/token issues a new one."
+                .into(),
+            Self::WrongCredentials => "There is no user with this name and password.".into(),
+            Self::OtherUser => "The access token is not of the user in the path.".into(),
+            Self::NotFound => "Nothing was found at this path.".into(),
+            Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
+            Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
+            Self::TooLarge => {
+                format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into()
+            }
+            Self::UnsupportedMediaType => {
+                "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
+            }
+            Self::Unavailable(why) => (*why).into(),
+            Self::Internal => "The fault is in our log under this answer's X-Request-Id.".into(),
+            Self::Other(status) => format!("The request was answered with {status}.").into(),
+        }
+    }
+
+    fn errors(&self) -> &[FieldError] {
+        match self {
+            Self::Conflict(errors) | Self::Invalid(errors) => errors,
+            _ => &[],
+        }
+    }
+
+    /// The header that the status asks for beside the document.
+    fn header(&self) -> Option<Header<'static>> {
+        match self {
+            // RFC 6750 section 3: no error code where no token came along.
+            Self::MissingToken | Self::WrongCredentials => {
+                Some(Header::new("WWW-Authenticate", r#"Bearer realm="herolo""#))
+            }
+            Self::InvalidToken => Some(Header::new(
+                "WWW-Authenticate",
+                r#"Bearer realm="herolo", error="invalid_token""#,
+            )),
+            Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
+            Self::Unavailable(_) => Some(Header::new("Retry-After", RETRY_SECONDS.to_string())),
+            _ => None,
+        }
+    }
+}
+
+fn list(methods: &[Method]) -> String {
+    methods
+        .iter()
+        .map(|method| method.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// All that is wrong in one line, for those who read only `detail`.
+fn summary(errors: &[FieldError]) -> String {
+    let lines: Vec<_> = errors
+        .iter()
+        .map(|error| {
+            match error
+                .pointer
+                .trim_start_matches("#/")
+                .trim_start_matches('?')
+            {
+                "" | "#" => format!("the body {}", error.detail),
+                name => format!("{name} {}", error.detail),
+            }
+        })
+        .collect();
+    lines.join("; ")
+}
+
+impl<'r> Responder<'r, 'static> for Problem {
+    fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        let (kind, title) = self.kind();
+        let document = Document {
+            kind: format!("urn:problem-type:herolo:{kind}"),
+            title,
+            status: self.status().code,
+            detail: self.detail(),
+            instance: request.uri().path().as_str(),
+            errors: self.errors(),
+        };
+        let body = serde_json::to_vec(&document).map_err(|_| Status::InternalServerError)?;
+        let mut response = Response::build();
+        response
+            .status(self.status())
+            .header(ContentType::new("application", "problem+json"))
+            .sized_body(body.len(), Cursor::new(body));
+        if let Some(header) = self.header() {
+            response.header(header);
+        }
+        response.ok()
+    }
+}
+
+impl From<database::Error> for Problem {
+    fn from(fault: database::Error) -> Self {
+        match fault {
+            fault @ (database::Error::Unavailable(_) | database::Error::NoSchema) => {
+                tracing::warn!("{fault}");
+                Self::Unavailable("The database is not available; try again in a moment.")
+            }
+            fault => Self::internal(fault),
+        }
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(_: Overloaded) -> Self {
+        Self::Unavailable("Too many passwords are being checked right now; try again in a moment.")
+    }
+}
+
+/// Rocket's errors, as problem documents.
+pub(crate) fn catchers() -> Vec<Catcher> {
+    catchers![any]
+}
+
+#[catch(default)]
+fn any(status: Status, request: &Request<'_>) -> Problem {
+    if let Some(problem) = request.local_cache(|| None::<Problem>) {
+        return problem.clone();
+    }
+    match status.code {
+        400 => {
+            Problem::Malformed("The request line, a header or the path is malformed.".to_owned())
+        }
+        404 => not_found(request),
+        413 => Problem::TooLarge,
+        415 => Problem::UnsupportedMediaType,
+        500 => Problem::internal(format!(
+            "{} {} failed",
+            request.method(),
+            request.uri().path()
+        )),
+        503 => {
+            Problem::Unavailable("The service is not available right now; try again in a moment.")
+        }
+        _ => Problem::Other(status),
+    }
+}
+
+/// Rocket answers 404 also where only the method is wrong; its routes tell the two apart.
+fn not_found(request: &Request<'_>) -> Problem {
+    let allowed = allowed_methods(request);
+    if allowed.is_empty() || allowed.contains(&request.method()) {
+        Problem::NotFound
+    } else {
+        Problem::MethodNotAllowed(allowed)
+    }
+}
+
+fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
+    let matching = request
+        .rocket()
+        .routes()
+        .filter(|route| leads_to(route, request));
+    let mut methods: Vec<_> = matching.map(|route| route.method).collect();
+    if methods.contains(&Method::Get) {
+        // Rocket answers HEAD wherever there is a GET.
+        methods.push(Method::Head);
+    }
+    methods.sort_by_key(|method| method.as_str());
+    methods.dedup();
+    methods
+}
+
+/// Whether the request's path is one of this route's, whatever its method.
+fn leads_to(route: &Route, request: &Request<'_>) -> bool {
+    let (pattern, path) = (route.uri.path(), request.uri().path());
+    let pattern: Vec<_> = pattern.split('/').collect();
+    let path: Vec<_> = path.as_str().split('/').collect();
+    pattern.len() == path.len()
+        && pattern.iter().zip(path).all(|(pattern, given)| {
+            if pattern.starts_with('<') {
+                !given.is_empty()
+            } else {
+                *pattern == given
+            }
+        })
+}
+
+/// Keeps forms away from the routes. Rocket lets a form's `_method` field choose the request's method, so that a
+/// form on any web page could ask for a DELETE; and the API takes JSON only.
+pub(crate) struct FormRefusal;
+
+#[rocket::async_trait]
+impl Fairing for FormRefusal {
+    fn info(&self) -> Info {
+        Info {
+            name: "form refusal",
+            kind: Kind::Request,
+        }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        let is_form = request
+            .content_type()
+            .is_some_and(|kind| kind.is_form() || kind.is_form_data());
+        let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
+            || !data.peek(1).await.is_empty();
+        if is_form && has_body {
+            Problem::UnsupportedMediaType.leave_for_catcher(request);
+            // No route has this method, so the catcher is what answers.
+            request.set_method(Method::Connect);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Stopping without a lost request: on SIGTERM the replica says so and goes on serving until nobody sends it requests.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Header;
+use rocket::tokio::signal::unix::{Signal, SignalKind, signal};
+use rocket::tokio::time::sleep;
+use rocket::{Orbit, Request, Response, Rocket, Shutdown};
+
+use crate::problem::Problem;
+
+/// Whether this replica is about to stop.
+///
+/// Rocket's own shutdown closes the door at once while the socket still lets clients queue before it. So the drain
+/// goes first: `/drainz` answers 503 and every answer closes its connection, while requests are served as ever. The
+/// load balancer has then taken the replica out before Rocket shuts down.
+#[derive(Clone)]
+pub(crate) struct Drain {
+    begun: Arc<AtomicBool>,
+    length: Duration,
+}
+
+impl Drain {
+    pub(crate) fn new(seconds: u64) -> Self {
+        Self {
+            begun: Arc::default(),
+            length: Duration::from_secs(seconds),
+        }
+    }
+
+    /// Refuses while the replica drains.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        if self.has_begun() {
+            return Err(Problem::Unavailable(
+                "This replica is about to stop; another one serves.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// SIGTERM drains first; SIGINT (Ctrl-C) or a second SIGTERM stops at once, requests under way excepted.
+    async fn stop_on_signal(
+        self,
+        mut terminate: Signal,
+        mut interrupt: Signal,
+        shutdown: Shutdown,
+    ) {
+        rocket::tokio::select! {
+            _ = terminate.recv() => {
+                self.begun.store(true, Ordering::Relaxed);
+                tracing::info!("SIGTERM: draining for {} s", self.length.as_secs());
+                rocket::tokio::select! {
+                    () = sleep(self.length) => {}
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
+            }
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping");
+        shutdown.notify();
+    }
+}
+
+#[rocket::async_trait]
+impl Fairing for Drain {
+    fn info(&self) -> Info {
+        Info {
+            name: "drain",
+            kind: Kind::Liftoff | Kind::Response,
+        }
+    }
+
+    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
+        match (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) {
+            (Ok(terminate), Ok(interrupt)) => {
+                rocket::tokio::spawn(self.clone().stop_on_signal(
+                    terminate,
+                    interrupt,
+                    rocket.shutdown(),
+                ));
+            }
+            (Err(fault), _) | (_, Err(fault)) => {
+                tracing::error!("cannot listen for signals: {fault}");
+            }
+        }
+    }
+
+    async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
+        if self.has_begun() {
+            response.set_header(Header::new("Connection", "close"));
+        }
+    }
+}

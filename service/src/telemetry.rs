@@ -1,0 +1,220 @@
+//! What operators see: a request id on every answer, metrics for Prometheus, and the log.
+//!
+//! The edge in front of the service writes the access log. The service logs what only it knows: faults with their
+//! request id, and the state of the process. `RUST_LOG=herolo=debug` adds a line for each request.
+
+use std::io::IsTerminal;
+use std::time::Instant;
+
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::{ContentType, Header, Method};
+use rocket::{Build, Data, Request, Response, Rocket, Route, State, fairing, get, routes};
+use tracing_subscriber::EnvFilter;
+
+use crate::database::Database;
+use crate::problem::Problem;
+
+/// Buckets of request durations in seconds: from a cached read to the deadline of a database call and beyond.
+const DURATION_BUCKETS: [f64; 11] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+/// A request id of the client or the edge is taken over if it is no longer than this and of harmless characters.
+const LONGEST_REQUEST_ID: usize = 64;
+
+/// Sends the log to standard error: JSON, one line for each event, or readable text on a terminal.
+pub(crate) fn start_log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A second log in one process (tests) changes nothing.
+    let _ = if std::io::stderr().is_terminal() {
+        log.with_target(false).compact().try_init()
+    } else {
+        log.json().flatten_event(true).try_init()
+    };
+    // A panic is a line of the log like any other, not free text between them.
+    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+}
+
+/// Counts and times requests, and gives each an id.
+#[derive(Clone)]
+pub(crate) struct Telemetry {
+    registry: Registry,
+    requests: IntCounterVec,
+    durations: HistogramVec,
+    connections: IntGauge,
+    idle_connections: IntGauge,
+}
+
+/// What is known of a request when it arrives.
+struct Arrival {
+    id: String,
+    /// As the client sent it; routing may change it.
+    method: Method,
+    at: Instant,
+}
+
+impl Arrival {
+    fn of<'r>(request: &'r Request<'_>) -> &'r Self {
+        request.local_cache(|| Self {
+            id: request_id(request),
+            method: request.method(),
+            at: Instant::now(),
+        })
+    }
+}
+
+impl Telemetry {
+    pub(crate) fn new() -> Self {
+        let labels = ["method", "route", "status"];
+        let telemetry = Self {
+            registry: Registry::new(),
+            requests: IntCounterVec::new(
+                Opts::new("herolo_http_requests_total", "Requests answered."),
+                &labels,
+            )
+            .expect("the metric's name is valid"),
+            durations: HistogramVec::new(
+                HistogramOpts::new(
+                    "herolo_http_request_duration_seconds",
+                    "Time from arrival to answer.",
+                )
+                .buckets(DURATION_BUCKETS.to_vec()),
+                &labels[..2],
+            )
+            .expect("the metric's name is valid"),
+            connections: gauge(
+                "herolo_database_connections",
+                "Open connections to the database.",
+            ),
+            idle_connections: gauge(
+                "herolo_database_idle_connections",
+                "Connections that nobody uses right now.",
+            ),
+        };
+        telemetry.register();
+        telemetry
+    }
+
+    fn register(&self) {
+        let collectors: [Box<dyn prometheus::core::Collector>; 4] = [
+            Box::new(self.requests.clone()),
+            Box::new(self.durations.clone()),
+            Box::new(self.connections.clone()),
+            Box::new(self.idle_connections.clone()),
+        ];
+        for collector in collectors {
+            self.registry
+                .register(collector)
+                .expect("no name is registered twice");
+        }
+        #[cfg(target_os = "linux")]
+        self.registry
+            .register(Box::new(
+                prometheus::process_collector::ProcessCollector::for_self(),
+            ))
+            .expect("no name is registered twice");
+    }
+
+    fn render(&self, database: &Database) -> Result<String, prometheus::Error> {
+        let (open, idle) = database.connections();
+        self.connections.set(open.into());
+        self.idle_connections
+            .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+fn gauge(name: &str, help: &str) -> IntGauge {
+    IntGauge::new(name, help).expect("the metric's name is valid")
+}
+
+#[rocket::async_trait]
+impl Fairing for Telemetry {
+    fn info(&self) -> Info {
+        Info {
+            name: "telemetry",
+            kind: Kind::Ignite | Kind::Request | Kind::Response,
+        }
+    }
+
+    async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
+        Ok(rocket.manage(self.clone()))
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        Arrival::of(request);
+    }
+
+    async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
+        let arrival = Arrival::of(request);
+        let duration = arrival.at.elapsed();
+        let (method, status) = (arrival.method.as_str(), response.status());
+        // The pattern, never the path: names of users do not belong into metrics, and there are too many.
+        let route = request.route().map_or("none", |route| route.uri.path());
+        self.requests
+            .with_label_values(&[method, route, &status.code.to_string()])
+            .inc();
+        self.durations
+            .with_label_values(&[method, route])
+            .observe(duration.as_secs_f64());
+        let id = &arrival.id;
+        let (code, milliseconds) = (status.code, duration.as_secs_f64() * 1000.0);
+        if status.code >= 500 {
+            tracing::warn!(
+                request_id = id,
+                method,
+                route,
+                status = code,
+                milliseconds,
+                "request failed"
+            );
+        } else {
+            tracing::debug!(
+                request_id = id,
+                method,
+                route,
+                status = code,
+                milliseconds,
+                "request"
+            );
+        }
+        response.set_header(Header::new("X-Request-Id", arrival.id.clone()));
+    }
+}
+
+/// The id that came along, if it is harmless, else a new one of 128 random bits.
+fn request_id(request: &Request<'_>) -> String {
+    let is_harmless = |id: &&str| {
+        (1..=LONGEST_REQUEST_ID).contains(&id.len())
+            && id
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    request
+        .headers()
+        .get_one("X-Request-Id")
+        .filter(is_harmless)
+        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
+}
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![metrics]
+}
+
+/// Counters and gauges of this replica, in Prometheus' text format.
+#[utoipa::path(tag = "probes", responses((status = 200, description = "The metrics.", content_type = "text/plain", body = String)))]
+#[get("/metrics")]
+pub(crate) fn metrics(
+    telemetry: &State<Telemetry>,
+    database: &State<Database>,
+) -> Result<(ContentType, String), Problem> {
+    let text = telemetry.render(database).map_err(Problem::internal)?;
+    let kind =
+        ContentType::new("text", "plain").with_params([("version", "0.0.4"), ("charset", "utf-8")]);
+    Ok((kind, text))
+}

@@ -1,0 +1,168 @@
+//! What is a valid user.
+
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
+use email_address::{EmailAddress, Options};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use crate::body::Invalid;
+
+/// Characters of a username.
+pub(crate) const USERNAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=64;
+/// Characters (Unicode scalar values) of a password.
+pub(crate) const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+/// Bytes of an e-mail address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+pub(crate) const EMAIL_LONGEST: usize = 254;
+
+/// What a user is to the database and to tokens: it never changes and is never given again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct UserId(u64);
+
+impl From<u64> for UserId {
+    fn from(id: u64) -> Self {
+        Self(id)
+    }
+}
+
+impl From<UserId> for u64 {
+    fn from(id: UserId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl FromStr for UserId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        text.parse().map(Self)
+    }
+}
+
+/// A name: 3 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. Case does not count; it is kept in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Username(String);
+
+impl Username {
+    /// # Errors
+    /// What is wrong with the name, going on from "username".
+    pub(crate) fn parse(mut name: String) -> Result<Self, Invalid> {
+        name.make_ascii_lowercase();
+        if !USERNAME_LENGTH.contains(&name.chars().count()) {
+            return Err("must be 3 to 64 characters long".into());
+        }
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        if !name
+            .bytes()
+            .all(|byte| is_plain(byte) || b"._-".contains(&byte))
+        {
+            return Err("may have letters a-z, digits, '.', '_' and '-' only".into());
+        }
+        if !name.bytes().next().is_some_and(is_plain) {
+            return Err("must begin with a letter or a digit".into());
+        }
+        Ok(Self(name))
+    }
+
+    /// A name from the database, which holds valid ones only.
+    pub(crate) fn stored(name: String) -> Self {
+        Self(name)
+    }
+
+    /// Whether somebody who writes `name` means this user.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        self.0.eq_ignore_ascii_case(name)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Username {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// An e-mail address: checked for its syntax, kept as it was typed, and the same address whatever its case.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Email(String);
+
+impl Email {
+    /// # Errors
+    /// What is wrong with the address, going on from "email".
+    pub(crate) fn parse(address: String) -> Result<Self, Invalid> {
+        if address.len() > EMAIL_LONGEST {
+            return Err("must be at most 254 bytes long".into());
+        }
+        EmailAddress::parse_with_options(
+            &address,
+            Options::default()
+                .without_display_text()
+                .without_domain_literal(),
+        )
+        .map_err(|_| Invalid("must be an e-mail address such as alice@example.com".to_owned()))?;
+        Ok(Self(address))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What two spellings of one address have in common.
+    pub(crate) fn key(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+/// A password that somebody chooses: 8 to 128 characters, taken exactly as they are.
+#[derive(Debug)]
+pub(crate) struct NewPassword(SecretString);
+
+impl NewPassword {
+    /// # Errors
+    /// What is wrong with the password, going on from "password".
+    pub(crate) fn parse(password: String) -> Result<Self, Invalid> {
+        let password = SecretString::from(password);
+        if !PASSWORD_LENGTH.contains(&password.expose_secret().chars().count()) {
+            return Err("must be 8 to 128 characters long".into());
+        }
+        Ok(Self(password))
+    }
+
+    pub(crate) fn into_secret(self) -> SecretString {
+        self.0
+    }
+}
+
+/// A password that somebody claims to be theirs. One too short to be anybody's is just a wrong one; one too long is
+/// refused before it costs a hash.
+#[derive(Debug)]
+pub(crate) struct ClaimedPassword(SecretString);
+
+impl ClaimedPassword {
+    /// # Errors
+    /// What is wrong with the password, going on from "password".
+    pub(crate) fn parse(password: String) -> Result<Self, Invalid> {
+        let password = SecretString::from(password);
+        if password.expose_secret().chars().count() > *PASSWORD_LENGTH.end() {
+            return Err("must be at most 128 characters long".into());
+        }
+        Ok(Self(password))
+    }
+
+    pub(crate) fn into_secret(self) -> SecretString {
+        self.0
+    }
+}

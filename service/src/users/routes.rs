@@ -1,0 +1,187 @@
+//! Signing up and getting a token.
+
+use rocket::response::{Responder, status::Created};
+use rocket::serde::json::Json;
+use rocket::{Route, State, post, routes};
+use secrecy::SecretString;
+use serde::Serialize;
+
+use crate::auth::{Claims, Passwords, TokenKeys, Verdict};
+use crate::body::{Body, Fields, FromFields};
+use crate::database::{Database, Error};
+use crate::problem::{FieldError, Problem};
+use crate::users::model::{ClaimedPassword, Email, NewPassword, Username};
+use crate::users::store::{self, Credentials};
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![create, issue_token]
+}
+
+/// Somebody who wants an account.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct NewUser {
+    /// A letter or digit, then letters, digits, `.`, `_` and `-`. Case does not count: names are kept in lower case.
+    #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")]
+    username: Username,
+    /// Belongs to one account only, whatever its case.
+    #[schema(value_type = String, format = "email", max_length = 254, example = "alice@example.com")]
+    email: Email,
+    /// Taken exactly as it is.
+    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "correct horse battery")]
+    password: NewPassword,
+}
+
+impl FromFields for NewUser {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let username = fields.text("username", Username::parse);
+        let email = fields.text("email", Email::parse);
+        let password = fields.text("password", NewPassword::parse);
+        Some(Self {
+            username: username?,
+            email: email?,
+            password: password?,
+        })
+    }
+}
+
+/// An account as its owner sees it.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct User {
+    #[schema(value_type = String, example = "alice")]
+    username: Username,
+    #[schema(value_type = String, example = "alice@example.com")]
+    email: Email,
+}
+
+/// Create an account.
+#[utoipa::path(tag = "users", request_body = NewUser, responses(
+    (status = 201, description = "The account.", body = User, headers(("Location" = String, description = "Its path."))),
+    crate::openapi::TakenOrInvalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[post("/users", data = "<new>")]
+pub(crate) async fn create(
+    new: Body<NewUser>,
+    passwords: &State<Passwords>,
+    database: &State<Database>,
+) -> Result<Created<Json<User>>, Problem> {
+    let NewUser {
+        username,
+        email,
+        password,
+    } = new.0;
+    let hash = passwords.hash(password.into_secret()).await?;
+    match store::insert(database, &username, &email, &hash).await {
+        Err(Error::Duplicate) => Err(conflict(store::taken(database, &username, &email).await?)),
+        outcome => {
+            outcome?;
+            Ok(Created::new(format!("/users/{username}")).body(Json(User { username, email })))
+        }
+    }
+}
+
+fn conflict(taken: store::Taken) -> Problem {
+    let is_taken = |name| FieldError::field(name, "is taken");
+    let errors = [
+        taken.username.then(|| is_taken("username")),
+        taken.email.then(|| is_taken("email")),
+    ];
+    Problem::Conflict(errors.into_iter().flatten().collect())
+}
+
+/// The password of the account in the path.
+#[derive(utoipa::ToSchema)]
+pub(crate) struct Password {
+    /// Compared exactly as it is.
+    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    password: ClaimedPassword,
+}
+
+impl FromFields for Password {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            password: fields.text("password", ClaimedPassword::parse)?,
+        })
+    }
+}
+
+/// An access token (RFC 6749 section 5.1).
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct AccessToken {
+    /// To be sent as `Authorization: Bearer <access_token>`. Its content is no part of the interface.
+    access_token: String,
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds from now.
+    #[schema(example = 86400)]
+    expires_in: u64,
+}
+
+/// 201 with a token, which no cache may keep.
+#[derive(Responder)]
+pub(crate) struct Issued {
+    token: Created<Json<AccessToken>>,
+    cache: rocket::http::Header<'static>,
+}
+
+/// Get an access token.
+#[utoipa::path(tag = "users", params(("username" = String, Path, description = "Whose token.", example = "alice")),
+    request_body = Password, responses(
+    (status = 201, description = "The token.", body = AccessToken),
+    crate::openapi::WrongCredentials,
+    crate::openapi::Invalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[post("/users/<username>/token", data = "<claim>")]
+pub(crate) async fn issue_token(
+    username: &str,
+    claim: Body<Password>,
+    passwords: &State<Passwords>,
+    tokens: &State<TokenKeys>,
+    database: &State<Database>,
+) -> Result<Issued, Problem> {
+    let password = claim.0.password.into_secret();
+    let user = log_in(username, password, passwords, database).await?;
+    let access_token = tokens
+        .issue(Claims {
+            user: user.id,
+            epoch: user.token_epoch,
+        })
+        .map_err(Problem::internal)?;
+    let token = AccessToken {
+        access_token,
+        token_type: "Bearer",
+        expires_in: tokens.lifetime_seconds(),
+    };
+    Ok(Issued {
+        token: Created::new(format!("/users/{}/token", username.to_ascii_lowercase()))
+            .body(Json(token)),
+        cache: rocket::http::Header::new("Cache-Control", "no-store"),
+    })
+}
+
+/// Who logs in, if name and password fit. A name that nobody has takes the same time and gets the same answer as a
+/// wrong password.
+async fn log_in(
+    username: &str,
+    password: SecretString,
+    passwords: &Passwords,
+    database: &Database,
+) -> Result<Credentials, Problem> {
+    let user = match Username::parse(username.to_owned()) {
+        Ok(username) => store::credentials(database, &username).await?,
+        Err(_) => None,
+    };
+    let hash = user.as_ref().map(|user| user.password_hash.clone());
+    match (passwords.verify(password, hash).await?, user) {
+        (Verdict::Right { rehashed }, Some(user)) => {
+            if let Some(new) = rehashed {
+                store::rehash(database, user.id, &user.password_hash, &new).await?;
+            }
+            Ok(user)
+        }
+        _ => Err(Problem::WrongCredentials),
+    }
+}

@@ -1,0 +1,124 @@
+//! The accounts in MySQL.
+
+use chrono::Utc;
+use sqlx::Row;
+
+use crate::database::{Database, Error, unit_of_work};
+use crate::users::model::{Email, UserId, Username};
+
+/// What a request's token is checked against.
+pub(crate) struct Identity {
+    pub(crate) username: Username,
+    pub(crate) token_epoch: u32,
+}
+
+/// What a login is checked against.
+pub(crate) struct Credentials {
+    pub(crate) id: UserId,
+    pub(crate) password_hash: String,
+    pub(crate) token_epoch: u32,
+}
+
+/// Which unique values of a new account somebody else has.
+pub(crate) struct Taken {
+    pub(crate) username: bool,
+    pub(crate) email: bool,
+}
+
+/// Creates an account.
+///
+/// # Errors
+/// [`Error::Duplicate`] if the name or the address is taken: the unique keys decide, however many ask at once.
+pub(crate) async fn insert(
+    database: &Database,
+    username: &Username,
+    email: &Email,
+    password_hash: &str,
+) -> Result<(), Error> {
+    let now = Utc::now();
+    unit_of_work!(database, |connection| {
+        sqlx::query(
+                "INSERT INTO users (username, email, email_key, password_hash, created_at) VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(username.as_str())
+            .bind(email.as_str())
+            .bind(email.key())
+            .bind(password_hash)
+            .bind(now)
+            .execute(connection)
+            .await
+            .map(drop)
+    })
+}
+
+/// Which of the two values made an insert fail.
+pub(crate) async fn taken(
+    database: &Database,
+    username: &Username,
+    email: &Email,
+) -> Result<Taken, Error> {
+    let row = unit_of_work!(database, |connection| {
+        sqlx::query(
+            "SELECT EXISTS (SELECT 1 FROM users WHERE username = ?) AS username, \
+                        EXISTS (SELECT 1 FROM users WHERE email_key = ?) AS email",
+        )
+        .bind(username.as_str())
+        .bind(email.key())
+        .fetch_one(connection)
+        .await
+    })?;
+    Ok(Taken {
+        username: row.get("username"),
+        email: row.get("email"),
+    })
+}
+
+/// The user that a token names, if there still is one.
+pub(crate) async fn identity(database: &Database, user: UserId) -> Result<Option<Identity>, Error> {
+    let row = unit_of_work!(database, |connection| {
+        sqlx::query("SELECT username, token_epoch FROM users WHERE id = ?")
+            .bind(u64::from(user))
+            .fetch_optional(connection)
+            .await
+    })?;
+    Ok(row.map(|row| Identity {
+        username: Username::stored(row.get("username")),
+        token_epoch: row.get("token_epoch"),
+    }))
+}
+
+/// The user that wants to log in, if there is one.
+pub(crate) async fn credentials(
+    database: &Database,
+    username: &Username,
+) -> Result<Option<Credentials>, Error> {
+    let row = unit_of_work!(database, |connection| {
+        sqlx::query("SELECT id, password_hash, token_epoch FROM users WHERE username = ?")
+            .bind(username.as_str())
+            .fetch_optional(connection)
+            .await
+    })?;
+    Ok(row.map(|row| Credentials {
+        id: UserId::from(row.get::<u64, _>("id")),
+        password_hash: row.get("password_hash"),
+        token_epoch: row.get("token_epoch"),
+    }))
+}
+
+/// Replaces a password's hash by one of today's parameters, unless the password was changed meanwhile.
+pub(crate) async fn rehash(
+    database: &Database,
+    user: UserId,
+    old: &str,
+    new: &str,
+) -> Result<(), Error> {
+    unit_of_work!(database, |connection| {
+        sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
+            .bind(new)
+            .bind(u64::from(user))
+            .bind(old)
+            .execute(connection)
+            .await
+            .map(drop)
+    })
+}
