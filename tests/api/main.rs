@@ -1,0 +1,14 @@
+//! The API as its consumers see it: the real service over HTTP, on a real MySQL.
+//!
+//! Each test has a database of its own and boots a service of its own, so tests run in parallel and in any order.
+
+mod support;
+
+mod auth;
+mod errors;
+mod messages;
+mod openapi;
+mod paging;
+mod plans;
+mod users;
+mod visibility;

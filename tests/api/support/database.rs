@@ -1,0 +1,103 @@
+//! A database for one test, gone after it.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlSslMode};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+
+use super::mysql;
+
+/// An empty database on the server that all tests share.
+pub(crate) struct TestDatabase {
+    name: String,
+    server: MySqlConnectOptions,
+}
+
+impl TestDatabase {
+    pub(crate) async fn create() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let server = mysql::server()
+            .await
+            .clone()
+            .ssl_mode(MySqlSslMode::Required);
+        let name = format!(
+            "herolo_test_{}_{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let database = Self { name, server };
+        database.administer("CREATE DATABASE").await;
+        database
+    }
+
+    /// The URL of this database for a service.
+    pub(crate) fn url(&self) -> String {
+        let mut url = self.server.clone().database(&self.name).to_url_lossy();
+        url.set_query(Some("ssl-mode=REQUIRED"));
+        url.into()
+    }
+
+    /// A connection for looking into the database, or for breaking something on purpose.
+    pub(crate) async fn connect(&self) -> MySqlConnection {
+        self.server
+            .clone()
+            .database(&self.name)
+            .connect()
+            .await
+            .expect("the database is there")
+    }
+
+    /// Runs one statement as the administrator.
+    #[expect(
+        clippy::disallowed_types,
+        reason = "tests write their statements themselves"
+    )]
+    pub(crate) async fn execute(&self, statement: impl Into<String>) -> u64 {
+        let mut connection = self.connect().await;
+        let done = connection
+            .execute(AssertSqlSafe(statement.into()))
+            .await
+            .expect("the statement is right");
+        done.rows_affected()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Host and port of the server.
+    pub(crate) fn address(&self) -> (String, u16) {
+        (self.server.get_host().to_owned(), self.server.get_port())
+    }
+
+    #[expect(
+        clippy::disallowed_types,
+        reason = "the name is made above; names cannot be bound"
+    )]
+    async fn administer(&self, action: &str) {
+        let mut connection = MySqlConnection::connect_with(&self.server)
+            .await
+            .expect("the server is there");
+        let statement = AssertSqlSafe(format!("{action} {}", self.name));
+        connection
+            .execute(statement)
+            .await
+            .expect("the statement is right");
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Dropping is not async, and the test's own runtime may be on its way out.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build();
+                runtime
+                    .expect("a runtime")
+                    .block_on(self.administer("DROP DATABASE IF EXISTS"));
+            });
+        });
+    }
+}

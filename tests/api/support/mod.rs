@@ -1,0 +1,28 @@
+//! What tests share: the server, a database for each test, the service, and users who speak to it.
+
+mod api;
+mod database;
+mod mysql;
+mod service;
+
+pub(crate) use api::{Answer, User, problem};
+pub(crate) use database::TestDatabase;
+pub(crate) use service::{SIGNING_KEY, Service, token_keys};
+
+use std::time::Duration;
+
+/// How long a test waits for something that must come; generous, because machines are shared.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Waits until the condition holds.
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    let waiting = async {
+        while !condition().await {
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, waiting).await.is_ok(),
+        "waited in vain: {what}"
+    );
+}

@@ -1,0 +1,100 @@
+//! One MySQL server for the whole run: a container that testcontainers starts, or the server that
+//! `HEROLO_TEST_DATABASE_URL` names.
+
+use std::env;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use sqlx::mysql::MySqlConnectOptions;
+use testcontainers::core::{IntoContainerPort as _, WaitFor};
+use testcontainers::runners::AsyncRunner as _;
+use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
+use tokio::sync::OnceCell;
+
+const DEFAULT_IMAGE: &str = "mysql:8.4";
+const PASSWORD: &str = "only-for-tests";
+/// Pulling the image included.
+const START_UP_DEADLINE: Duration = Duration::from_mins(10);
+/// A test run's data may be lost with the machine, and many small services connect at once.
+const SERVER_OPTIONS: [&str; 4] = [
+    "--max-connections=1000",
+    "--skip-log-bin",
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-doublewrite=OFF",
+];
+
+struct Server {
+    options: MySqlConnectOptions,
+    /// Never dropped, as statics are not; the reaper removes it.
+    _container: Option<ContainerAsync<GenericImage>>,
+}
+
+static SERVER: OnceCell<Server> = OnceCell::const_new();
+
+/// How to reach the server as its administrator.
+pub(super) async fn server() -> &'static MySqlConnectOptions {
+    &SERVER.get_or_init(start).await.options
+}
+
+async fn start() -> Server {
+    if let Ok(url) = env::var("HEROLO_TEST_DATABASE_URL") {
+        let options = url
+            .parse()
+            .expect("HEROLO_TEST_DATABASE_URL is a mysql:// URL");
+        return Server {
+            options,
+            _container: None,
+        };
+    }
+    let image = env::var("HEROLO_TEST_MYSQL_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.to_owned());
+    let (name, tag) = image.rsplit_once(':').expect("the image has a tag");
+    let container = GenericImage::new(name, tag)
+        // The blank keeps this from matching the ports of the initialising server and of the X plugin.
+        .with_wait_for(WaitFor::message_on_stderr("port: 3306 "))
+        .with_exposed_port(3306.tcp())
+        .with_env_var("MYSQL_ROOT_PASSWORD", PASSWORD)
+        .with_label(
+            "herolo.test",
+            env::var("HEROLO_TEST_RUN").unwrap_or_default(),
+        )
+        .with_cmd(SERVER_OPTIONS)
+        .with_startup_timeout(START_UP_DEADLINE)
+        .start()
+        .await
+        .expect("MySQL starts in a container (`make test` provides the image)");
+    remove_when_this_process_ends(container.id());
+    let port = container
+        .get_host_port_ipv4(3306)
+        .await
+        .expect("the container publishes its port");
+    let options = MySqlConnectOptions::new()
+        .host("127.0.0.1")
+        .port(port)
+        .username("root")
+        .password(PASSWORD);
+    Server {
+        options,
+        _container: Some(container),
+    }
+}
+
+/// Leaves a process behind that waits for the end of this one, however it comes, and then removes the container: the
+/// pipe that it reads from closes with us. Statics are never dropped, and nothing at all runs after a SIGKILL.
+fn remove_when_this_process_ends(container: &str) {
+    let reaper = Command::new("sh")
+        .args([
+            "-c",
+            r#"read -r _; exec docker rm --force --volumes "$0""#,
+            container,
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C is for the tests; the reaper has its work still before it.
+        .process_group(0)
+        .spawn()
+        .expect("sh is there");
+    // Keeps our end of the pipe open until this process ends.
+    std::mem::forget(reaper);
+}

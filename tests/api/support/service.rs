@@ -1,0 +1,172 @@
+//! The service, booted as the binary boots it, on a free port and a database of its own.
+
+use std::net::Ipv4Addr;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use herolo::Config;
+use reqwest::{Client, Method, RequestBuilder};
+use rocket::fairing::AdHoc;
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::api::{Answer, User};
+use super::database::TestDatabase;
+use super::until;
+
+/// The key that signs tokens in tests.
+pub(crate) const SIGNING_KEY: [u8; 32] = [7; 32];
+
+/// Key ids with their keys in the form of the setting.
+pub(crate) fn token_keys(keys: &[(&str, [u8; 32])]) -> String {
+    keys.iter()
+        .map(|(kid, key)| format!("{kid}:{}", BASE64.encode(key)))
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// A running service. It ends with the test.
+pub(crate) struct Service {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    pub(crate) database: TestDatabase,
+    shutdown: rocket::Shutdown,
+}
+
+impl Service {
+    /// A service that is ready, on a database with nothing but its schema.
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| ()).await
+    }
+
+    /// The same, with other settings.
+    pub(crate) async fn start_with(adjust: impl FnOnce(&mut Config)) -> Self {
+        let database = TestDatabase::create().await;
+        let mut config = settings(&database);
+        herolo::migrate(&config)
+            .await
+            .expect("an empty database can be migrated");
+        adjust(&mut config);
+        let service = Self::boot(&config, database).await;
+        until("the service is ready", async || {
+            service.get("/readyz").await.status == 200
+        })
+        .await;
+        service
+    }
+
+    /// A second replica on the same database, with other settings. It borrows, so it ends first.
+    pub(crate) async fn replica(&self, adjust: impl FnOnce(&mut Config)) -> Replica {
+        let mut config = settings(&self.database);
+        adjust(&mut config);
+        let (url, shutdown) = launch(&config).await;
+        Replica {
+            url,
+            client: Client::new(),
+            shutdown,
+        }
+    }
+
+    async fn boot(config: &Config, database: TestDatabase) -> Self {
+        let (url, shutdown) = launch(config).await;
+        Self {
+            url,
+            client: Client::new(),
+            database,
+            shutdown,
+        }
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A new user, with a token.
+    pub(crate) async fn user(&self, name: &str) -> User {
+        let password = format!("password of {name}");
+        let new =
+            json!({"username": name, "email": format!("{name}@example.com"), "password": password});
+        assert_eq!(
+            self.post("/users", &new).await.status,
+            201,
+            "{name} signs up"
+        );
+        let answer = self
+            .post(
+                &format!("/users/{name}/token"),
+                &json!({"password": password}),
+            )
+            .await;
+        let token = answer.json["access_token"]
+            .as_str()
+            .expect("a token")
+            .to_owned();
+        User::new(&self.url, name, token)
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        self.shutdown.clone().notify();
+    }
+}
+
+/// Another service on the database of a [`Service`].
+pub(crate) struct Replica {
+    pub(crate) url: String,
+    pub(crate) client: Client,
+    shutdown: rocket::Shutdown,
+}
+
+impl Replica {
+    pub(crate) async fn get_as(&self, token: &str, path: &str) -> Answer {
+        Answer::of(
+            self.client
+                .get(format!("{}{path}", self.url))
+                .bearer_auth(token),
+        )
+        .await
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.shutdown.clone().notify();
+    }
+}
+
+fn settings(database: &TestDatabase) -> Config {
+    Config {
+        address: Ipv4Addr::LOCALHOST.into(),
+        port: 0,
+        database_url: database.url().into(),
+        database_max_connections: 8,
+        token_keys: token_keys(&[("test", SIGNING_KEY)]).into(),
+        token_lifetime: 3_600,
+        drain_seconds: 0,
+    }
+}
+
+async fn launch(config: &Config) -> (String, rocket::Shutdown) {
+    let (sender, receiver) = oneshot::channel();
+    let rocket = herolo::build(config).expect("the settings are right");
+    let announce = AdHoc::on_liftoff("announce", |rocket| {
+        Box::pin(async move {
+            let url = format!(
+                "http://{}:{}",
+                rocket.config().address,
+                rocket.config().port
+            );
+            let _ = sender.send((url, rocket.shutdown()));
+        })
+    });
+    tokio::spawn(rocket.attach(announce).launch());
+    receiver.await.expect("the service starts")
+}
