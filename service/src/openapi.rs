@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document: the routes describe themselves, and here is what they share.
 
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
@@ -61,13 +63,32 @@ impl Modify for Token {
 /// The routes leave the username of the path to their guard and so do not name it; the document does.
 struct OwnersPath;
 
+/// What the macro calls the `<_>` of a route.
+const UNNAMED: &str = "arg0";
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [
+        &mut item.get,
+        &mut item.post,
+        &mut item.patch,
+        &mut item.delete,
+    ]
+    .into_iter()
+    .filter_map(Option::as_mut)
+}
+
 impl Modify for OwnersPath {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let paths = std::mem::take(&mut document.paths.paths);
-        document.paths.paths = paths
-            .into_iter()
-            .map(|(path, item)| (path.replace("{arg0}", "{username}"), item))
-            .collect();
+        for (path, mut item) in std::mem::take(&mut document.paths.paths) {
+            for operation in operations(&mut item) {
+                operation
+                    .parameters
+                    .get_or_insert_default()
+                    .retain(|parameter| !matches!(parameter, RefOr::T(parameter) if parameter.name == UNNAMED));
+            }
+            let path = path.replace(&format!("{{{UNNAMED}}}"), "{username}");
+            document.paths.paths.insert(path, item);
+        }
     }
 }
 

@@ -325,17 +325,18 @@ fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
 
 /// Whether the request's path is one of this route's, whatever its method.
 fn leads_to(route: &Route, request: &Request<'_>) -> bool {
-    let (pattern, path) = (route.uri.path(), request.uri().path());
-    let pattern: Vec<_> = pattern.split('/').collect();
-    let path: Vec<_> = path.as_str().split('/').collect();
+    let path: Vec<_> = request.uri().path().segments().collect();
+    let pattern: Vec<_> = route
+        .uri
+        .path()
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .collect();
     pattern.len() == path.len()
-        && pattern.iter().zip(path).all(|(pattern, given)| {
-            if pattern.starts_with('<') {
-                !given.is_empty()
-            } else {
-                *pattern == given
-            }
-        })
+        && pattern
+            .iter()
+            .zip(path)
+            .all(|(pattern, given)| pattern.starts_with('<') || *pattern == given)
 }
 
 /// Keeps forms away from the routes. Rocket lets a form's `_method` field choose the request's method, so that a

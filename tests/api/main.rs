@@ -2,6 +2,11 @@
 //!
 //! Each test has a database of its own and boots a service of its own, so tests run in parallel and in any order.
 
+#![expect(
+    clippy::disallowed_types,
+    reason = "tests administer databases and explain statements, which takes text that they make themselves"
+)]
+
 mod support;
 
 mod auth;

@@ -1,1 +1,254 @@
-//! TODO
+//! How MySQL carries out every statement that the service prepares: no scan, no sort, no cost that grows with the data.
+
+use std::collections::BTreeSet;
+
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+
+use crate::support::{Service, User};
+
+/// Enough that the optimizer has a choice to get wrong.
+const MESSAGES: u32 = 4_000;
+
+/// Two users of whom one received many messages, all but a few of them read.
+async fn big_inbox() -> (Service, User, User) {
+    // One connection, so that each statement is prepared once, before anything is counted.
+    let service = Service::start_with(|config| config.database_max_connections = 1).await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let database = &service.database;
+    let digits = "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
+                   UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
+    let numbers = format!("{digits} AS a, {digits} AS b, {digits} AS c, {digits} AS d");
+    database
+        .execute(format!(
+            "INSERT INTO messages (sender_id, subject, body, created_at) \
+             SELECT (SELECT id FROM users WHERE username = 'alice'), 's', REPEAT('x', 500), NOW(3) \
+             FROM {numbers} LIMIT {MESSAGES}"
+        ))
+        .await;
+    database
+        .execute(
+            "INSERT INTO receipts (receiver_id, message_id, is_read, is_deleted) \
+             SELECT (SELECT id FROM users WHERE username = 'bob'), id, id % 1000 <> 1, id % 7 = 3 FROM messages",
+        )
+        .await;
+    database
+        .execute("ANALYZE TABLE users, messages, receipts")
+        .await;
+    (service, alice, bob)
+}
+
+/// Uses every route once with success, and the feed in all its forms.
+async fn use_everything(alice: &User, bob: &User) {
+    let id = alice.send(bob, "new").await;
+    for query in [
+        "",
+        "?unread=true",
+        "?unread=false",
+        "?page=3",
+        "?unread=true&page=2&per_page=1",
+        "?unread=false&page=5",
+        "?before=2000",
+        "?unread=false&before=2000",
+    ] {
+        assert_eq!(
+            bob.get(&format!("/messages{query}")).await.status,
+            200,
+            "{query}"
+        );
+    }
+    assert_eq!(bob.read(id).await.status, 200);
+    assert_eq!(alice.read(id).await.status, 200);
+    assert_eq!(bob.mark(id, true).await.status, 200);
+    assert_eq!(bob.delete(id).await.status, 204);
+    assert_eq!(alice.delete(id).await.status, 204);
+}
+
+/// The statements that connections to this database have prepared.
+async fn prepared(service: &Service, connection: &mut MySqlConnection) -> BTreeSet<String> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT CAST(statement.sql_text AS CHAR) \
+         FROM performance_schema.prepared_statements_instances AS statement \
+         JOIN performance_schema.threads AS thread ON thread.thread_id = statement.owner_thread_id \
+         WHERE thread.processlist_db = ? AND statement.sql_text NOT LIKE '%performance_schema%'",
+    )
+    .bind(service.database.name())
+    .fetch_all(connection)
+    .await;
+    rows.expect("the performance schema is on")
+        .iter()
+        .map(|row| row.get(0))
+        .collect()
+}
+
+/// A statement with plausible values in place of its parameters.
+fn filled(statement: &str) -> String {
+    statement
+        .replace("LIMIT ?", "LIMIT 21")
+        .replace("OFFSET ?", "OFFSET 40")
+        .replace('?', "'1'")
+}
+
+/// What is bad about one line of a plan.
+fn fault(line: &MySqlRow) -> Option<String> {
+    let text = |column: &str| line.get::<Option<String>, _>(column).unwrap_or_default();
+    let (kind, access, extra) = (text("select_type"), text("type"), text("Extra"));
+    let scans = matches!(access.as_str(), "ALL" | "index") && kind != "INSERT";
+    let sorts = extra.contains("filesort") || extra.contains("temporary");
+    (scans || sorts).then(|| format!("{kind} on {}: {access}, {extra}", text("table")))
+}
+
+async fn plan(connection: &mut MySqlConnection, statement: &str) -> Vec<MySqlRow> {
+    let explain = format!("EXPLAIN FORMAT=TRADITIONAL {}", filled(statement));
+    let rows = connection.fetch_all(AssertSqlSafe(explain)).await;
+    rows.unwrap_or_else(|fault| panic!("{fault} in the plan of: {statement}"))
+}
+
+#[tokio::test]
+async fn every_statement_walks_a_key() {
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&alice, &bob).await;
+    let mut connection = service.database.connect().await;
+    // The look at three applied migrations by /readyz is the one read of a whole table.
+    let of_the_api: Vec<_> = prepared(&service, &mut connection)
+        .await
+        .into_iter()
+        .filter(|statement| !statement.contains("_sqlx_migrations"))
+        .collect();
+    let count = |start: &str| {
+        of_the_api
+            .iter()
+            .filter(|statement| statement.starts_with(start))
+            .count()
+    };
+    assert!(
+        count("SELECT") >= 7
+            && count("INSERT") >= 3
+            && count("UPDATE") >= 2
+            && count("DELETE") >= 1
+    );
+    for statement in of_the_api {
+        let faults: Vec<_> = plan(&mut connection, &statement)
+            .await
+            .iter()
+            .filter_map(fault)
+            .collect();
+        assert!(faults.is_empty(), "{statement}\n{faults:?}");
+    }
+}
+
+/// Rows that MySQL looked at for the statements of one request.
+async fn rows_examined(service: &Service, user: &User, path: &str) -> u64 {
+    let before = examined(service).await;
+    assert_eq!(user.get(path).await.status, 200);
+    examined(service).await - before
+}
+
+async fn examined(service: &Service) -> u64 {
+    let mut connection = service.database.connect().await;
+    let row = sqlx::query(
+        "SELECT CAST(COALESCE(SUM(sum_rows_examined), 0) AS UNSIGNED) \
+         FROM performance_schema.events_statements_summary_by_digest \
+         WHERE schema_name = ? AND digest_text LIKE '%receipts%' AND digest_text NOT LIKE '%performance_schema%'",
+    )
+    .bind(service.database.name())
+    .fetch_one(&mut connection)
+    .await;
+    row.expect("the performance schema is on").get(0)
+}
+
+/// A page of 20 needs 21 receipts, their messages and the messages' senders.
+const ROWS_OF_A_PAGE: u64 = 3 * 21;
+
+#[tokio::test]
+async fn a_page_costs_the_same_in_a_big_inbox_and_deep_in_it() {
+    let (service, _, bob) = big_inbox().await;
+    let newest = rows_examined(&service, &bob, "/messages").await;
+    assert!(
+        (21..=ROWS_OF_A_PAGE).contains(&newest),
+        "{newest} rows for the first page"
+    );
+    for path in [
+        "/messages?before=300",
+        "/messages?page=170&before=300",
+        "/messages?unread=true",
+        "/messages?unread=false",
+        "/messages?unread=false&before=300",
+    ] {
+        let rows = rows_examined(&service, &bob, path).await;
+        assert!(rows <= ROWS_OF_A_PAGE, "{rows} rows for {path}");
+    }
+}
+
+#[tokio::test]
+async fn a_numbered_page_passes_over_receipts_only() {
+    let (service, _, bob) = big_inbox().await;
+    let passed_over = 50 * 20;
+    let rows = rows_examined(&service, &bob, "/messages?page=51").await;
+    assert!(rows > passed_over, "{rows}: the counter counts");
+    // Found and then passed over: each receipt at most twice, and no message before the page.
+    assert!(
+        rows <= 2 * passed_over + 2 * ROWS_OF_A_PAGE,
+        "{rows} rows for {passed_over} receipts"
+    );
+}
+
+/// The round trips of a request to MySQL; a statement that creeps in shows here.
+#[tokio::test]
+async fn every_request_makes_no_more_round_trips_than_it_needs() {
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&alice, &bob).await;
+    let id = alice.send(&bob, "counted").await;
+    let check = 1;
+    assert_eq!(
+        statements_of(&service, async || bob.get("/messages").await.status).await,
+        check + 1
+    );
+    assert_eq!(
+        statements_of(&service, async || bob.read(id).await.status).await,
+        check + 1
+    );
+    assert_eq!(
+        statements_of(&service, async || bob.mark(id, true).await.status).await,
+        check + 2
+    );
+    let send = statements_of(&service, async || {
+        alice.send(&bob, "one more").await;
+        201
+    });
+    assert_eq!(
+        send.await,
+        check + 2 + 2,
+        "two inserts between BEGIN and COMMIT"
+    );
+    assert_eq!(
+        statements_of(&service, async || bob.delete(id).await.status).await,
+        check + 2,
+        "as receiver"
+    );
+    assert_eq!(
+        statements_of(&service, async || alice.delete(id).await.status).await,
+        check + 1,
+        "as sender"
+    );
+}
+
+async fn statements_of(service: &Service, request: impl AsyncFn() -> u16) -> u64 {
+    let before = executed(service).await;
+    assert!(request().await < 300);
+    executed(service).await - before
+}
+
+/// Statements that MySQL executed on this database, not counting what looks at them.
+async fn executed(service: &Service) -> u64 {
+    let mut connection = service.database.connect().await;
+    let row = sqlx::query(
+        "SELECT CAST(COALESCE(SUM(count_star), 0) AS UNSIGNED) \
+         FROM performance_schema.events_statements_summary_by_digest \
+         WHERE schema_name = ? AND digest_text NOT LIKE '%performance_schema%' AND digest_text NOT LIKE 'SET %'",
+    )
+    .bind(service.database.name())
+    .fetch_one(&mut connection)
+    .await;
+    row.expect("the performance schema is on").get(0)
+}

@@ -1,1 +1,302 @@
-//! TODO
+//! Signing up and logging in.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::Row as _;
+
+use crate::support::{Answer, Service, problem};
+
+fn new_user(username: &str, email: &str) -> Value {
+    json!({"username": username, "email": email, "password": "correct horse"})
+}
+
+#[tokio::test]
+async fn signing_up_answers_with_the_user_and_never_with_the_password() {
+    let service = Service::start().await;
+
+    let answer = service
+        .post("/users", &new_user("alice", "Alice@Example.com"))
+        .await;
+
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("Location"), "/users/alice");
+    assert_eq!(
+        answer.json,
+        json!({"username": "alice", "email": "Alice@Example.com"})
+    );
+}
+
+#[tokio::test]
+async fn a_username_is_kept_in_lower_case_and_found_in_any() {
+    let service = Service::start().await;
+
+    let created = service
+        .post("/users", &new_user("Al.Ice-7_", "a@example.com"))
+        .await;
+    let login = service
+        .post(
+            "/users/aL.iCE-7_/token",
+            &json!({"password": "correct horse"}),
+        )
+        .await;
+
+    assert_eq!(created.json["username"], "al.ice-7_");
+    assert_eq!(login.status, 201);
+}
+
+#[tokio::test]
+async fn values_that_are_not_valid_are_named() {
+    let service = Service::start().await;
+    let long_name = "a".repeat(65);
+    let long_email = format!("{}@example.com", "a".repeat(243));
+    let long_password = "p".repeat(129);
+    let cases = [
+        ("username", json!("al"), "too short"),
+        ("username", json!(long_name), "too long"),
+        ("username", json!(".alice"), "begins with a dot"),
+        ("username", json!("-alice"), "begins with a dash"),
+        ("username", json!("al ice"), "a blank"),
+        ("username", json!("álice"), "not ASCII"),
+        ("username", json!("al\u{0}ice"), "a NUL"),
+        ("username", json!("аlice"), "a Cyrillic look-alike"),
+        ("username", json!(7), "a number"),
+        ("username", Value::Null, "null"),
+        ("email", json!("alice"), "no @"),
+        ("email", json!("@example.com"), "no local part"),
+        ("email", json!("alice@"), "no domain"),
+        (
+            "email",
+            json!("Alice <alice@example.com>"),
+            "a display name",
+        ),
+        ("email", json!("a b@example.com"), "a blank"),
+        ("email", json!(long_email), "too long"),
+        ("email", json!(["a@example.com"]), "a list"),
+        ("password", json!("1234567"), "too short"),
+        ("password", json!(long_password), "too long"),
+        ("password", json!({}), "an object"),
+    ];
+    for (field, value, reason) in cases {
+        let mut body = new_user("alice", "alice@example.com");
+        body[field] = value;
+        let answer = service.post("/users", &body).await;
+        problem(&answer, 422);
+        assert_eq!(answer.pointers(), [format!("#/{field}")], "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn all_that_is_wrong_is_named_at_once() {
+    let service = Service::start().await;
+
+    let answer = service
+        .post(
+            "/users",
+            &json!({"username": "x", "pasword": "long enough"}),
+        )
+        .await;
+
+    problem(&answer, 422);
+    assert_eq!(
+        answer.pointers(),
+        ["#/username", "#/email", "#/password", "#/pasword"]
+    );
+}
+
+#[tokio::test]
+async fn the_limits_themselves_are_valid() {
+    let service = Service::start().await;
+    let names = ["abc".to_owned(), "a".repeat(64)];
+    for (index, name) in names.iter().enumerate() {
+        let mut body = new_user(name, &format!("{index}@example.com"));
+        body["password"] = json!(if index == 0 {
+            "12345678".to_owned()
+        } else {
+            "ä".repeat(128)
+        });
+        assert_eq!(service.post("/users", &body).await.status, 201, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_taken_name_or_address_is_a_conflict_that_says_which() {
+    let service = Service::start().await;
+    service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+
+    let name = service
+        .post("/users", &new_user("ALICE", "other@example.com"))
+        .await;
+    let address = service
+        .post("/users", &new_user("other", "ALICE@example.COM"))
+        .await;
+    let both = service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+
+    problem(&name, 409);
+    assert_eq!(name.pointers(), ["#/username"]);
+    problem(&address, 409);
+    assert_eq!(address.pointers(), ["#/email"]);
+    assert_eq!(both.pointers(), ["#/username", "#/email"]);
+}
+
+#[tokio::test]
+async fn of_many_who_want_one_name_at_once_exactly_one_gets_it() {
+    let service = Service::start().await;
+    let asking = (0..12).map(|index| {
+        let body = new_user("alice", &format!("{index}@example.com"));
+        tokio::spawn(Answer::of(
+            service.request(Method::POST, "/users").json(&body),
+        ))
+    });
+    let mut statuses = Vec::new();
+    for answer in asking.collect::<Vec<_>>() {
+        statuses.push(answer.await.expect("no panic").status);
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses[0], 201);
+    assert!(
+        statuses[1..].iter().all(|status| *status == 409),
+        "{statuses:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_token_comes_with_its_type_and_lifetime_and_is_not_cached() {
+    let service = Service::start().await;
+    service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+
+    let answer = service
+        .post("/users/alice/token", &json!({"password": "correct horse"}))
+        .await;
+
+    assert_eq!(answer.status, 201);
+    assert_eq!(answer.header("Cache-Control"), "no-store");
+    assert_eq!(answer.json["token_type"], "Bearer");
+    assert_eq!(answer.json["expires_in"], 3600);
+    assert!(
+        answer.json["access_token"]
+            .as_str()
+            .is_some_and(|token| token.split('.').count() == 3)
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_user_are_the_same() {
+    let service = Service::start().await;
+    service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+    let mut answers = Vec::new();
+    for (name, password) in [
+        ("alice", "wrong horse"),
+        ("alice", "short"),
+        ("nobody", "correct horse"),
+        ("..", "correct horse"),
+        ("%20", "correct horse"),
+    ] {
+        let answer = service
+            .post(
+                &format!("/users/{name}/token"),
+                &json!({"password": password}),
+            )
+            .await;
+        if answer.status == 404 {
+            // The client resolved `..` itself.
+            continue;
+        }
+        problem(&answer, 401);
+        assert!(
+            answer.header("WWW-Authenticate").starts_with("Bearer"),
+            "{name}"
+        );
+        let mut json = answer.json;
+        json["instance"].take();
+        answers.push(json);
+    }
+    assert!(answers.len() >= 4);
+    assert!(
+        answers.windows(2).all(|pair| pair[0] == pair[1]),
+        "{answers:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_password_is_taken_exactly_as_it_is() {
+    let service = Service::start().await;
+    let mut body = new_user("alice", "alice@example.com");
+    body["password"] = json!(" Pässwörd \u{0}\u{1F511} ");
+    assert_eq!(service.post("/users", &body).await.status, 201);
+    for (password, status) in [
+        (" Pässwörd \u{0}\u{1F511} ", 201),
+        ("Pässwörd \u{0}\u{1F511}", 401),
+        (" pässwörd \u{0}\u{1F511} ", 401),
+        // The same letters in another normal form.
+        (" Pa\u{308}sswo\u{308}rd \u{0}\u{1F511} ", 401),
+        (" Pässwörd ", 401),
+    ] {
+        let answer = service
+            .post("/users/alice/token", &json!({"password": password}))
+            .await;
+        assert_eq!(answer.status, status, "{password:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_too_long_to_be_anybodys_is_refused_before_it_is_hashed() {
+    let service = Service::start().await;
+    for name in ["alice", "nobody"] {
+        let path = format!("/users/{name}/token");
+        let answer = service
+            .post(&path, &json!({"password": "p".repeat(129)}))
+            .await;
+        problem(&answer, 422);
+        assert_eq!(answer.pointers(), ["#/password"]);
+    }
+}
+
+#[tokio::test]
+async fn a_login_renews_a_hash_of_weaker_parameters() {
+    use argon2::{Argon2, Params, PasswordHasher as _};
+    let service = Service::start().await;
+    service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+    let weak = Argon2::from(Params::new(1024, 1, 1, None).expect("valid"));
+    let weak = weak
+        .hash_password(b"correct horse")
+        .expect("hashed")
+        .to_string();
+    service
+        .database
+        .execute(format!("UPDATE users SET password_hash = '{weak}'"))
+        .await;
+
+    let login = service
+        .post("/users/alice/token", &json!({"password": "correct horse"}))
+        .await;
+
+    assert_eq!(login.status, 201);
+    let stored = stored_hash(&service).await;
+    assert!(
+        stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+        "{stored}"
+    );
+    let again = service
+        .post("/users/alice/token", &json!({"password": "correct horse"}))
+        .await;
+    assert_eq!(again.status, 201);
+    assert_eq!(stored_hash(&service).await, stored, "a current hash stays");
+}
+
+async fn stored_hash(service: &Service) -> String {
+    let mut connection = service.database.connect().await;
+    let row = sqlx::query("SELECT password_hash FROM users")
+        .fetch_one(&mut connection)
+        .await;
+    row.expect("one user").get(0)
+}

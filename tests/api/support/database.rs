@@ -48,10 +48,6 @@ impl TestDatabase {
     }
 
     /// Runs one statement as the administrator.
-    #[expect(
-        clippy::disallowed_types,
-        reason = "tests write their statements themselves"
-    )]
     pub(crate) async fn execute(&self, statement: impl Into<String>) -> u64 {
         let mut connection = self.connect().await;
         let done = connection
@@ -70,10 +66,6 @@ impl TestDatabase {
         (self.server.get_host().to_owned(), self.server.get_port())
     }
 
-    #[expect(
-        clippy::disallowed_types,
-        reason = "the name is made above; names cannot be bound"
-    )]
     async fn administer(&self, action: &str) {
         let mut connection = MySqlConnection::connect_with(&self.server)
             .await

@@ -29,6 +29,7 @@ pub(crate) struct Service {
     pub(crate) url: String,
     pub(crate) client: Client,
     pub(crate) database: TestDatabase,
+    routes: Vec<String>,
     shutdown: rocket::Shutdown,
 }
 
@@ -58,7 +59,7 @@ impl Service {
     pub(crate) async fn replica(&self, adjust: impl FnOnce(&mut Config)) -> Replica {
         let mut config = settings(&self.database);
         adjust(&mut config);
-        let (url, shutdown) = launch(&config).await;
+        let Launched { url, shutdown, .. } = launch(&config).await;
         Replica {
             url,
             client: Client::new(),
@@ -67,13 +68,23 @@ impl Service {
     }
 
     async fn boot(config: &Config, database: TestDatabase) -> Self {
-        let (url, shutdown) = launch(config).await;
+        let Launched {
+            url,
+            routes,
+            shutdown,
+        } = launch(config).await;
         Self {
             url,
             client: Client::new(),
             database,
+            routes,
             shutdown,
         }
+    }
+
+    /// The mounted routes, as `METHOD path`.
+    pub(crate) fn routes(&self) -> &[String] {
+        &self.routes
     }
 
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -154,17 +165,30 @@ fn settings(database: &TestDatabase) -> Config {
     }
 }
 
-async fn launch(config: &Config) -> (String, rocket::Shutdown) {
+/// What is known of a service once it listens.
+struct Launched {
+    url: String,
+    routes: Vec<String>,
+    shutdown: rocket::Shutdown,
+}
+
+async fn launch(config: &Config) -> Launched {
     let (sender, receiver) = oneshot::channel();
     let rocket = herolo::build(config).expect("the settings are right");
     let announce = AdHoc::on_liftoff("announce", |rocket| {
         Box::pin(async move {
-            let url = format!(
-                "http://{}:{}",
-                rocket.config().address,
-                rocket.config().port
-            );
-            let _ = sender.send((url, rocket.shutdown()));
+            let _ = sender.send(Launched {
+                url: format!(
+                    "http://{}:{}",
+                    rocket.config().address,
+                    rocket.config().port
+                ),
+                routes: rocket
+                    .routes()
+                    .map(|route| format!("{} {}", route.method, route.uri.path()))
+                    .collect(),
+                shutdown: rocket.shutdown(),
+            });
         })
     });
     tokio::spawn(rocket.attach(announce).launch());
