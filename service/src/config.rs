@@ -338,3 +338,200 @@ fn explain(fault: FigmentError) -> ConfigError {
         other => ConfigError::new(&named, format!("{other}{from}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    const KEYS: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const URL: &str = "mysql://user:canary@localhost/herolo";
+
+    fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Config::from_layers(Some(Toml::string(file).nested()), variables)
+            .map_err(|fault| fault.to_string())
+    }
+
+    fn with(variable: &str, value: &str) -> Result<Config, String> {
+        let mut variables = vec![("HEROLO_DATABASE_URL", URL), ("HEROLO_TOKEN_KEYS", KEYS)];
+        variables.retain(|(name, _)| *name != variable);
+        variables.push((variable, value));
+        load("", &variables)
+    }
+
+    #[track_caller]
+    fn refused(variable: &str, value: &str, names: &str) {
+        let message = with(variable, value).expect_err("refused");
+        assert!(message.contains(names), "{message}");
+        assert!(!message.contains("canary"), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+
+    #[test]
+    fn what_is_not_said_has_its_documented_default() {
+        let config = with("HEROLO_DATABASE_URL", URL).expect("valid");
+        let defaults = [
+            config.address.to_string(),
+            config.port.to_string(),
+            config.database_max_connections.to_string(),
+            config.token_lifetime.to_string(),
+            config.drain_seconds.to_string(),
+        ];
+        let documented: BTreeSet<_> = SETTINGS
+            .iter()
+            .map(|(.., default)| *default)
+            .filter(|text| !text.is_empty())
+            .collect();
+        assert_eq!(
+            defaults.iter().map(String::as_str).collect::<BTreeSet<_>>(),
+            documented
+        );
+    }
+
+    #[test]
+    fn the_committed_file_says_the_defaults() {
+        let config = load(
+            include_str!("../Rocket.toml"),
+            &[("HEROLO_DATABASE_URL", URL), ("HEROLO_TOKEN_KEYS", KEYS)],
+        );
+        let (config, defaults) = (config.expect("valid"), Defaults::default());
+        assert_eq!(
+            (config.address, config.port),
+            (defaults.address, defaults.port)
+        );
+        assert_eq!(
+            config.database_max_connections,
+            defaults.database_max_connections
+        );
+        assert_eq!(
+            (config.token_lifetime, config.drain_seconds),
+            (defaults.token_lifetime, defaults.drain_seconds)
+        );
+    }
+
+    #[test]
+    fn the_environment_comes_before_the_file() {
+        let file = "[default]\nport = 1\ntoken_lifetime = 5\n";
+        let variables = [
+            ("HEROLO_PORT", "2"),
+            ("HEROLO_DATABASE_URL", URL),
+            ("HEROLO_TOKEN_KEYS", KEYS),
+        ];
+        let config = load(file, &variables).expect("valid");
+        assert_eq!((config.port, config.token_lifetime), (2, 5));
+    }
+
+    #[test]
+    fn a_missing_setting_is_named_with_its_meaning() {
+        let message = load("", &[("HEROLO_TOKEN_KEYS", KEYS)]).expect_err("refused");
+        assert!(
+            message.starts_with("HEROLO_DATABASE_URL: is not set; it is mysql://"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_wherever_it_stands() {
+        refused("HEROLO_PROT", "8000", "HEROLO_PROT: is not a setting");
+        let variables = [("HEROLO_DATABASE_URL", URL), ("HEROLO_TOKEN_KEYS", KEYS)];
+        let message = load("[default]\nprot = 1\n", &variables).expect_err("refused");
+        assert!(message.contains("HEROLO_PROT"), "{message}");
+    }
+
+    #[test]
+    fn variables_of_tests_and_of_others_are_not_settings() {
+        assert!(with("HEROLO_TEST_DATABASE_URL", "x").is_ok());
+        assert!(with("PORT", "x").is_ok());
+    }
+
+    #[test]
+    fn a_setting_of_the_wrong_form_is_named() {
+        refused("HEROLO_PORT", "web", "HEROLO_PORT: must be");
+        refused("HEROLO_PORT", "65536", "HEROLO_PORT: must be");
+        refused("HEROLO_ADDRESS", "localhost", "HEROLO_ADDRESS");
+        refused(
+            "HEROLO_TOKEN_LIFETIME",
+            "0",
+            "HEROLO_TOKEN_LIFETIME: must be at least 1",
+        );
+        refused(
+            "HEROLO_DATABASE_MAX_CONNECTIONS",
+            "-1",
+            "HEROLO_DATABASE_MAX_CONNECTIONS: must be",
+        );
+        refused(
+            "HEROLO_DATABASE_URL",
+            "postgres://user:canary@localhost/x",
+            "must start with mysql://",
+        );
+        refused(
+            "HEROLO_DATABASE_URL",
+            "mysql://user:canary@localhost",
+            "names no database",
+        );
+        refused(
+            "HEROLO_DATABASE_URL",
+            "mysql://user:canary@local host/x",
+            "is not a URL",
+        );
+    }
+
+    #[test]
+    fn a_key_ring_with_a_fault_is_refused_with_its_place() {
+        let key = KEYS.trim_start_matches("k1:");
+        refused("HEROLO_TOKEN_KEYS", "canary", "entry 1 is not of the form");
+        refused(
+            "HEROLO_TOKEN_KEYS",
+            &format!("{KEYS},k2:canary!"),
+            "entry 2 is not valid base64",
+        );
+        refused(
+            "HEROLO_TOKEN_KEYS",
+            "k1:Y2FuYXJ5",
+            "entry 1 has a key of 6 bytes, not 32",
+        );
+        refused(
+            "HEROLO_TOKEN_KEYS",
+            &format!("k 1:{key}"),
+            "entry 1 has a key id",
+        );
+        refused(
+            "HEROLO_TOKEN_KEYS",
+            &format!("{KEYS},{KEYS}"),
+            "'k1' is there twice",
+        );
+        assert!(with("HEROLO_TOKEN_KEYS", &format!("{KEYS}, k2:{key}")).is_ok());
+    }
+
+    #[test]
+    fn tls_is_required_unless_the_url_says_otherwise() {
+        let mode = |query: &str| {
+            let config = with("HEROLO_DATABASE_URL", &format!("{URL}{query}")).expect("valid");
+            config.connect_options().expect("valid").get_ssl_mode()
+        };
+        assert!(matches!(mode(""), MySqlSslMode::Required));
+        assert!(matches!(
+            mode("?ssl-mode=PREFERRED"),
+            MySqlSslMode::Required
+        ));
+        assert!(matches!(
+            mode("?ssl-mode=VERIFY_IDENTITY"),
+            MySqlSslMode::VerifyIdentity
+        ));
+        assert!(matches!(mode("?ssl-mode=DISABLED"), MySqlSslMode::Disabled));
+    }
+
+    #[test]
+    fn secrets_do_not_print() {
+        let config = with("HEROLO_DATABASE_URL", URL).expect("valid");
+        let printed = format!("{config:?}");
+        assert!(
+            !printed.contains("canary") && !printed.contains("AAAA"),
+            "{printed}"
+        );
+    }
+}

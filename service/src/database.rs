@@ -1,5 +1,6 @@
 //! The connection pool, with a deadline on everything, the retries that MySQL asks for, and the schema's migrations.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -135,12 +136,23 @@ impl Database {
     fn classify(&self, fault: sqlx::Error) -> Error {
         match &fault {
             sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
+            sqlx::Error::PoolTimedOut => Error::Unavailable(self.no_connection()),
             _ if is_away(&fault) => Error::Unavailable(fault.to_string()),
             _ if number(&fault) == Some(server_error::NO_SUCH_TABLE) && !self.has_started() => {
                 Error::NoSchema
             }
             _ => Error::Broken(fault),
         }
+    }
+
+    /// The pool tries a server that refuses again and again, and then knows only that the time is over.
+    fn no_connection(&self) -> String {
+        let server = self.pool.connect_options();
+        let (host, port) = (server.get_host(), server.get_port());
+        format!(
+            "no connection to {host}:{port} was free or could be opened within {} s",
+            ACQUIRE_DEADLINE.as_secs()
+        )
     }
 
     /// Whether the database is there with a schema that this version can work on.
@@ -216,7 +228,7 @@ impl UnitOfWork<'_> {
     ) -> sqlx::Result<T> {
         timeout_at(self.deadline, work)
             .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 
     /// The outcome for the caller, or `None` if the work has to be done again.

@@ -73,9 +73,9 @@ fn rocket_settings(config: &Config) -> Figment {
         address: config.address,
         port: config.port,
         ident: rocket::config::Ident::none(),
-        // Longer than the edge keeps an idle connection (3 s): the side that sends requests must be the one to
-        // close, or a request meets a connection that is just being closed.
-        keep_alive: 75,
+        // On, and without an end: the side that sends requests must be the one to close an idle connection, or a
+        // request meets a connection that is just being closed. To HTTP/1.1 Rocket only knows 0 and not 0.
+        keep_alive: 1,
         // Signals are ours, because draining must go before Rocket's shutdown (see `shutdown`).
         shutdown: Shutdown {
             ctrlc: false,

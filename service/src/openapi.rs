@@ -36,6 +36,7 @@ pub(crate) fn document() -> String {
         health::drainz,
         telemetry::metrics,
     ),
+    components(schemas(Document<'static>)),
     tags(
         (name = "users", description = "Accounts and access tokens."),
         (name = "messages", description = "Sending, reading, marking and deleting."),
@@ -143,14 +144,21 @@ pub(crate) fn truth() -> Schema {
 }
 
 macro_rules! problem_responses {
-    ($($(#[$doc:meta])* $name:ident { $($variant:ident: $status:literal, $description:literal;)+ })+) => {$(
+    ($($(#[$doc:meta])* $name:ident {
+        $($variant:ident: $status:literal, $description:literal $(, header $header:literal: $meaning:literal)?;)+
+    })+) => {$(
         $(#[$doc])*
         #[derive(IntoResponses)]
         #[expect(dead_code, reason = "describes responses")]
         pub(crate) enum $name {
             $(
-                #[response(status = $status, description = $description, content_type = "application/problem+json")]
-                $variant(#[to_schema] Document<'static>),
+                #[response(
+                    status = $status,
+                    description = $description,
+                    content_type = "application/problem+json",
+                    $(headers(($header = String, description = $meaning)))?
+                )]
+                $variant(Document<'static>),
             )+
         }
     )+};
@@ -171,14 +179,21 @@ problem_responses! {
         Values: 422, "A value is not valid; `errors` names each.";
     }
     /// Of logging in.
-    WrongCredentials { Wrong: 401, "There is no user with this name and password."; }
+    WrongCredentials {
+        Wrong: 401, "There is no user with this name and password.",
+            header "WWW-Authenticate": "The scheme of access tokens (RFC 6750).";
+    }
     /// Of every route that belongs to a user.
     NotTheCaller {
-        NoToken: 401, "There is no valid access token.";
+        NoToken: 401, "There is no valid access token.",
+            header "WWW-Authenticate": "The scheme of access tokens, and what is wrong with the one that came (RFC 6750).";
         OtherUser: 403, "The access token is another user's.";
     }
     /// Of every route that names a message.
     NotFound { NoMessage: 404, "There is no such message, or it is not yours."; }
     /// Of every route that needs the database.
-    Unavailable { Away: 503, "The database is away, or too much is going on; `Retry-After` says when to come again."; }
+    Unavailable {
+        Away: 503, "The database is away, or there is more to do than can be done.",
+            header "Retry-After": "Seconds after which to try again.";
+    }
 }

@@ -365,3 +365,29 @@ impl Fairing for FormRefusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_names_each_value_once() {
+        let errors = [
+            FieldError::field("email", "is missing"),
+            FieldError::parameter("page", "must be a number"),
+            FieldError {
+                pointer: "#".to_owned(),
+                detail: "must be an object".to_owned(),
+            },
+        ];
+        assert_eq!(
+            summary(&errors),
+            "email is missing; page must be a number; the body must be an object"
+        );
+    }
+
+    #[test]
+    fn a_pointer_escapes_what_json_pointers_escape() {
+        assert_eq!(FieldError::field("a/b~c", "").pointer, "#/a~1b~0c");
+    }
+}

@@ -165,3 +165,69 @@ fn hash_of_nobody() -> String {
     }
     .to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> SecretString {
+        SecretString::from(text)
+    }
+
+    #[test]
+    fn a_hash_is_verified_by_its_password_only() {
+        let stored = hash(&secret("correct horse"));
+        assert!(
+            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+            "{stored}"
+        );
+        assert_eq!(
+            verify(&secret("correct horse"), &stored),
+            Verdict::Right { rehashed: None }
+        );
+        assert_eq!(verify(&secret("correct horse "), &stored), Verdict::Wrong);
+    }
+
+    #[test]
+    fn two_hashes_of_one_password_differ() {
+        assert_ne!(
+            hash(&secret("correct horse")),
+            hash(&secret("correct horse"))
+        );
+    }
+
+    #[test]
+    fn what_is_not_a_hash_verifies_nothing() {
+        for stored in ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$", "$2b$12$abc"] {
+            assert_eq!(
+                verify(&secret("correct horse"), stored),
+                Verdict::Wrong,
+                "{stored}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_costs_what_somebody_costs() {
+        let nobody = hash_of_nobody();
+        let parsed = PasswordHash::new(&nobody).expect("a PHC string");
+        assert!(is_current(&parsed), "{nobody}");
+        assert_eq!(verify(&secret("correct horse"), &nobody), Verdict::Wrong);
+    }
+
+    #[rocket::async_test]
+    async fn a_full_queue_sheds_the_excess_at_once_and_recovers() {
+        let passwords = Arc::new(Passwords::start());
+        let ask = || {
+            let passwords = Arc::clone(&passwords);
+            rocket::tokio::spawn(async move { passwords.verify(secret("x"), None).await.is_ok() })
+        };
+        let asked: Vec<_> = (0..8 * QUEUE).map(|_| ask()).collect();
+        let mut served = 0;
+        for answer in asked {
+            served += usize::from(answer.await.expect("no panic"));
+        }
+        assert!((QUEUE..8 * QUEUE).contains(&served), "{served}");
+        assert!(passwords.verify(secret("x"), None).await.is_ok());
+    }
+}

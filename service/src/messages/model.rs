@@ -207,3 +207,92 @@ pub(crate) fn truth(text: &str) -> Result<bool, Invalid> {
         .unwrap_or(text);
     bare.parse().map_err(|_| "must be true or false".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        assert_eq!(MessageId::parse("7").map(MessageId::get), Some(7));
+        assert_eq!(
+            MessageId::parse("18446744073709551615").map(MessageId::get),
+            Some(u64::MAX)
+        );
+        for text in [
+            "",
+            "0",
+            "07",
+            "+7",
+            "-7",
+            " 7",
+            "7 ",
+            "7.0",
+            "0x7",
+            "٧",
+            "18446744073709551616",
+        ] {
+            assert_eq!(MessageId::parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_subject_counts_characters_and_a_text_counts_bytes() {
+        assert!(Subject::parse("\u{1F511}".repeat(255)).is_ok());
+        assert!(Subject::parse("\u{1F511}".repeat(256)).is_err());
+        assert!(Text::parse("x".repeat(65_535)).is_ok());
+        assert!(Text::parse("\u{1F511}".repeat(16_384)).is_err());
+        assert!(Subject::parse(String::new()).is_err());
+        assert!(Text::parse(String::new()).is_err());
+    }
+
+    #[test]
+    fn a_truth_may_stand_in_quotes() {
+        assert_eq!(truth("true"), Ok(true));
+        assert_eq!(truth("\"false\""), Ok(false));
+        for text in [
+            "",
+            "\"",
+            "\"\"",
+            "\"true",
+            "true\"",
+            "\"\"true\"\"",
+            "True",
+            "1",
+        ] {
+            assert!(truth(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_number_stays_within_its_range() {
+        assert_eq!(page_number("1000000"), Ok(1_000_000));
+        assert_eq!(per_page("100"), Ok(100));
+        for text in ["0", "101", "-1", "+5", "", "1e1", "٣"] {
+            assert!(per_page(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_page_with_a_place_to_begin_passes_over_nothing() {
+        let page = Page {
+            page: 3,
+            ..Page::DEFAULT
+        };
+        assert_eq!(page.offset(), 40);
+        let last = MessageId::parse("9").expect("an id");
+        let next = page.following(last);
+        assert_eq!((next.page, next.before, next.offset()), (4, Some(last), 0));
+    }
+
+    #[test]
+    fn the_count_of_pages_ends_before_the_pages_do() {
+        let last = MessageId::parse("9").expect("an id");
+        let page = Page {
+            page: 1_000_000,
+            before: Some(last),
+            ..Page::DEFAULT
+        };
+        assert_eq!(page.following(last).page, 1_000_000);
+    }
+}

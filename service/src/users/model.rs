@@ -166,3 +166,83 @@ impl ClaimedPassword {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn username(name: &str) -> Result<String, Invalid> {
+        Username::parse(name.to_owned()).map(|name| name.to_string())
+    }
+
+    fn email(address: &str) -> Result<Email, Invalid> {
+        Email::parse(address.to_owned())
+    }
+
+    #[test]
+    fn a_username_is_lowered_and_nothing_else() {
+        assert_eq!(username("Al.Ice_7-"), Ok("al.ice_7-".to_owned()));
+        assert_eq!(username("007"), Ok("007".to_owned()));
+    }
+
+    #[test]
+    fn a_username_of_the_wrong_length_is_refused() {
+        assert!(username("ab").is_err());
+        assert!(username("abc").is_ok());
+        assert!(username(&"a".repeat(64)).is_ok());
+        assert!(username(&"a".repeat(65)).is_err());
+    }
+
+    #[test]
+    fn a_username_of_other_letters_is_refused() {
+        // The Kelvin sign is a letter k to Unicode's lower case, but not to ours.
+        for name in [
+            "al ice",
+            "alicé",
+            "a\u{212A}ice",
+            "alice\n",
+            "a/ice",
+            "аlice",
+        ] {
+            assert!(username(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_username_that_begins_with_a_sign_is_refused() {
+        for name in [".alice", "-alice", "_alice", "..."] {
+            assert!(username(name).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_keeps_its_case_but_is_one_with_the_others() {
+        let (typed, other) = (email("Alice@Example.COM"), email("alice@example.com"));
+        let (typed, other) = (typed.expect("valid"), other.expect("valid"));
+        assert_eq!(typed.as_str(), "Alice@Example.COM");
+        assert_eq!(typed.key(), other.key());
+    }
+
+    #[test]
+    fn an_address_over_254_bytes_is_refused() {
+        let domain = ["d".repeat(63), "d".repeat(63), "d".repeat(61)].join(".");
+        let longest = format!("{}@{domain}", "a".repeat(64));
+        assert_eq!(longest.len(), 254);
+        assert!(email(&longest).is_ok());
+        assert!(email(&format!("{longest}d")).is_err());
+    }
+
+    #[test]
+    fn a_password_counts_characters_and_not_bytes() {
+        assert!(NewPassword::parse("ä".repeat(7)).is_err());
+        assert!(NewPassword::parse("ä".repeat(8)).is_ok());
+        assert!(NewPassword::parse("ä".repeat(128)).is_ok());
+        assert!(NewPassword::parse("ä".repeat(129)).is_err());
+    }
+
+    #[test]
+    fn a_password_does_not_print() {
+        let password = NewPassword::parse("correct horse".to_owned()).expect("valid");
+        assert!(!format!("{password:?}").contains("horse"));
+    }
+}

@@ -1,6 +1,7 @@
 //! Signing up and getting a token.
 
-use rocket::response::{Responder, status::Created};
+use rocket::http::Status;
+use rocket::response::{Responder, status, status::Created};
 use rocket::serde::json::Json;
 use rocket::{Route, State, post, routes};
 use secrecy::SecretString;
@@ -121,7 +122,7 @@ pub(crate) struct AccessToken {
 /// 201 with a token, which no cache may keep.
 #[derive(Responder)]
 pub(crate) struct Issued {
-    token: Created<Json<AccessToken>>,
+    token: status::Custom<Json<AccessToken>>,
     cache: rocket::http::Header<'static>,
 }
 
@@ -155,10 +156,10 @@ pub(crate) async fn issue_token(
         token_type: "Bearer",
         expires_in: tokens.lifetime_seconds(),
     };
+    let cache = rocket::http::Header::new("Cache-Control", "no-store");
     Ok(Issued {
-        token: Created::new(format!("/users/{}/token", username.to_ascii_lowercase()))
-            .body(Json(token)),
-        cache: rocket::http::Header::new("Cache-Control", "no-store"),
+        token: status::Custom(Status::Created, Json(token)),
+        cache,
     })
 }
 
