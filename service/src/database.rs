@@ -136,7 +136,6 @@ impl Database {
     fn classify(&self, fault: sqlx::Error) -> Error {
         match &fault {
             sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
-            sqlx::Error::PoolTimedOut => Error::Unavailable(self.no_connection()),
             _ if is_away(&fault) => Error::Unavailable(fault.to_string()),
             _ if number(&fault) == Some(server_error::NO_SUCH_TABLE) && !self.has_started() => {
                 Error::NoSchema
@@ -213,12 +212,17 @@ pub(crate) struct UnitOfWork<'a> {
 }
 
 impl UnitOfWork<'_> {
-    /// A connection of the pool.
+    /// A connection of the pool. Whatever keeps it from opening, a wrong password too, is the operator's to mend, and
+    /// to a caller the database is away.
     pub(crate) async fn connect(&self) -> Result<PoolConnection<MySql>, Error> {
-        timeout_at(self.deadline, self.database.pool.acquire())
-            .await
-            .unwrap_or(Err(sqlx::Error::PoolTimedOut))
-            .map_err(|fault| self.database.classify(fault))
+        let pool = &self.database.pool;
+        match timeout_at(self.deadline, pool.acquire()).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => {
+                Err(Error::Unavailable(self.database.no_connection()))
+            }
+            Ok(Err(fault)) => Err(Error::Unavailable(fault.to_string())),
+        }
     }
 
     /// The outcome of the work, or that it took too long.

@@ -48,12 +48,10 @@ pub(crate) async fn readyz(
     drain: &State<Drain>,
 ) -> Result<Json<Health>, Problem> {
     drain.check()?;
-    database.check().await.map_err(|why| {
-        tracing::warn!("not ready: {why}");
-        Problem::Unavailable(
-            "The database is not there, or its schema is older than this version needs.",
-        )
-    })?;
+    database
+        .check()
+        .await
+        .map_err(|why| Problem::DatabaseAway(format!("not ready: {why}")))?;
     Ok(Json(Health { started: true }))
 }
 

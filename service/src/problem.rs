@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::auth::Overloaded;
 use crate::body::BODY_LIMIT_BYTES;
-use crate::database;
+use crate::{database, telemetry};
 
 /// Seconds after which a client of a busy service may come again.
 const RETRY_SECONDS: u32 = 1;
@@ -42,10 +42,12 @@ pub(crate) enum Problem {
     UnsupportedMediaType,
     /// 422: values that are not valid.
     Invalid(Vec<FieldError>),
-    /// 503: the database is away, or the service has more to do than it can.
+    /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
-    /// 500: a fault of ours; what it is stands in the log only.
-    Internal,
+    /// 503: the database is away. How so stands in the log only.
+    DatabaseAway(String),
+    /// 500: a fault of ours. What it is stands in the log only.
+    Internal(String),
     /// Whatever else the framework answers with.
     Other(Status),
 }
@@ -104,10 +106,9 @@ pub(crate) struct Document<'a> {
 }
 
 impl Problem {
-    /// Logs what went wrong inside and shows the caller nothing of it.
+    /// A fault of ours.
     pub(crate) fn internal(fault: impl std::fmt::Display) -> Self {
-        tracing::error!("{fault}");
-        Self::Internal
+        Self::Internal(fault.to_string())
     }
 
     /// The HTTP status.
@@ -124,8 +125,8 @@ impl Problem {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::Invalid(_) => Status::UnprocessableEntity,
-            Self::Unavailable(_) => Status::ServiceUnavailable,
-            Self::Internal => Status::InternalServerError,
+            Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
+            Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
         }
     }
@@ -144,8 +145,10 @@ impl Problem {
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
-            Self::Unavailable(_) => ("unavailable", "The service is not available right now"),
-            Self::Internal => ("internal", "Something went wrong on our side"),
+            Self::Unavailable(_) | Self::DatabaseAway(_) => {
+                ("unavailable", "The service is not available right now")
+            }
+            Self::Internal(_) => ("internal", "Something went wrong on our side"),
             Self::Other(status) => ("other", status.reason_lossy()),
         }
     }
@@ -171,7 +174,8 @@ impl Problem {
                 "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
             }
             Self::Unavailable(why) => (*why).into(),
-            Self::Internal => "The fault is in our log under this answer's X-Request-Id.".into(),
+            Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
+            Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
             Self::Other(status) => format!("The request was answered with {status}.").into(),
         }
     }
@@ -195,8 +199,20 @@ impl Problem {
                 r#"Bearer realm="herolo", error="invalid_token""#,
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
-            Self::Unavailable(_) => Some(Header::new("Retry-After", RETRY_SECONDS.to_string())),
+            Self::Unavailable(_) | Self::DatabaseAway(_) => {
+                Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
+            }
             _ => None,
+        }
+    }
+
+    /// Tells the log what the answer does not show, under the id that the answer does.
+    fn log(&self, request: &Request<'_>) {
+        let request_id = telemetry::request_id(request);
+        match self {
+            Self::Internal(fault) => tracing::error!(request_id, "{fault}"),
+            Self::DatabaseAway(fault) => tracing::warn!(request_id, "{fault}"),
+            _ => {}
         }
     }
 }
@@ -229,6 +245,7 @@ fn summary(errors: &[FieldError]) -> String {
 
 impl<'r> Responder<'r, 'static> for Problem {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
+        self.log(request);
         let (kind, title) = self.kind();
         let document = Document {
             kind: format!("urn:problem-type:herolo:{kind}"),
@@ -254,9 +271,8 @@ impl<'r> Responder<'r, 'static> for Problem {
 impl From<database::Error> for Problem {
     fn from(fault: database::Error) -> Self {
         match fault {
-            fault @ (database::Error::Unavailable(_) | database::Error::NoSchema) => {
-                tracing::warn!("{fault}");
-                Self::Unavailable("The database is not available; try again in a moment.")
+            database::Error::Unavailable(_) | database::Error::NoSchema => {
+                Self::DatabaseAway(fault.to_string())
             }
             fault => Self::internal(fault),
         }

@@ -61,7 +61,7 @@ struct Arrival {
 impl Arrival {
     fn of<'r>(request: &'r Request<'_>) -> &'r Self {
         request.local_cache(|| Self {
-            id: request_id(request),
+            id: take_over_or_make_id(request),
             method: request.method(),
             at: Instant::now(),
         })
@@ -162,33 +162,20 @@ impl Fairing for Telemetry {
         self.durations
             .with_label_values(&[method, route])
             .observe(duration.as_secs_f64());
-        let id = &arrival.id;
-        let (code, milliseconds) = (status.code, duration.as_secs_f64() * 1000.0);
-        if status.code >= 500 {
-            tracing::warn!(
-                request_id = id,
-                method,
-                route,
-                status = code,
-                milliseconds,
-                "request failed"
-            );
-        } else {
-            tracing::debug!(
-                request_id = id,
-                method,
-                route,
-                status = code,
-                milliseconds,
-                "request"
-            );
-        }
+        let (request_id, status) = (&arrival.id, status.code);
+        let milliseconds = duration.as_secs_f64() * 1000.0;
+        tracing::debug!(request_id, method, route, status, milliseconds, "request");
         response.set_header(Header::new("X-Request-Id", arrival.id.clone()));
     }
 }
 
+/// The id of a request, as its answer and the log show it.
+pub(crate) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
+    &Arrival::of(request).id
+}
+
 /// The id that came along, if it is harmless, else a new one of 128 random bits.
-fn request_id(request: &Request<'_>) -> String {
+fn take_over_or_make_id(request: &Request<'_>) -> String {
     let is_harmless = |id: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&id.len())
             && id
