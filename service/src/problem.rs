@@ -296,9 +296,7 @@ fn any(status: Status, request: &Request<'_>) -> Problem {
         return problem.clone();
     }
     match status.code {
-        400 => {
-            Problem::Malformed("The request line, a header or the path is malformed.".to_owned())
-        }
+        400 => malformed(request),
         404 => not_found(request),
         413 => Problem::TooLarge,
         415 => Problem::UnsupportedMediaType,
@@ -311,6 +309,16 @@ fn any(status: Status, request: &Request<'_>) -> Problem {
             Problem::Unavailable("The service is not available right now; try again in a moment.")
         }
         _ => Problem::Other(status),
+    }
+}
+
+/// What Rocket cannot read before routing: the URI, which it then takes for `/`, or the name of the method.
+fn malformed(request: &Request<'_>) -> Problem {
+    match allowed_methods(request) {
+        none if none.is_empty() => {
+            Problem::Malformed("The path or the query is malformed.".to_owned())
+        }
+        allowed => Problem::MethodNotAllowed(allowed),
     }
 }
 

@@ -35,7 +35,9 @@ async fn a_wrong_method_is_a_405_that_says_the_right_ones() {
         ("/metrics", "GET, HEAD"),
     ];
     for (path, allowed) in cases {
-        for method in ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"] {
+        for method in [
+            "GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "QUERY", "BREW",
+        ] {
             if allowed.split(", ").any(|one| one == method) {
                 continue;
             }

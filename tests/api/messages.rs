@@ -288,7 +288,10 @@ async fn what_a_receiver_deletes_is_gone_from_their_feed_only() {
     let seen = alice.read(gone).await;
     assert_eq!(seen.status, 200, "the sender reads it still");
     assert_eq!(seen.json["receiver"], "bob");
-    assert_eq!(seen.json["read"], true, "as it was when the receiver let go of it");
+    assert_eq!(
+        seen.json["read"], true,
+        "as it was when the receiver let go of it"
+    );
     assert_eq!(alice.delete(gone).await.status, 204, "and deletes it still");
     problem(&alice.read(gone).await, 404);
 }

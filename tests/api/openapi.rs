@@ -84,3 +84,13 @@ fn every_error_is_a_problem_document() {
         }
     }
 }
+
+#[test]
+fn bodies_are_closed_as_the_service_takes_them() {
+    let document = document();
+    for name in ["NewUser", "Password", "NewMessage", "ReadMark"] {
+        let schema = &document["components"]["schemas"][name];
+        assert_eq!(schema["additionalProperties"], false, "{name}");
+        assert!(schema["required"].is_array(), "{name}");
+    }
+}

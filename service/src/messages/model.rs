@@ -25,10 +25,12 @@ const PAGES: RangeInclusive<u64> = 1..=1_000_000;
 pub(crate) struct MessageId(NonZero<u64>);
 
 impl MessageId {
-    /// An id in the one way in which this service writes it; `None` for anything else, which names nothing.
+    /// An id in the one way in which this service writes it; `None` for anything else, which names nothing. Ids stay
+    /// within what signed 64-bit numbers hold, as the clients' numbers do.
     pub(crate) fn parse(text: &str) -> Option<Self> {
-        let id: NonZero<u64> = text.parse().ok()?;
-        (id.to_string() == text).then_some(Self(id))
+        let id: i64 = text.parse().ok()?;
+        let id = Self::stored(u64::try_from(id).ok()?)?;
+        (id.to_string() == text).then_some(id)
     }
 
     /// An id that the database gave; `None` for 0, which it never gives.
@@ -97,6 +99,7 @@ impl Text {
 
 /// A message to be sent.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
     /// The name of the user who is to get it; case does not count. It may be the sender.
     #[schema(value_type = String, example = "bob")]
@@ -216,8 +219,8 @@ mod tests {
     fn an_id_has_one_spelling() {
         assert_eq!(MessageId::parse("7").map(MessageId::get), Some(7));
         assert_eq!(
-            MessageId::parse("18446744073709551615").map(MessageId::get),
-            Some(u64::MAX)
+            MessageId::parse("9223372036854775807").map(MessageId::get),
+            Some(u64::MAX / 2)
         );
         for text in [
             "",
@@ -230,7 +233,7 @@ mod tests {
             "7.0",
             "0x7",
             "٧",
-            "18446744073709551616",
+            "9223372036854775808",
         ] {
             assert_eq!(MessageId::parse(text), None, "{text:?}");
         }

@@ -168,6 +168,7 @@ pub(crate) async fn read(
 
 /// How to mark a message.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ReadMark {
     /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` do as well.
     #[schema(schema_with = crate::openapi::truth)]

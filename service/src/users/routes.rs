@@ -20,6 +20,7 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// Somebody who wants an account.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct NewUser {
     /// A letter or digit, then letters, digits, `.`, `_` and `-`. Case does not count: names are kept in lower case.
     #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")]
@@ -93,6 +94,7 @@ fn conflict(taken: store::Taken) -> Problem {
 
 /// The password of the account in the path.
 #[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Password {
     /// Compared exactly as it is.
     #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
