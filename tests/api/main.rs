@@ -15,5 +15,6 @@ mod messages;
 mod openapi;
 mod paging;
 mod plans;
+mod readme;
 mod users;
 mod visibility;

@@ -1,0 +1,250 @@
+//! The README against the service: its transcripts are run, its tables are compared with the code.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rocket::figment::Figment;
+use rocket::figment::providers::{Format as _, Toml};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::support::Service;
+
+const README: &str = include_str!("../../README.md");
+const PROBLEMS: &str = include_str!("../../service/src/problem.rs");
+/// What the README calls the service's address.
+const PUBLISHED_URL: &str = "http://127.0.0.1:8000";
+/// Between the outputs of two commands: ASCII's record separator, which no answer has.
+const SEPARATOR: char = '\u{1e}';
+
+/// A command of a transcript, and what it is said to print.
+struct Step {
+    command: String,
+    output: String,
+}
+
+#[tokio::test]
+async fn its_transcripts_show_what_really_comes_back() {
+    let lifetime = default_of("HEROLO_TOKEN_LIFETIME")
+        .parse()
+        .expect("a number");
+    let service = Service::start_with(|config| config.token_lifetime = lifetime).await;
+    let steps = steps(&section("The API"));
+    assert!(!steps.is_empty(), "the README has transcripts");
+    let outputs = run(&steps, &service.url).await;
+    for (Step { command, output }, real) in steps.iter().zip(&outputs) {
+        assert!(
+            normalised(output) == normalised(real),
+            "the README is wrong about\n\n$ {command}\n\nIt says\n\n{output}\nbut what comes back is\n\n{real}"
+        );
+    }
+    assert_eq!(outputs.len(), steps.len(), "every command ends");
+}
+
+#[test]
+fn its_settings_are_those_of_the_code() {
+    let real: Vec<_> = herolo::config::SETTINGS
+        .iter()
+        .map(|(name, meaning, default)| match *default {
+            "" => [*name, meaning, "required"],
+            default => [*name, meaning, default],
+        })
+        .collect();
+    assert_eq!(rows(&section("Settings"), "setting"), real);
+}
+
+#[test]
+fn the_settings_file_holds_the_defaults() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../service/Rocket.toml");
+    let file: BTreeMap<String, Value> = Figment::from(Toml::file_exact(path).nested())
+        .extract()
+        .expect("the file is TOML");
+    let written: BTreeMap<_, _> = file
+        .iter()
+        .map(|(name, value)| {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            (format!("HEROLO_{}", name.to_uppercase()), value)
+        })
+        .collect();
+    let defaults: BTreeMap<_, _> = herolo::config::SETTINGS
+        .iter()
+        .filter(|(.., default)| !default.is_empty())
+        .map(|(name, _, default)| ((*name).to_owned(), (*default).to_owned()))
+        .collect();
+    assert_eq!(written, defaults);
+}
+
+#[test]
+fn its_problem_types_are_those_of_the_code() {
+    let written: Vec<_> = rows(&section("Errors"), "type")
+        .into_iter()
+        .map(|row| (row[0].clone(), row[1].parse().ok()))
+        .collect();
+    assert_eq!(written, problem_types());
+}
+
+fn default_of(setting: &str) -> &'static str {
+    let mut settings = herolo::config::SETTINGS.iter();
+    let (.., default) = settings
+        .find(|(name, ..)| *name == setting)
+        .expect("a setting");
+    default
+}
+
+/// The lines of the README under a heading, up to the next one of its level or above.
+fn section(title: &str) -> Vec<&'static str> {
+    let level = |line: &str| line.split_once("# ").map(|(hashes, _)| hashes.len());
+    let is_heading =
+        |line: &str| line.starts_with("##") && line.trim_start_matches('#').trim() == title;
+    let mut lines = README.lines().skip_while(|line| !is_heading(line));
+    let heading = lines
+        .next()
+        .unwrap_or_else(|| panic!("the README has no section '{title}'"));
+    lines
+        .take_while(|line| !(line.starts_with("##") && level(line) <= level(heading)))
+        .collect()
+}
+
+/// The rows of the table whose first column has this name, without the marks of code.
+fn rows(section: &[&str], first_column: &str) -> Vec<Vec<String>> {
+    let head = format!("| {first_column} |");
+    section
+        .iter()
+        .skip_while(|line| !line.starts_with(&head))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let cells = line.trim_matches('|').split(" | ");
+            cells
+                .map(|cell| cell.trim().trim_matches('`').to_owned())
+                .collect()
+        })
+        .collect()
+}
+
+/// The commands of the blocks that are marked as `console`: each follows a `$`, and goes on after a backslash at the
+/// end of a line. What stands below it is its output.
+fn steps(section: &[&str]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut is_transcript = false;
+    for line in section {
+        if line.starts_with("```") {
+            is_transcript = *line == "```console";
+        } else if is_transcript && let Some(command) = line.strip_prefix("$ ") {
+            steps.push(Step {
+                command: command.to_owned(),
+                output: String::new(),
+            });
+        } else if is_transcript {
+            let step = steps
+                .last_mut()
+                .expect("a transcript begins with a command");
+            if step.output.is_empty() && step.command.ends_with('\\') {
+                step.command += "\n";
+                step.command += line;
+            } else {
+                step.output += line;
+                step.output += "\n";
+            }
+        }
+    }
+    steps
+}
+
+/// What each command prints, all run in one shell.
+async fn run(steps: &[Step], url: &str) -> Vec<String> {
+    let script: String = steps
+        .iter()
+        .map(|step| {
+            format!(
+                "{}\nprintf '{SEPARATOR}'\n",
+                step.command.replace(PUBLISHED_URL, url)
+            )
+        })
+        .collect();
+    let done = Command::new("bash")
+        .args([
+            "--noprofile",
+            "--norc",
+            "-c",
+            &format!("exec 2>&1\n{script}"),
+        ])
+        .env("no_proxy", "127.0.0.1")
+        .output()
+        .await
+        .expect("bash is there");
+    let printed = String::from_utf8(done.stdout).expect("UTF-8");
+    printed
+        .split_terminator(SEPARATOR)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The text without what differs each time, and without white space outside of quotes: long lines may be broken.
+fn normalised(text: &str) -> String {
+    let mut text: String = text
+        .lines()
+        .filter(|line| {
+            !["date:", "x-request-id:"]
+                .iter()
+                .any(|name| line.starts_with(name))
+        })
+        .collect();
+    for member in ["access_token", "created_at"] {
+        text = without_values(&text, member);
+    }
+    let mut is_quoted = false;
+    text.retain(|character| {
+        is_quoted ^= character == '"';
+        is_quoted || !character.is_whitespace()
+    });
+    text
+}
+
+/// The text with the string values of this JSON member left out.
+fn without_values(text: &str, member: &str) -> String {
+    let opening = format!(r#""{member}":""#);
+    let mut parts = text.split(&opening);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let (_, rest) = part.split_once('"').expect("the value ends");
+        text + &opening + "\"" + rest
+    })
+}
+
+/// The last part of each `type` that the code knows with its status, which opens the text of its variant. `None` where
+/// the status is the framework's.
+fn problem_types() -> Vec<(String, Option<u16>)> {
+    let variants = between(PROBLEMS, "pub(crate) enum Problem {", "\n}");
+    let kinds = between(PROBLEMS, "fn kind(&self)", "\n    }\n");
+    let mut status = None;
+    let mut types = Vec::new();
+    for line in variants.lines().map(str::trim) {
+        if let Some(text) = line.strip_prefix("/// ") {
+            status = text.split_once(':').and_then(|(code, _)| code.parse().ok());
+        } else if !line.is_empty() {
+            let name = line.split(['(', ',']).next().unwrap_or_default();
+            let arm = kinds.lines().find(|arm| {
+                let pattern = arm
+                    .trim()
+                    .strip_prefix("Self::")
+                    .and_then(|arm| arm.strip_prefix(name));
+                pattern.is_some_and(|rest| rest.starts_with([' ', '(']))
+            });
+            let arm = arm.unwrap_or_else(|| panic!("'{name}' has a line in `kind`"));
+            types.push((between(arm, "(\"", "\"").to_owned(), status));
+        }
+    }
+    types
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text
+        .split_once(start)
+        .unwrap_or_else(|| panic!("'{start}' is there"));
+    rest.split_once(end)
+        .unwrap_or_else(|| panic!("'{end}' is there"))
+        .0
+}
