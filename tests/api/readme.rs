@@ -155,7 +155,7 @@ fn steps(section: &[&str]) -> Vec<Step> {
 
 /// What each command prints, all run in one shell.
 async fn run(steps: &[Step], url: &str) -> Vec<String> {
-    let script: String = steps
+    let script: Vec<_> = steps
         .iter()
         .map(|step| {
             format!(
@@ -169,7 +169,7 @@ async fn run(steps: &[Step], url: &str) -> Vec<String> {
             "--noprofile",
             "--norc",
             "-c",
-            &format!("exec 2>&1\n{script}"),
+            &format!("exec 2>&1\n{}", script.concat()),
         ])
         .env("no_proxy", "127.0.0.1")
         .output()
