@@ -219,17 +219,21 @@ fn problem_types() -> Vec<(String, Option<u16>)> {
             status = text.split_once(':').and_then(|(code, _)| code.parse().ok());
         } else if !line.is_empty() {
             let name = line.split(['(', ',']).next().unwrap_or_default();
-            let arm = kinds.lines().find(|arm| {
-                let pattern = arm
-                    .trim()
-                    .strip_prefix("Self::")
-                    .and_then(|arm| arm.strip_prefix(name));
-                pattern.is_some_and(|rest| rest.starts_with([' ', '(']))
-            });
-            let arm = arm.unwrap_or_else(|| panic!("'{name}' has a line in `kind`"));
+            let is_named = |arm: &&str| {
+                let rest = arm.strip_prefix(name);
+                rest.is_some_and(|rest| rest.starts_with([' ', '(']))
+            };
+            // From where the variant stands, perhaps as one of several, to the end of its arm.
+            let mut arms = kinds
+                .match_indices("Self::")
+                .map(|(at, own)| &kinds[at + own.len()..]);
+            let arm = arms
+                .find(is_named)
+                .unwrap_or_else(|| panic!("'{name}' has a kind"));
             types.push((between(arm, "(\"", "\"").to_owned(), status));
         }
     }
+    types.dedup();
     types
 }
 
