@@ -1,7 +1,7 @@
 //! The command line: `herolo [serve | migrate | healthcheck | openapi]`.
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,29 +31,35 @@ enum Command {
     Migrate,
     /// Ask the service on this machine whether it is well; for the container's health check.
     Healthcheck,
-    /// Print the `OpenAPI` document.
+    /// Print the OpenAPI document.
     Openapi,
 }
 
 /// Runs the command that the arguments name; the exit code says whether it succeeded.
 #[must_use]
 pub fn main() -> ExitCode {
-    let command = Arguments::parse().command.unwrap_or_default();
-    if let Command::Openapi = command {
-        return finish(
-            writeln!(std::io::stdout(), "{}", openapi()).map_err(|fault| fault.to_string()),
-        );
-    }
-    telemetry::start_log();
-    let outcome =
-        Config::load()
-            .map_err(|fault| fault.to_string())
-            .and_then(|config| match command {
-                Command::Migrate => rocket::execute(migrate(&config)),
-                Command::Healthcheck => healthcheck(&config),
-                Command::Serve | Command::Openapi => rocket::execute(serve(&config)),
-            });
+    let outcome = match Arguments::parse().command.unwrap_or_default() {
+        Command::Openapi => print(&openapi()),
+        Command::Healthcheck => healthcheck(),
+        command => {
+            telemetry::start_log();
+            Config::load()
+                .map_err(|fault| fault.to_string())
+                .and_then(|config| match command {
+                    Command::Migrate => rocket::execute(migrate(&config)),
+                    _ => rocket::execute(serve(&config)),
+                })
+        }
+    };
     finish(outcome)
+}
+
+/// Prints to standard output. Whoever reads only its beginning has got what they wanted.
+fn print(text: &str) -> Result<(), String> {
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(fault) if fault.kind() != ErrorKind::BrokenPipe => Err(fault.to_string()),
+        _ => Ok(()),
+    }
 }
 
 fn finish(outcome: Result<(), String>) -> ExitCode {
@@ -76,10 +82,9 @@ async fn serve(config: &Config) -> Result<(), String> {
 }
 
 fn explain(config: &Config, fault: &rocket::Error) -> String {
-    use rocket::error::ErrorKind;
     let address = SocketAddr::from((config.address, config.port));
     match fault.kind() {
-        ErrorKind::Bind(why) => {
+        rocket::error::ErrorKind::Bind(why) => {
             format!("cannot listen on {address}: {why}; set HEROLO_PORT to a free port")
         }
         other => format!("the service ended: {other}"),
@@ -93,12 +98,11 @@ async fn migrate(config: &Config) -> Result<(), String> {
 }
 
 /// Healthy is a service that answers and that found its database at least once.
-fn healthcheck(config: &Config) -> Result<(), String> {
-    let answer = ask(
-        SocketAddr::from((reachable(config.address), config.port)),
-        "/livez",
-    )
-    .map_err(|fault| format!("no answer from port {}: {fault}", config.port))?;
+fn healthcheck() -> Result<(), String> {
+    let service = Config::listening_at().map_err(|fault| fault.to_string())?;
+    let address = SocketAddr::from((reachable(service.ip()), service.port()));
+    let answer =
+        ask(address, "/livez").map_err(|fault| format!("no answer from {address}: {fault}"))?;
     match answer {
         answer if !answer.starts_with("HTTP/1.1 200 ") => Err("the service is not well".to_owned()),
         answer if !answer.contains(r#""started":true"#) => {

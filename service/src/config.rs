@@ -1,6 +1,6 @@
 //! The settings: one struct, from defaults, then a file, then the environment.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -116,22 +116,21 @@ impl Config {
     /// # Errors
     /// The first setting that is missing, unknown or of the wrong form, with the fix.
     pub fn load() -> Result<Self, ConfigError> {
-        Self::from_layers(settings_file()?, std::env::vars())
+        Self::from_layers(&layers(settings_file()?, std::env::vars())?)
     }
 
-    fn from_layers(
-        file: Option<impl Provider>,
-        environment: impl Iterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
-        let mut layers = Figment::from(Serialized::defaults(Defaults::default()));
-        if let Some(file) = file {
-            layers = layers.merge(file);
-        }
-        let config: Self = layers
-            .merge(Environment::read(environment)?)
-            .extract()
-            .map_err(explain)?;
-        config.check()
+    /// Where the service of this process' settings listens. What is only for the service itself may be missing.
+    pub(crate) fn listening_at() -> Result<SocketAddr, ConfigError> {
+        let layers = layers(settings_file()?, std::env::vars())?;
+        let address: IpAddr = layers.extract_inner("address").map_err(explain)?;
+        Ok(SocketAddr::from((
+            address,
+            layers.extract_inner("port").map_err(explain)?,
+        )))
+    }
+
+    fn from_layers(layers: &Figment) -> Result<Self, ConfigError> {
+        layers.extract::<Self>().map_err(explain)?.check()
     }
 
     fn check(self) -> Result<Self, ConfigError> {
@@ -228,6 +227,18 @@ fn signing_key(entry: &str) -> Result<(String, SecretBox<[u8]>), String> {
         ));
     }
     Ok((kid.to_owned(), SecretBox::from(key.into_boxed_slice())))
+}
+
+/// The defaults, over them the file, over it the environment.
+fn layers(
+    file: Option<impl Provider>,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Result<Figment, ConfigError> {
+    let mut layers = Figment::from(Serialized::defaults(Defaults::default()));
+    if let Some(file) = file {
+        layers = layers.merge(file);
+    }
+    Ok(layers.merge(Environment::read(environment)?))
 }
 
 /// The settings file: the one that `HEROLO_CONFIG` names, else `Rocket.toml` where there is one.
@@ -352,7 +363,8 @@ mod tests {
         let variables = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Config::from_layers(Some(Toml::string(file).nested()), variables)
+        layers(Some(Toml::string(file).nested()), variables)
+            .and_then(|layers| Config::from_layers(&layers))
             .map_err(|fault| fault.to_string())
     }
 
