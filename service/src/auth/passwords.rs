@@ -1,12 +1,13 @@
 //! Password hashing that a flood of logins cannot turn into an outage: few threads, low priority, a short queue.
 
 use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 use rocket::tokio::sync::oneshot;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -14,12 +15,13 @@ use secrecy::{ExposeSecret, SecretString};
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+const VERSION: Version = Version::V0x13;
 /// Jobs that wait while every thread is busy. At 50 hashes a second per thread, the last one waits for 0.64 s.
 const QUEUE: usize = 32;
 /// Hashing yields the processor to everything else (see `nice(2)`: 0 is normal, 19 the lowest priority).
 const NICENESS: i32 = 10;
 
-type Job = Box<dyn FnOnce() + Send>;
+type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
 /// The hashing threads.
 pub(crate) struct Passwords {
@@ -59,7 +61,7 @@ impl Passwords {
 
     /// The PHC string (salt, parameters and hash) to store for a new password.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<String, Overloaded> {
-        self.run(move || hash(&password)).await
+        self.run(move |hasher| hasher.hash(&password)).await
     }
 
     /// Compares a password with a stored PHC string; `None` stands for a user who does not exist.
@@ -69,8 +71,8 @@ impl Passwords {
         stored: Option<String>,
     ) -> Result<Verdict, Overloaded> {
         let nobody = Arc::clone(&self.nobody);
-        self.run(move || {
-            let verdict = verify(&password, stored.as_deref().unwrap_or(&nobody));
+        self.run(move |hasher| {
+            let verdict = hasher.verify(&password, stored.as_deref().unwrap_or(&nobody));
             if stored.is_some() {
                 verdict
             } else {
@@ -82,13 +84,13 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> T + Send + 'static,
+        job: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
         let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move || {
+        let job: Job = Box::new(move |hasher| {
             // Nobody waits any more where the request was dropped.
             if !answer.is_closed() {
-                let _ = answer.send(job());
+                let _ = answer.send(job(hasher));
             }
         });
         match self.queue.try_send(job) {
@@ -101,69 +103,118 @@ impl Passwords {
 fn work(jobs: &Mutex<Receiver<Job>>) {
     // Without this privilege the threads still work, only less politely.
     let _ = rustix::process::setpriority_process(None, NICENESS);
+    let mut hasher = Hasher::default();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match job {
-            Ok(job) => job(),
-            // The service is gone.
-            Err(_) => return,
-        }
+        // The service is gone.
+        let Ok(job) = job else { return };
+        // A job that panics answers nobody; the thread must live for the next one.
+        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut hasher)));
     }
 }
 
+/// One thread's working memory, kept from hash to hash. Asked for and given back each time, it made the process grow to
+/// several times as much.
+#[derive(Default)]
+struct Hasher {
+    memory: Vec<Block>,
+}
+
+impl Hasher {
+    fn hash(&mut self, password: &SecretString) -> String {
+        let salt = Salt::generate();
+        let output = self
+            .output(password, &salt, &parameters())
+            .expect("the parameters are argon2's own");
+        phc_string(salt, output)
+    }
+
+    fn verify(&mut self, password: &SecretString, stored: &str) -> Verdict {
+        match PasswordHash::new(stored) {
+            Ok(stored) if self.is_of(&stored, password) => Verdict::Right {
+                rehashed: (!is_current(&stored)).then(|| self.hash(password)),
+            },
+            _ => Verdict::Wrong,
+        }
+    }
+
+    /// Whether the hash is this password's; compared in constant time.
+    fn is_of(&mut self, stored: &PasswordHash, password: &SecretString) -> bool {
+        let (Some(salt), Some(expected), Ok(parameters)) =
+            (&stored.salt, &stored.hash, Params::try_from(stored))
+        else {
+            return false;
+        };
+        let is_ours = stored.algorithm == Algorithm::Argon2id.ident()
+            && stored.version == Some(VERSION.into());
+        is_ours
+            && self
+                .output(password, salt, &parameters)
+                .is_some_and(|output| output == *expected)
+    }
+
+    fn output(
+        &mut self,
+        password: &SecretString,
+        salt: &Salt,
+        parameters: &Params,
+    ) -> Option<Output> {
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = &mut output[..parameters
+            .output_len()
+            .unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
+        let blocks = parameters.block_count();
+        if self.memory.len() < blocks {
+            self.memory.resize(blocks, Block::new());
+        }
+        Argon2::new(Algorithm::Argon2id, VERSION, parameters.clone())
+            .hash_password_into_with_memory(
+                password.expose_secret().as_bytes(),
+                salt,
+                output,
+                &mut self.memory[..blocks],
+            )
+            .ok()?;
+        Output::new(output).ok()
+    }
+}
+
+/// Today's parameters.
 fn parameters() -> Params {
     Params::new(MEMORY_KIB, PASSES, LANES, None)
         .expect("the constants above are within argon2's limits")
 }
 
-fn hasher() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters())
-}
-
-fn hash(password: &SecretString) -> String {
-    hasher()
-        .hash_password(password.expose_secret().as_bytes())
-        .expect("hashing fails only without memory or randomness")
-        .to_string()
-}
-
-fn verify(password: &SecretString, stored: &str) -> Verdict {
-    let Ok(stored) = PasswordHash::new(stored) else {
-        return Verdict::Wrong;
-    };
-    match hasher().verify_password(password.expose_secret().as_bytes(), &stored) {
-        Ok(()) if is_current(&stored) => Verdict::Right { rehashed: None },
-        Ok(()) => Verdict::Right {
-            rehashed: Some(hash(password)),
-        },
-        Err(_) => Verdict::Wrong,
+/// The form in which a hash of today's parameters is stored.
+fn phc_string(salt: Salt, output: Output) -> String {
+    PasswordHash {
+        algorithm: Algorithm::Argon2id.ident(),
+        version: Some(VERSION.into()),
+        params: ParamsString::try_from(&parameters()).expect("the parameters have a text form"),
+        salt: Some(salt),
+        hash: Some(output),
     }
+    .to_string()
 }
 
 fn is_current(stored: &PasswordHash) -> bool {
-    let current = parameters();
-    stored.algorithm == Algorithm::Argon2id.ident()
-        && stored.version == Some(Version::V0x13.into())
-        && Params::try_from(stored).is_ok_and(|stored| {
-            (stored.m_cost(), stored.t_cost(), stored.p_cost())
-                == (current.m_cost(), current.t_cost(), current.p_cost())
-        })
+    let costs = |parameters: &Params| {
+        (
+            parameters.m_cost(),
+            parameters.t_cost(),
+            parameters.p_cost(),
+        )
+    };
+    Params::try_from(stored).is_ok_and(|stored| costs(&stored) == costs(&parameters()))
 }
 
-/// A PHC string with today's parameters that no password leads to.
+/// A hash with today's parameters that no password leads to.
 fn hash_of_nobody() -> String {
-    let parameters = parameters();
-    PasswordHash {
-        algorithm: Algorithm::Argon2id.ident(),
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(&parameters).expect("the parameters have a text form"),
-        salt: Some(Salt::generate()),
-        hash: Some(
-            Output::new(&rand::random::<[u8; Params::DEFAULT_OUTPUT_LEN]>())
-                .expect("the length is argon2's"),
-        ),
-    }
-    .to_string()
+    let output = rand::random::<[u8; Params::DEFAULT_OUTPUT_LEN]>();
+    phc_string(
+        Salt::generate(),
+        Output::new(&output).expect("the length is argon2's own"),
+    )
 }
 
 #[cfg(test)]
@@ -176,23 +227,26 @@ mod tests {
 
     #[test]
     fn a_hash_is_verified_by_its_password_only() {
-        let stored = hash(&secret("correct horse"));
+        let stored = Hasher::default().hash(&secret("correct horse"));
         assert!(
             stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
             "{stored}"
         );
         assert_eq!(
-            verify(&secret("correct horse"), &stored),
+            Hasher::default().verify(&secret("correct horse"), &stored),
             Verdict::Right { rehashed: None }
         );
-        assert_eq!(verify(&secret("correct horse "), &stored), Verdict::Wrong);
+        assert_eq!(
+            Hasher::default().verify(&secret("correct horse "), &stored),
+            Verdict::Wrong
+        );
     }
 
     #[test]
     fn two_hashes_of_one_password_differ() {
         assert_ne!(
-            hash(&secret("correct horse")),
-            hash(&secret("correct horse"))
+            Hasher::default().hash(&secret("correct horse")),
+            Hasher::default().hash(&secret("correct horse"))
         );
     }
 
@@ -200,7 +254,7 @@ mod tests {
     fn what_is_not_a_hash_verifies_nothing() {
         for stored in ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$", "$2b$12$abc"] {
             assert_eq!(
-                verify(&secret("correct horse"), stored),
+                Hasher::default().verify(&secret("correct horse"), stored),
                 Verdict::Wrong,
                 "{stored}"
             );
@@ -212,7 +266,60 @@ mod tests {
         let nobody = hash_of_nobody();
         let parsed = PasswordHash::new(&nobody).expect("a PHC string");
         assert!(is_current(&parsed), "{nobody}");
-        assert_eq!(verify(&secret("correct horse"), &nobody), Verdict::Wrong);
+        assert_eq!(
+            Hasher::default().verify(&secret("correct horse"), &nobody),
+            Verdict::Wrong
+        );
+    }
+
+    #[test]
+    fn a_hash_of_other_costs_is_verified_and_renewed() {
+        use argon2::PasswordHasher as _;
+        for (memory, passes) in [(1_024, 1), (2 * MEMORY_KIB, 1)] {
+            let other = Argon2::from(Params::new(memory, passes, 1, None).expect("valid"));
+            let stored = other
+                .hash_password(b"correct horse")
+                .expect("hashed")
+                .to_string();
+            let Verdict::Right {
+                rehashed: Some(renewed),
+            } = Hasher::default().verify(&secret("correct horse"), &stored)
+            else {
+                panic!("not renewed: {stored}");
+            };
+            assert!(
+                renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
+                "{renewed}"
+            );
+            assert_eq!(
+                Hasher::default().verify(&secret("wrong horse"), &stored),
+                Verdict::Wrong
+            );
+        }
+    }
+
+    #[test]
+    fn a_hash_does_not_depend_on_what_was_hashed_before() {
+        let mut hasher = Hasher::default();
+        let stored = hasher.hash(&secret("correct horse"));
+        hasher.hash(&secret("another horse"));
+        assert_eq!(
+            hasher.verify(&secret("correct horse"), &stored),
+            Verdict::Right { rehashed: None }
+        );
+        assert_eq!(
+            hasher.verify(&secret("another horse"), &stored),
+            Verdict::Wrong
+        );
+    }
+
+    #[rocket::async_test]
+    async fn a_job_that_panics_takes_no_thread_with_it() {
+        let passwords = Passwords::start();
+        for _ in 0..8 {
+            assert!(passwords.run(|_| panic!("on purpose")).await.is_err());
+        }
+        assert!(passwords.verify(secret("x"), None).await.is_ok());
     }
 
     #[rocket::async_test]
