@@ -116,12 +116,12 @@ impl Config {
     /// # Errors
     /// The first setting that is missing, unknown or of the wrong form, with the fix.
     pub fn load() -> Result<Self, ConfigError> {
-        Self::from_layers(&layers(settings_file()?, std::env::vars())?)
+        Self::from_layers(&layers(settings_file()?, environment()?.into_iter())?)
     }
 
     /// Where the service of this process' settings listens. What is only for the service itself may be missing.
     pub(crate) fn listening_at() -> Result<SocketAddr, ConfigError> {
-        let layers = layers(settings_file()?, std::env::vars())?;
+        let layers = layers(settings_file()?, environment()?.into_iter())?;
         let address: IpAddr = layers.extract_inner("address").map_err(explain)?;
         Ok(SocketAddr::from((
             address,
@@ -257,6 +257,18 @@ fn settings_file() -> Result<Option<impl Provider>, ConfigError> {
     Ok(Some(Toml::file_exact(path).nested()))
 }
 
+/// The variables of this process that may be settings. Others may hold what they like, text or not.
+fn environment() -> Result<Vec<(String, String)>, ConfigError> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .map(|(name, value)| match value.into_string() {
+            Ok(value) => Ok((name, value)),
+            Err(_) => Err(ConfigError::new(&name, "must be UTF-8 text")),
+        })
+        .collect()
+}
+
 /// The layer of the environment: `HEROLO_<NAME>`, or `HEROLO_<NAME>_FILE` naming a file whose content is the value.
 struct Environment(Dict);
 
@@ -315,19 +327,13 @@ fn typed(text: String) -> Value {
 
 /// What to tell the operator of a setting that figment refuses.
 fn explain(fault: FigmentError) -> ConfigError {
-    let from = fault
-        .metadata
-        .as_ref()
-        .map_or(String::new(), |metadata| format!(" (in {})", metadata.name));
+    let from = origin(&fault);
     let setting = |name: &str| format!("{PREFIX}{}", name.to_ascii_uppercase());
     let named = setting(&fault.path.join("_"));
     match &fault.kind {
         Kind::MissingField(name) => {
             let name = setting(name);
-            let meaning = SETTINGS
-                .iter()
-                .find(|(known, ..)| *known == name)
-                .map_or("", |(_, meaning, _)| meaning);
+            let meaning = meaning(&name);
             ConfigError::new(
                 &name,
                 format!("is not set; it is {meaning} (or set {name}_FILE to a file that holds it)"),
@@ -341,13 +347,48 @@ fn explain(fault: FigmentError) -> ConfigError {
             )
         }
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
-            ConfigError::new(&named, format!("must be {expected}{from}"))
+            ConfigError::new(&named, format!("must be {}{from}", in_words(expected)))
         }
-        other if named == PREFIX => {
-            ConfigError(format!("the settings cannot be read{from}: {other}"))
-        }
-        other => ConfigError::new(&named, format!("{other}{from}")),
+        other if named == PREFIX => unreadable(other, &from),
+        other => ConfigError::new(&named, format!("{other}{from}; it is {}", meaning(&named))),
     }
+}
+
+/// Where a value came from, for the end of a sentence.
+fn origin(fault: &FigmentError) -> String {
+    let Some(metadata) = &fault.metadata else {
+        return String::new();
+    };
+    match &metadata.source {
+        Some(file) => format!(" (in {} {file})", metadata.name),
+        None => format!(" (in {})", metadata.name),
+    }
+}
+
+fn meaning(setting: &str) -> &'static str {
+    SETTINGS
+        .iter()
+        .find(|(known, ..)| *known == setting)
+        .map_or("", |(_, meaning, _)| meaning)
+}
+
+/// Operators know numbers, not Rust's names of them.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" => "a whole number, not negative",
+        other => other,
+    }
+}
+
+/// Of a file that is not TOML. The parser says where in its first line, and shows the text in those that follow,
+/// which may hold a secret.
+fn unreadable(kind: &Kind, from: &str) -> ConfigError {
+    let text = kind.to_string();
+    let place = text.lines().next().unwrap_or_default();
+    ConfigError(format!(
+        "the settings cannot be read{from}: {place}; the file is TOML with the settings below [default]"
+    ))
 }
 
 #[cfg(test)]
