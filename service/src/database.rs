@@ -43,8 +43,9 @@ mod server_error {
     pub(super) const QUERY_TIMEOUT: u16 = 3024;
     /// A replica after a failover; another connection finds the new primary.
     pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
-    /// Too many connections, shutdown in progress, server killed the connection.
-    pub(super) const AWAY: [u16; 5] = [1040, 1053, 1077, 3168, 4031];
+    /// Too many connections (of all, of this user, of this account), shutdown in progress, server killed the
+    /// connection.
+    pub(super) const AWAY: [u16; 7] = [1040, 1203, 1226, 1053, 1077, 3168, 4031];
 }
 
 static MIGRATOR: Migrator = sqlx::migrate!();
