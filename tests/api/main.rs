@@ -11,10 +11,13 @@ mod support;
 
 mod auth;
 mod errors;
+mod lifecycle;
 mod messages;
+mod migrations;
 mod openapi;
 mod paging;
 mod plans;
 mod readme;
+mod settings;
 mod users;
 mod visibility;

@@ -64,6 +64,14 @@ pub(crate) fn problem(answer: &Answer, status: u16) -> &Value {
     &answer.json
 }
 
+/// Asserts that the answer says that the service cannot right now, and when to come again.
+#[track_caller]
+pub(crate) fn unavailable(answer: &Answer) {
+    problem(answer, 503);
+    let seconds = answer.header("Retry-After");
+    assert!(seconds.parse::<u64>().is_ok(), "Retry-After is '{seconds}'");
+}
+
 /// Somebody with an account and a token.
 #[derive(Clone)]
 pub(crate) struct User {
@@ -81,6 +89,20 @@ impl User {
             name: name.to_owned(),
             token,
         }
+    }
+
+    /// A new user, with a token.
+    pub(crate) async fn sign_up(url: &str, name: &str) -> Self {
+        let client = Client::new();
+        let password = format!("password of {name}");
+        let new =
+            json!({"username": name, "email": format!("{name}@example.com"), "password": password});
+        let signed_up = Answer::of(client.post(format!("{url}/users")).json(&new)).await;
+        assert_eq!(signed_up.status, 201, "{name} signs up");
+        let login = client.post(format!("{url}/users/{name}/token"));
+        let issued = Answer::of(login.json(&json!({"password": password}))).await;
+        let token = issued.json["access_token"].as_str().expect("a token");
+        Self::new(url, name, token.to_owned())
     }
 
     /// A request of this user below their own path, such as `/messages`.

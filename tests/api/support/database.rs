@@ -61,11 +61,6 @@ impl TestDatabase {
         &self.name
     }
 
-    /// Host and port of the server.
-    pub(crate) fn address(&self) -> (String, u16) {
-        (self.server.get_host().to_owned(), self.server.get_port())
-    }
-
     async fn administer(&self, action: &str) {
         let mut connection = MySqlConnection::connect_with(&self.server)
             .await

@@ -1,13 +1,20 @@
 //! What tests share: the server, a database for each test, the service, and users who speak to it.
 
+mod account;
 mod api;
 mod database;
 mod mysql;
+mod process;
+mod proxy;
+pub(crate) mod raw;
 mod service;
 
-pub(crate) use api::{Answer, User, problem};
+pub(crate) use account::Account;
+pub(crate) use api::{Answer, User, problem, unavailable};
 pub(crate) use database::TestDatabase;
-pub(crate) use service::{SIGNING_KEY, Service, token_keys};
+pub(crate) use process::{Finished, Herolo, Process, finish};
+pub(crate) use proxy::Proxy;
+pub(crate) use service::{Replica, SIGNING_KEY, Service, token_keys};
 
 use std::time::Duration;
 

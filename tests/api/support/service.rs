@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use herolo::Config;
 use reqwest::{Client, Method, RequestBuilder};
 use rocket::fairing::AdHoc;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::api::{Answer, User};
@@ -101,25 +101,7 @@ impl Service {
 
     /// A new user, with a token.
     pub(crate) async fn user(&self, name: &str) -> User {
-        let password = format!("password of {name}");
-        let new =
-            json!({"username": name, "email": format!("{name}@example.com"), "password": password});
-        assert_eq!(
-            self.post("/users", &new).await.status,
-            201,
-            "{name} signs up"
-        );
-        let answer = self
-            .post(
-                &format!("/users/{name}/token"),
-                &json!({"password": password}),
-            )
-            .await;
-        let token = answer.json["access_token"]
-            .as_str()
-            .expect("a token")
-            .to_owned();
-        User::new(&self.url, name, token)
+        User::sign_up(&self.url, name).await
     }
 }
 

@@ -1,0 +1,279 @@
+//! The service as its operators see it: a process that starts, waits for its database, drains and ends.
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use sqlx::Row as _;
+
+use crate::support::raw::Connection;
+use crate::support::{
+    Account, Answer, Herolo, Process, Proxy, SIGNING_KEY, TestDatabase, problem, token_keys,
+    unavailable, until,
+};
+
+/// A process that is ready, on a database of its own.
+async fn ready(adjust: impl FnOnce(Herolo) -> Herolo) -> (Process, TestDatabase) {
+    let database = TestDatabase::create().await;
+    let herolo = adjust(Herolo::on(&database.url()));
+    let migrated = herolo.run(&["migrate"]).await;
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    let process = herolo.serve().await;
+    process.until_ready().await;
+    (process, database)
+}
+
+/// A request that needs the database.
+async fn log_in(process: &Process) -> Answer {
+    process
+        .post("/users/nobody/token", &json!({"password": "password"}))
+        .await
+}
+
+#[tokio::test]
+async fn a_service_whose_database_is_away_starts_says_so_and_waits() {
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::start().await;
+    proxy.refuse().await;
+
+    let process = Herolo::on(&proxy.url(&database)).serve().await;
+
+    let live = process.get("/livez").await;
+    assert_eq!((live.status, &live.json["started"]), (200, &json!(false)));
+    assert_eq!(process.get("/drainz").await.status, 200);
+    unavailable(&process.get("/readyz").await);
+    unavailable(&log_in(&process).await);
+    let health = process.healthcheck().await;
+    assert_eq!(health.code, Some(1));
+    assert_eq!(
+        health.stderr,
+        "herolo: the service has not found its database yet\n"
+    );
+    process.until_log_says("waiting for the database").await;
+}
+
+#[tokio::test]
+async fn a_service_becomes_ready_by_itself_when_its_database_is_there_and_migrated() {
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::start().await;
+    proxy.refuse().await;
+    let herolo = Herolo::on(&proxy.url(&database));
+    let process = herolo.serve().await;
+    unavailable(&process.get("/readyz").await);
+
+    proxy.pass().await;
+    process.until_log_says("run `herolo migrate`").await;
+    unavailable(&log_in(&process).await);
+    let migrated = herolo.run(&["migrate"]).await;
+    process.until_ready().await;
+
+    assert_eq!(migrated.code, Some(0), "{migrated:?}");
+    assert_eq!(process.get("/livez").await.json["started"], true);
+    let health = process.healthcheck().await;
+    assert_eq!((health.code, health.stderr.as_str()), (Some(0), ""));
+    process.user("alice").await;
+}
+
+#[tokio::test]
+async fn an_older_schema_keeps_a_service_alive_but_not_ready_and_the_log_says_what_to_do() {
+    let database = TestDatabase::create().await;
+    let herolo = Herolo::on(&database.url());
+    assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
+    database
+        .execute("DELETE FROM _sqlx_migrations ORDER BY version DESC LIMIT 1")
+        .await;
+
+    let process = herolo.serve().await;
+
+    process.until_log_says("run `herolo migrate`").await;
+    unavailable(&process.get("/readyz").await);
+    let live = process.get("/livez").await;
+    assert_eq!((live.status, &live.json["started"]), (200, &json!(false)));
+    assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
+    process.until_ready().await;
+}
+
+#[tokio::test]
+async fn the_health_check_says_that_nobody_answers() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("it is bound").port().to_string();
+    drop(taken);
+    let herolo = Herolo::on("mysql://nobody@127.0.0.1:1/nothing").set("HEROLO_PORT", &port);
+
+    let health = herolo.run(&["healthcheck"]).await;
+
+    assert_eq!(health.code, Some(1));
+    assert!(
+        health
+            .stderr
+            .starts_with(&format!("herolo: no answer from 127.0.0.1:{port}: ")),
+        "{health:?}"
+    );
+}
+
+#[tokio::test]
+async fn sigterm_drains_requests_are_served_meanwhile_and_a_second_one_ends_it() {
+    let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "600")).await;
+    let (alice, bob) = (process.user("alice").await, process.user("bob").await);
+    assert_eq!(process.get("/drainz").await.status, 200);
+
+    process.signal(Signal::TERM);
+    until("the drain begins", async || {
+        process.get("/drainz").await.status == 503
+    })
+    .await;
+
+    let probes = [process.get("/drainz").await, process.get("/readyz").await];
+    probes.iter().for_each(unavailable);
+    let id = alice.send(&bob, "while draining").await;
+    let read = bob.read(id).await;
+    assert_eq!(read.status, 200);
+    assert_eq!(read.header("Connection"), "close");
+    assert_eq!(bob.get("/none").await.header("Connection"), "close");
+    assert_eq!(process.get("/livez").await.status, 200);
+    process.signal(Signal::TERM);
+    assert_eq!(process.exit().await.code(), Some(0), "{}", process.log());
+}
+
+#[tokio::test]
+async fn a_drain_ends_by_itself() {
+    let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "1")).await;
+
+    process.signal(Signal::TERM);
+
+    assert_eq!(process.exit().await.code(), Some(0), "{}", process.log());
+    assert!(process.log().contains("draining for 1 s"));
+}
+
+#[tokio::test]
+async fn sigint_ends_the_service_without_a_drain() {
+    let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "600")).await;
+
+    process.signal(Signal::INT);
+
+    assert_eq!(process.exit().await.code(), Some(0), "{}", process.log());
+    assert!(!process.log().contains("draining"), "{}", process.log());
+}
+
+#[tokio::test]
+async fn a_request_under_way_at_the_end_of_the_drain_is_finished() {
+    let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "0")).await;
+    let alice = process.user("alice").await;
+    let body = json!({"receiver": "alice", "subject": "late", "message": "in time"}).to_string();
+    let mut connection = Connection::open(process.url()).await;
+    let head = format!(
+        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        alice.token,
+        body.len()
+    );
+
+    connection.send(head.as_bytes()).await;
+    // The service asks for the body, so the request is under way.
+    connection.read_until("100 Continue").await;
+    process.signal(Signal::TERM);
+    process.until_log_says("stopping").await;
+    connection.send(body.as_bytes()).await;
+
+    let received = connection.finish().await;
+    assert_eq!(received.statuses(), [100, 201], "{received:?}");
+    assert!(received.text.contains("in time"));
+    assert_eq!(process.exit().await.code(), Some(0), "{}", process.log());
+}
+
+#[tokio::test]
+async fn a_taken_port_is_one_clear_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound");
+    let herolo = Herolo::on("mysql://nobody@127.0.0.1:1/nothing")
+        .set("HEROLO_PORT", &address.port().to_string());
+
+    let ended = herolo.run(&["serve"]).await;
+
+    assert_eq!(ended.code, Some(1));
+    assert_eq!(ended.stderr.lines().count(), 1, "{ended:?}");
+    let start = format!("herolo: cannot listen on {address}: ");
+    assert!(ended.stderr.starts_with(&start), "{ended:?}");
+    assert!(ended.stderr.contains("HEROLO_PORT"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn the_database_is_spoken_to_by_tls_unless_the_url_says_otherwise() {
+    for mode in ["", "?ssl-mode=PREFERRED", "?ssl-mode=REQUIRED"] {
+        let database = TestDatabase::create().await;
+        let account = Account::create(&database, "").await;
+        let herolo = Herolo::on(&format!("{}{mode}", account.url()));
+        assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
+
+        let process = herolo.serve().await;
+        process.until_ready().await;
+
+        let mut connection = database.connect().await;
+        let kinds = sqlx::query(
+            "SELECT DISTINCT connection_type FROM performance_schema.threads WHERE processlist_user = ?",
+        )
+        .bind(database.name())
+        .fetch_all(&mut connection)
+        .await
+        .expect("the administrator may look");
+        let kinds: Vec<String> = kinds.iter().map(|row| row.get(0)).collect();
+        assert_eq!(kinds, ["SSL/TLS"], "with '{mode}'");
+        account.remove().await;
+    }
+}
+
+#[tokio::test]
+async fn no_secret_ever_gets_into_the_log() {
+    let database = TestDatabase::create().await;
+    let account = Account::create(&database, "").await;
+    let proxy = Proxy::start().await;
+    let herolo = Herolo::on(&account.of(&proxy.url(&database))).set("RUST_LOG", "debug");
+    let migrated = herolo.run(&["migrate"]).await;
+    let process = herolo.serve().await;
+    process.until_ready().await;
+
+    let token = a_session_with_all_kinds_of_faults(&process, &proxy).await;
+    account.remove().await;
+    process.signal(Signal::INT);
+    process.exit().await;
+
+    let log = migrated.stderr + &process.log();
+    assert!(log.contains(r#""route":"/users/<_>/messages""#), "{log}");
+    let ring = token_keys(&[("test", SIGNING_KEY)]);
+    let (_, key) = ring.split_once(':').expect("kid:key");
+    let signature = token.rsplit('.').next().expect("a signature");
+    let secrets = [
+        &token,
+        signature,
+        key,
+        &account.password,
+        "password of",
+        "a wrong one",
+    ];
+    for secret in secrets {
+        assert!(!log.contains(secret), "'{secret}' is in the log:\n{log}");
+    }
+    for line in log.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "{line}");
+    }
+}
+
+/// Gives the token that was used.
+async fn a_session_with_all_kinds_of_faults(process: &Process, proxy: &Proxy) -> String {
+    let alice = process.user("alice").await;
+    let wrong = json!({"password": "a wrong one"});
+    problem(&process.post("/users/alice/token", &wrong).await, 401);
+    problem(
+        &process
+            .post("/users", &json!({"password": "a wrong one", "name": 1}))
+            .await,
+        422,
+    );
+    let sent = json!({"receiver": "nobody", "subject": "s", "message": "password of the bank"});
+    problem(&alice.post("/messages", &sent).await, 422);
+    alice.send(&alice, "password of the bank").await;
+    problem(&process.get("/users/alice/messages").await, 401);
+    problem(&process.get("/none\r\n").await, 404);
+    proxy.refuse().await;
+    unavailable(&alice.get("/messages").await);
+    unavailable(&process.post("/users/alice/token", &wrong).await);
+    alice.token
+}

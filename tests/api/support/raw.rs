@@ -1,0 +1,167 @@
+//! HTTP by hand: bytes to the service as no client library would send them, and the bytes that come back.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::PATIENCE;
+
+/// How long a connection on which nothing comes any more is given before its sending half is closed. A service that
+/// waits for more then learns that there is none.
+const SILENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Exchanges under way at once.
+const AT_ONCE: usize = 24;
+
+/// What came back on one connection until the service closed it.
+#[derive(Debug)]
+pub(crate) struct Received {
+    pub(crate) text: String,
+}
+
+impl Received {
+    /// The status of the first answer; `None` if the connection was closed without one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        status_line(&self.text)
+    }
+
+    /// The statuses of all answers on the connection.
+    pub(crate) fn statuses(&self) -> Vec<u16> {
+        self.text
+            .match_indices("HTTP/1.")
+            .filter_map(|(at, _)| status_line(&self.text[at..]))
+            .collect()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let head = self.text.split("\r\n\r\n").next()?;
+        head.lines().find_map(|line| {
+            let (given, value) = line.split_once(": ")?;
+            given.eq_ignore_ascii_case(name).then_some(value)
+        })
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        self.text
+            .split_once("\r\n\r\n")
+            .map_or("", |(_, body)| body)
+    }
+
+    /// What is wrong with the answer of a service that never fails and explains every refusal; `None` if nothing is.
+    ///
+    /// What the HTTP library cannot even parse it refuses itself, without a body.
+    pub(crate) fn fault(&self) -> Option<String> {
+        if self.statuses().iter().any(|status| *status >= 500) {
+            return Some("a server error".to_owned());
+        }
+        let status = self.status()?;
+        let by_the_library = matches!(status, 400 | 414 | 431) && self.body().is_empty();
+        if status < 400 || by_the_library {
+            return None;
+        }
+        if self.header("Content-Type") != Some("application/problem+json") {
+            return Some("not a problem document".to_owned());
+        }
+        let json: Value = serde_json::from_str(self.body()).unwrap_or_default();
+        let is_text = |member: &str| json[member].as_str().is_some_and(|text| !text.is_empty());
+        let is_whole = ["type", "title", "detail", "instance"]
+            .into_iter()
+            .all(is_text);
+        (json["status"] != status || !is_whole).then(|| "an incomplete problem document".to_owned())
+    }
+}
+
+fn status_line(text: &str) -> Option<u16> {
+    text.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()
+}
+
+/// A connection to the service.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+impl Connection {
+    pub(crate) async fn open(url: &str) -> Self {
+        let address = url.strip_prefix("http://").expect("an address");
+        Self {
+            stream: TcpStream::connect(address)
+                .await
+                .expect("the service listens"),
+            received: Vec::new(),
+        }
+    }
+
+    /// Sends what the service takes; it may well close before it has read all.
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// Reads until the text has come.
+    pub(crate) async fn read_until(&mut self, text: &str) {
+        while !String::from_utf8_lossy(&self.received).contains(text) {
+            assert!(
+                timeout(PATIENCE, self.read_some())
+                    .await
+                    .expect("something comes"),
+                "the connection ended before '{text}'"
+            );
+        }
+    }
+
+    /// Reads to the end of the connection. Once nothing comes any more, tells that nothing more will be sent.
+    pub(crate) async fn finish(mut self) -> Received {
+        while let Ok(more) = timeout(SILENCE, self.read_some()).await {
+            if !more {
+                return self.into_received();
+            }
+        }
+        let _ = self.stream.shutdown().await;
+        let rest = async { while self.read_some().await {} };
+        assert!(
+            timeout(PATIENCE, rest).await.is_ok(),
+            "the service keeps a connection on which nothing more can come"
+        );
+        self.into_received()
+    }
+
+    /// Whether there was something; a connection that was reset has ended as well.
+    async fn read_some(&mut self) -> bool {
+        matches!(self.stream.read_buf(&mut self.received).await, Ok(1..))
+    }
+
+    fn into_received(self) -> Received {
+        Received {
+            text: String::from_utf8_lossy(&self.received).into_owned(),
+        }
+    }
+}
+
+/// Sends bytes on a connection of their own and reads what comes back.
+pub(crate) async fn exchange(url: &str, bytes: &[u8]) -> Received {
+    let mut connection = Connection::open(url).await;
+    connection.send(bytes).await;
+    connection.finish().await
+}
+
+/// The same for many requests, some at once. Each answer comes with its request.
+pub(crate) async fn exchange_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let mut exchanges = JoinSet::new();
+    for request in requests {
+        let (turns, url) = (Arc::clone(&turns), url.to_owned());
+        exchanges.spawn(async move {
+            let _turn = turns.acquire().await.expect("nobody closes it");
+            let received = exchange(&url, &request).await;
+            // Enough of it to recognise it.
+            let start = &request[..request.len().min(1_000)];
+            (String::from_utf8_lossy(start).into_owned(), received)
+        });
+    }
+    exchanges.join_all().await
+}
