@@ -11,6 +11,8 @@ mod support;
 
 mod auth;
 mod errors;
+mod faults;
+mod flood;
 mod lifecycle;
 mod messages;
 mod migrations;

@@ -1,0 +1,360 @@
+//! Faults of the database while the service runs: each is a 503 that says when to come again, and heals by itself.
+
+use serde_json::json;
+use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::support::{
+    Account, Answer, Proxy, Replica, Service, TestDatabase, User, problem, unavailable, until,
+};
+
+/// Connections of the service to the database, at most; the tests' own setting.
+const POOL: usize = 8;
+
+async fn behind(proxy: &Proxy) -> Service {
+    Service::start_with(|config| proxy.redirect(config)).await
+}
+
+/// Reads the inbox as often at once as it takes to use every connection, and then some.
+async fn crowd(user: &User) -> Vec<Answer> {
+    let mut reads = JoinSet::new();
+    for _ in 0..3 * POOL {
+        let user = user.clone();
+        reads.spawn(async move { user.get("/messages").await });
+    }
+    reads.join_all().await
+}
+
+/// Waits until all of a crowd is served, and asserts that the pool did not grow over the faults.
+async fn healed(service: &Service, user: &User) {
+    until("everybody is served again", async || {
+        crowd(user).await.iter().all(|answer| answer.status == 200)
+    })
+    .await;
+    let metrics = service.get("/metrics").await.text;
+    let open = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix("herolo_database_connections "))
+        .and_then(|value| value.parse::<usize>().ok());
+    assert!(
+        open.is_some_and(|open| (1..=POOL).contains(&open)),
+        "{open:?}"
+    );
+}
+
+#[track_caller]
+fn served_or_unavailable(answer: &Answer) {
+    if answer.status != 200 {
+        unavailable(answer);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_are_replaced() {
+    let proxy = Proxy::start().await;
+    let service = behind(&proxy).await;
+    let alice = service.user("alice").await;
+    let before = crowd(&alice).await;
+
+    proxy.cut();
+    let after = crowd(&alice).await;
+
+    assert!(before.iter().all(|answer| answer.status == 200));
+    after.iter().for_each(served_or_unavailable);
+    healed(&service, &alice).await;
+}
+
+#[tokio::test]
+async fn connections_that_are_cut_under_way_are_replaced() {
+    let proxy = Proxy::start().await;
+    let service = behind(&proxy).await;
+    let alice = service.user("alice").await;
+
+    let (answers, ()) = tokio::join!(crowd(&alice), async {
+        for _ in 0..10 {
+            proxy.cut();
+            tokio::task::yield_now().await;
+        }
+    });
+
+    answers.iter().for_each(served_or_unavailable);
+    healed(&service, &alice).await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_down_is_a_503_until_it_is_back() {
+    let proxy = Proxy::start().await;
+    let service = behind(&proxy).await;
+    let alice = service.user("alice").await;
+    let bob = service.user("bob").await;
+
+    proxy.refuse().await;
+    let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
+    let (read, sent, ready) = tokio::join!(
+        alice.get("/messages"),
+        alice.post("/messages", &new),
+        service.get("/readyz")
+    );
+    let live = service.get("/livez").await;
+    let drain = service.get("/drainz").await;
+    proxy.pass().await;
+
+    [read, sent, ready].iter().for_each(unavailable);
+    assert_eq!((live.status, &live.json["started"]), (200, &json!(true)));
+    assert_eq!(drain.status, 200);
+    healed(&service, &alice).await;
+    let id = alice.send(&bob, "after the fault").await;
+    assert_eq!(bob.inbox("").await, [id]);
+}
+
+#[tokio::test]
+async fn a_database_that_swallows_everything_is_a_503_and_no_connection_stays_stuck() {
+    let proxy = Proxy::start().await;
+    let service = behind(&proxy).await;
+    let alice = service.user("alice").await;
+    crowd(&alice).await;
+
+    proxy.swallow();
+    let first = crowd(&alice).await;
+    let live = service.get("/livez").await;
+    let ready = service.get("/readyz").await;
+    let second = crowd(&alice).await;
+    proxy.pass().await;
+
+    first.iter().chain(&second).for_each(unavailable);
+    assert_eq!((live.status, &live.json["started"]), (200, &json!(true)));
+    unavailable(&ready);
+    healed(&service, &alice).await;
+}
+
+/// Locks the only receipt, as another statement under way would.
+async fn lock_receipts(database: &TestDatabase) -> MySqlConnection {
+    let mut session = database.connect().await;
+    for statement in ["BEGIN", "SELECT * FROM receipts FOR UPDATE"] {
+        sqlx::raw_sql(statement)
+            .execute(&mut session)
+            .await
+            .expect("nobody else holds a lock");
+    }
+    session
+}
+
+/// How many statements wait for a lock in this database.
+async fn waiting(database: &TestDatabase) -> i64 {
+    let mut session = database.connect().await;
+    sqlx::query(
+        "SELECT COUNT(*) FROM performance_schema.data_locks \
+         WHERE object_schema = ? AND lock_status = 'WAITING'",
+    )
+    .bind(database.name())
+    .fetch_one(&mut session)
+    .await
+    .expect("the administrator may look")
+    .get(0)
+}
+
+/// Starts the request, and waits until it waits for a lock or gave up.
+async fn start_and_meet<F>(database: &TestDatabase, request: F) -> JoinHandle<Answer>
+where
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let started = tokio::spawn(request);
+    until("the statement waits, or gave up", async || {
+        started.is_finished() || waiting(database).await > 0
+    })
+    .await;
+    started
+}
+
+/// The answer with this status. A machine that stands still while a lock is held makes the wait for it too long, so
+/// that the attempt ends in a 503; then once more.
+async fn in_the_end(status: u16, mut attempt: impl AsyncFnMut() -> Answer) -> Answer {
+    for _ in 0..10 {
+        let answer = attempt().await;
+        if answer.status == status {
+            return answer;
+        }
+        unavailable(&answer);
+    }
+    panic!("every attempt was a 503");
+}
+
+#[tokio::test]
+async fn a_lock_is_waited_for() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let id = alice.send(&alice, "to be read").await;
+
+    let marked = in_the_end(200, async || {
+        let session = lock_receipts(&service.database).await;
+        let alice = alice.clone();
+        let marking = async move { alice.mark(id, true).await };
+        let marking = start_and_meet(&service.database, marking).await;
+        session.close().await.expect("the session ends");
+        marking.await.expect("an answer")
+    })
+    .await;
+
+    assert_eq!(marked.json["read"], true);
+}
+
+#[tokio::test]
+async fn a_statement_that_loses_a_deadlock_is_done_again() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let id = alice.send(&alice, "to be deleted").await;
+    for _ in 0..20 {
+        alice
+            .send(&alice, "makes the other session's work the greater one")
+            .await;
+    }
+
+    in_the_end(204, async || {
+        let mut session = lock_receipts(&service.database).await;
+        change_messages(&mut session, &format!("id > {id}")).await;
+        let alice = alice.clone();
+        let deleting = async move { alice.delete(id).await };
+        let deleting = start_and_meet(&service.database, deleting).await;
+        // The service has this message and waits for its receipt, which the session has: MySQL ends the smaller work.
+        change_messages(&mut session, &format!("id = {id}")).await;
+        session.close().await.expect("the session ends");
+        deleting.await.expect("an answer")
+    })
+    .await;
+
+    problem(&alice.read(id).await, 404);
+}
+
+async fn change_messages(session: &mut MySqlConnection, which: &str) {
+    let statement = format!("UPDATE messages SET subject = 'changed' WHERE {which}");
+    sqlx::raw_sql(AssertSqlSafe(statement))
+        .execute(session)
+        .await
+        .expect("MySQL ends the other one");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_not_released_is_a_503_and_leaves_the_message_as_it_was() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let id = alice.send(&alice, "to be read").await;
+    let before = alice.read(id).await;
+
+    let session = lock_receipts(&service.database).await;
+    let (marked, deleted) = tokio::join!(alice.mark(id, true), alice.delete(id));
+    // The server notices a moment later that nobody waits any more.
+    until("nothing waits for the lock any more", async || {
+        waiting(&service.database).await == 0
+    })
+    .await;
+    session.close().await.expect("the session ends");
+
+    unavailable(&marked);
+    unavailable(&deleted);
+    assert_eq!(alice.read(id).await.json, before.json);
+    assert_eq!(alice.mark(id, true).await.json["read"], true);
+    healed(&service, &alice).await;
+}
+
+/// Both delete each of the messages while they are marked, as often at once as there are connections.
+async fn fight(alice: &User, bob: &User, ids: &[u64]) -> Vec<Answer> {
+    let mut changes = JoinSet::new();
+    for id in ids.iter().copied() {
+        for change in 0..6 {
+            let (alice, bob) = (alice.clone(), bob.clone());
+            changes.spawn(async move {
+                match change {
+                    2 => alice.delete(id).await,
+                    3 => bob.delete(id).await,
+                    _ => bob.mark(id, change % 2 == 0).await,
+                }
+            });
+        }
+    }
+    changes.join_all().await
+}
+
+#[tokio::test]
+async fn sender_and_receiver_who_change_the_same_messages_at_once_get_no_error() {
+    let service = Service::start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+
+    for _ in 0..10 {
+        let mut ids = Vec::new();
+        for number in 0..8 {
+            ids.push(alice.send(&bob, &number.to_string()).await);
+        }
+        for answer in fight(&alice, &bob, &ids).await {
+            let is_right = matches!(answer.status, 200 | 204 | 404);
+            assert!(is_right, "{} {}", answer.status, answer.text);
+        }
+    }
+
+    assert_eq!(bob.inbox("").await, Vec::<u64>::new());
+    healed(&service, &alice).await;
+}
+
+/// The user at another replica of the service, which uses the database with an account of its own.
+async fn by_way_of(account: &Account<'_>, service: &Service, user: &User) -> (Replica, User) {
+    let replica = service
+        .replica(|config| config.database_url = account.url().into())
+        .await;
+    let user = User::new(&replica.url, &user.name, user.token.clone());
+    (replica, user)
+}
+
+#[tokio::test]
+async fn a_limit_on_connections_is_a_503() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let account = Account::create(&service.database, "MAX_USER_CONNECTIONS 1").await;
+    let (_replica, alice) = by_way_of(&account, &service, &alice).await;
+
+    let mut answers = Vec::new();
+    for _ in 0..5 {
+        answers.extend(crowd(&alice).await);
+    }
+    account.remove().await;
+
+    answers.iter().for_each(served_or_unavailable);
+    assert!(answers.iter().any(|answer| answer.status == 200));
+    assert!(answers.iter().any(|answer| answer.status == 503));
+}
+
+#[tokio::test]
+async fn a_refused_password_is_a_503() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let account = Account::create(&service.database, "").await;
+    account.remove().await;
+    let (replica, alice) = by_way_of(&account, &service, &alice).await;
+
+    let read = alice.get("/messages").await;
+    let ready = replica.get_as("", "/readyz").await;
+    let live = replica.get_as("", "/livez").await;
+
+    unavailable(&read);
+    unavailable(&ready);
+    assert_eq!(live.status, 200);
+}
+
+#[tokio::test]
+async fn a_missing_right_is_a_500_that_shows_nothing_of_it() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let account = Account::create(&service.database, "").await;
+    account.revoke("INSERT").await;
+    let (_replica, alice) = by_way_of(&account, &service, &alice).await;
+
+    let new = json!({"receiver": "alice", "subject": "s", "message": "m"});
+    let sent = alice.post("/messages", &new).await;
+    let read = alice.get("/messages").await;
+    account.remove().await;
+
+    problem(&sent, 500);
+    for part in ["INSERT", "denied", service.database.name(), "1142"] {
+        assert!(!sent.text.contains(part), "{}", sent.text);
+    }
+    assert_eq!(read.status, 200);
+}
