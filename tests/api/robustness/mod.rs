@@ -1,0 +1,5 @@
+//! No input makes the service fail, hang or do what it was not asked to.
+
+mod corpus;
+mod properties;
+mod smuggling;
