@@ -2,13 +2,13 @@
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
-use rocket::tokio::sync::oneshot;
+use rocket::tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use secrecy::{ExposeSecret, SecretString};
 
 /// argon2id with 19 MiB, 2 passes, 1 lane: the minimum of the OWASP password storage cheat sheet.
@@ -25,9 +25,17 @@ type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
 /// The hashing threads.
 pub(crate) struct Passwords {
-    queue: SyncSender<Job>,
+    queue: Sender<Job>,
+    /// As many as may be hashed or wait for it.
+    places: Semaphore,
     /// What an unknown user's password is verified against, so that it takes as long as a known user's.
     nobody: Arc<str>,
+}
+
+/// A place in the queue for one password. Who has none is turned away before any work was done for them.
+pub(crate) struct Place<'a> {
+    passwords: &'a Passwords,
+    _permit: SemaphorePermit<'a>,
 }
 
 /// Too many passwords are waiting to be hashed.
@@ -45,32 +53,45 @@ pub(crate) enum Verdict {
 }
 
 impl Passwords {
-    /// Starts one thread for every two processors, at least one. Each needs 19 MiB while it hashes.
+    /// Starts one thread for every two processors, at least one. Each needs 19 MiB once it has hashed.
     pub(crate) fn start() -> Self {
-        let (queue, jobs) = sync_channel::<Job>(QUEUE);
+        let threads = (thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
+        let (queue, jobs) = channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
-        for _ in 0..(thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1) {
+        for _ in 0..threads {
             let jobs = Arc::clone(&jobs);
             thread::spawn(move || work(&jobs));
         }
         Self {
             queue,
+            places: Semaphore::new(threads + QUEUE),
             nobody: hash_of_nobody().into(),
         }
     }
 
+    /// Takes a place in the queue, or says at once that there is none.
+    pub(crate) fn queue_up(&self) -> Result<Place<'_>, Overloaded> {
+        let permit = self.places.try_acquire().map_err(|_| Overloaded)?;
+        Ok(Place {
+            passwords: self,
+            _permit: permit,
+        })
+    }
+}
+
+impl Place<'_> {
     /// The PHC string (salt, parameters and hash) to store for a new password.
-    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, Overloaded> {
+    pub(crate) async fn hash(self, password: SecretString) -> Result<String, Overloaded> {
         self.run(move |hasher| hasher.hash(&password)).await
     }
 
     /// Compares a password with a stored PHC string; `None` stands for a user who does not exist.
     pub(crate) async fn verify(
-        &self,
+        self,
         password: SecretString,
         stored: Option<String>,
     ) -> Result<Verdict, Overloaded> {
-        let nobody = Arc::clone(&self.nobody);
+        let nobody = Arc::clone(&self.passwords.nobody);
         self.run(move |hasher| {
             let verdict = hasher.verify(&password, stored.as_deref().unwrap_or(&nobody));
             if stored.is_some() {
@@ -82,8 +103,9 @@ impl Passwords {
         .await
     }
 
+    /// A job that panicked answers nobody; that is the one way to be refused with a place.
     async fn run<T: Send + 'static>(
-        &self,
+        self,
         job: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, Overloaded> {
         let (answer, answered) = oneshot::channel();
@@ -93,10 +115,8 @@ impl Passwords {
                 let _ = answer.send(job(hasher));
             }
         });
-        match self.queue.try_send(job) {
-            Ok(()) => answered.await.map_err(|_| Overloaded),
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => Err(Overloaded),
-        }
+        self.passwords.queue.send(job).map_err(|_| Overloaded)?;
+        answered.await.map_err(|_| Overloaded)
     }
 }
 
@@ -317,9 +337,11 @@ mod tests {
     async fn a_job_that_panics_takes_no_thread_with_it() {
         let passwords = Passwords::start();
         for _ in 0..8 {
-            assert!(passwords.run(|_| panic!("on purpose")).await.is_err());
+            let place = passwords.queue_up().expect("a place");
+            assert!(place.run(|_| panic!("on purpose")).await.is_err());
         }
-        assert!(passwords.verify(secret("x"), None).await.is_ok());
+        let place = passwords.queue_up().expect("a place");
+        assert!(place.verify(secret("x"), None).await.is_ok());
     }
 
     #[rocket::async_test]
@@ -327,7 +349,12 @@ mod tests {
         let passwords = Arc::new(Passwords::start());
         let ask = || {
             let passwords = Arc::clone(&passwords);
-            rocket::tokio::spawn(async move { passwords.verify(secret("x"), None).await.is_ok() })
+            rocket::tokio::spawn(async move {
+                match passwords.queue_up() {
+                    Ok(place) => place.verify(secret("x"), None).await.is_ok(),
+                    Err(Overloaded) => false,
+                }
+            })
         };
         let asked: Vec<_> = (0..8 * QUEUE).map(|_| ask()).collect();
         let mut served = 0;
@@ -335,6 +362,7 @@ mod tests {
             served += usize::from(answer.await.expect("no panic"));
         }
         assert!((QUEUE..8 * QUEUE).contains(&served), "{served}");
-        assert!(passwords.verify(secret("x"), None).await.is_ok());
+        let place = passwords.queue_up().expect("a place");
+        assert!(place.verify(secret("x"), None).await.is_ok());
     }
 }

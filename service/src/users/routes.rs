@@ -73,7 +73,7 @@ pub(crate) async fn create(
         email,
         password,
     } = new.0;
-    let hash = passwords.hash(password.into_secret()).await?;
+    let hash = passwords.queue_up()?.hash(password.into_secret()).await?;
     match store::insert(database, &username, &email, &hash).await {
         Err(Error::Duplicate) => Err(conflict(store::taken(database, &username, &email).await?)),
         outcome => {
@@ -173,12 +173,13 @@ async fn log_in(
     passwords: &Passwords,
     database: &Database,
 ) -> Result<Credentials, Problem> {
+    let place = passwords.queue_up()?;
     let user = match Username::parse(username.to_owned()) {
         Ok(username) => store::credentials(database, &username).await?,
         Err(_) => None,
     };
     let hash = user.as_ref().map(|user| user.password_hash.clone());
-    match (passwords.verify(password, hash).await?, user) {
+    match (place.verify(password, hash).await?, user) {
         (Verdict::Right { rehashed }, Some(user)) => {
             if let Some(new) = rehashed {
                 store::rehash(database, user.id, &user.password_hash, &new).await?;
