@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, SETTINGS};
-use crate::{build, openapi, telemetry};
+use crate::{build, openapi, shutdown, telemetry};
 
 /// How long the service may take to answer its own health check.
 const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(2);
@@ -28,7 +28,11 @@ enum Command {
     #[default]
     Serve,
     /// Bring the database's schema to this version, then end. Safe to repeat.
-    Migrate,
+    Migrate {
+        /// Seconds to wait for a database that is still starting.
+        #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+        wait: u64,
+    },
     /// Ask the service on this machine whether it is well; for the container's health check.
     Healthcheck,
     /// Print the OpenAPI document.
@@ -46,7 +50,9 @@ pub fn main() -> ExitCode {
             Config::load()
                 .map_err(|fault| fault.to_string())
                 .and_then(|config| match command {
-                    Command::Migrate => rocket::execute(migrate(&config)),
+                    Command::Migrate { wait } => {
+                        rocket::execute(migrate(&config, Duration::from_secs(wait)))
+                    }
                     _ => rocket::execute(serve(&config)),
                 })
         }
@@ -75,7 +81,7 @@ fn finish(outcome: Result<(), String>) -> ExitCode {
 
 async fn serve(config: &Config) -> Result<(), String> {
     let rocket = build(config).map_err(|fault| fault.to_string())?;
-    match rocket.launch().await {
+    match rocket.attach(shutdown::on_signals()).launch().await {
         Ok(_) => Ok(()),
         Err(fault) => Err(explain(config, &fault)),
     }
@@ -91,8 +97,8 @@ fn explain(config: &Config, fault: &rocket::Error) -> String {
     }
 }
 
-async fn migrate(config: &Config) -> Result<(), String> {
-    crate::migrate(config)
+async fn migrate(config: &Config, patience: Duration) -> Result<(), String> {
+    crate::migrate(config, patience)
         .await
         .map_err(|fault| fault.to_string())
 }

@@ -25,8 +25,6 @@ const IDLE_LIFETIME: Duration = Duration::from_mins(4);
 const LIFETIME: Duration = Duration::from_mins(15);
 /// How often a transaction that MySQL rolled back for a deadlock or a lock wait is tried.
 const ATTEMPTS: u32 = 4;
-/// How long `herolo migrate` waits for a database that is still starting.
-const MIGRATION_PATIENCE: Duration = Duration::from_mins(1);
 /// How long `herolo migrate` may run, waiting for another migration included.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
 
@@ -336,9 +334,16 @@ pub enum MigrationError {
     /// The database cannot be reached with these settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody answered at this host and port in time.
-    #[error("no database at {0} within {limit} s: {1}", limit = MIGRATION_PATIENCE.as_secs())]
-    Away(String, String),
+    /// Nobody answered in time.
+    #[error("no database at {address} within {} s: {fault}", patience.as_secs())]
+    Away {
+        /// Host and port.
+        address: String,
+        /// How long it was waited for.
+        patience: Duration,
+        /// What came of the last attempt.
+        fault: String,
+    },
     /// The database answered with a refusal, such as a wrong password.
     #[error("the database refuses the connection: {0}")]
     Refused(sqlx::Error),
@@ -357,8 +362,11 @@ pub enum MigrationError {
 }
 
 /// Brings the schema to this version. Safe to repeat, and at the same time as another run: one waits.
-pub(crate) async fn migrate(options: &MySqlConnectOptions) -> Result<(), MigrationError> {
-    let pool = connect_patiently(options).await?;
+pub(crate) async fn migrate(
+    options: &MySqlConnectOptions,
+    patience: Duration,
+) -> Result<(), MigrationError> {
+    let pool = connect_patiently(options, patience).await?;
     match timeout(MIGRATION_DEADLINE, migrator().run(&pool)).await {
         Ok(Ok(())) => tracing::info!("the schema is at version {}", schema_version()),
         Ok(Err(MigrateError::Dirty(version))) => return Err(MigrationError::CutOff(version)),
@@ -379,8 +387,11 @@ fn migrator() -> Migrator {
     migrator
 }
 
-async fn connect_patiently(options: &MySqlConnectOptions) -> Result<MySqlPool, MigrationError> {
-    let patience = Instant::now() + MIGRATION_PATIENCE;
+async fn connect_patiently(
+    options: &MySqlConnectOptions,
+    patience: Duration,
+) -> Result<MySqlPool, MigrationError> {
+    let deadline = Instant::now() + patience;
     loop {
         let pool = MySqlPoolOptions::new().max_connections(1);
         let fault = match timeout(ACQUIRE_DEADLINE, pool.connect_with(options.clone())).await {
@@ -389,9 +400,13 @@ async fn connect_patiently(options: &MySqlConnectOptions) -> Result<MySqlPool, M
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "no answer".to_owned(),
         };
-        if Instant::now() > patience {
+        if Instant::now() > deadline {
             let address = format!("{}:{}", options.get_host(), options.get_port());
-            return Err(MigrationError::Away(address, fault));
+            return Err(MigrationError::Away {
+                address,
+                patience,
+                fault,
+            });
         }
         tracing::info!("waiting for the database: {fault}");
         sleep(Duration::from_secs(1)).await;

@@ -17,6 +17,8 @@ mod shutdown;
 mod telemetry;
 mod users;
 
+use std::time::Duration;
+
 use rocket::{
     Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, figment::Figment,
 };
@@ -53,12 +55,13 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     Ok(rocket)
 }
 
-/// Brings the database's schema to this version; safe to repeat, and at the same time as another run.
+/// Brings the database's schema to this version; safe to repeat, and at the same time as another run. A database that
+/// is not there is waited for as long as the patience lasts.
 ///
 /// # Errors
 /// What is wrong and how to go on.
-pub async fn migrate(config: &Config) -> Result<(), MigrationError> {
-    database::migrate(&config.connect_options()?).await
+pub async fn migrate(config: &Config, patience: Duration) -> Result<(), MigrationError> {
+    database::migrate(&config.connect_options()?, patience).await
 }
 
 /// The OpenAPI 3.1 document of the service's interface, as pretty-printed JSON.

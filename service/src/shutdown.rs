@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rocket::fairing::{Fairing, Info, Kind};
+use rocket::fairing::{AdHoc, Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::tokio::signal::unix::{Signal, SignalKind, signal};
 use rocket::tokio::time::sleep;
-use rocket::{Orbit, Request, Response, Rocket, Shutdown};
+use rocket::{Request, Response, Shutdown};
 
 use crate::problem::Problem;
 
@@ -74,25 +74,7 @@ impl Fairing for Drain {
     fn info(&self) -> Info {
         Info {
             name: "drain",
-            kind: Kind::Liftoff | Kind::Response,
-        }
-    }
-
-    async fn on_liftoff(&self, rocket: &Rocket<Orbit>) {
-        match (
-            signal(SignalKind::terminate()),
-            signal(SignalKind::interrupt()),
-        ) {
-            (Ok(terminate), Ok(interrupt)) => {
-                rocket::tokio::spawn(self.clone().stop_on_signal(
-                    terminate,
-                    interrupt,
-                    rocket.shutdown(),
-                ));
-            }
-            (Err(fault), _) | (_, Err(fault)) => {
-                tracing::error!("cannot listen for signals: {fault}");
-            }
+            kind: Kind::Response,
         }
     }
 
@@ -101,4 +83,24 @@ impl Fairing for Drain {
             response.set_header(Header::new("Connection", "close"));
         }
     }
+}
+
+/// Stops the service on this process' signals. Only the command does that: signals are the process' and not the
+/// library's, which tests boot many times in one process.
+pub(crate) fn on_signals() -> AdHoc {
+    AdHoc::on_liftoff("signals", |rocket| {
+        Box::pin(async move {
+            let signals = (
+                signal(SignalKind::terminate()),
+                signal(SignalKind::interrupt()),
+            );
+            let (Some(drain), (Ok(terminate), Ok(interrupt))) =
+                (rocket.state::<Drain>().cloned(), signals)
+            else {
+                tracing::error!("cannot listen for signals: stopping will not drain");
+                return;
+            };
+            rocket::tokio::spawn(drain.stop_on_signal(terminate, interrupt, rocket.shutdown()));
+        })
+    })
 }

@@ -68,7 +68,8 @@ async fn a_database_that_never_comes_is_a_clear_failure() {
     let proxy = Proxy::start().await;
     proxy.refuse().await;
 
-    let ended = Herolo::on(&proxy.url(&database)).run(&["migrate"]).await;
+    let herolo = Herolo::on(&proxy.url(&database));
+    let ended = herolo.run(&["migrate", "--wait", "1"]).await;
 
     let line = last_word(&ended);
     assert!(

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::api::{Answer, User};
 use super::database::TestDatabase;
-use super::until;
+use super::{PATIENCE, until};
 
 /// The key that signs tokens in tests.
 pub(crate) const SIGNING_KEY: [u8; 32] = [7; 32];
@@ -43,7 +43,7 @@ impl Service {
     pub(crate) async fn start_with(adjust: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await;
         let mut config = settings(&database);
-        herolo::migrate(&config)
+        herolo::migrate(&config, PATIENCE)
             .await
             .expect("an empty database can be migrated");
         adjust(&mut config);
