@@ -77,7 +77,7 @@ fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
     }
 }
 
-const NOT_AN_OBJECT: &str = "must be a JSON object";
+const NOT_AN_OBJECT: &str = "must be a JSON object of at most 64 fields";
 
 /// The fields of a body that were not taken yet, and what is wrong with those that were.
 pub(crate) struct Fields {

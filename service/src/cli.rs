@@ -97,10 +97,12 @@ fn explain(config: &Config, fault: &rocket::Error) -> String {
     }
 }
 
+/// The first process of a container gets no signal that it does not ask for, so an interrupted run must.
 async fn migrate(config: &Config, patience: Duration) -> Result<(), String> {
-    crate::migrate(config, patience)
-        .await
-        .map_err(|fault| fault.to_string())
+    rocket::tokio::select! {
+        outcome = crate::migrate(config, patience) => outcome.map_err(|fault| fault.to_string()),
+        () = shutdown::signalled() => Err("interrupted; run it again, as a migration may be repeated".to_owned()),
+    }
 }
 
 /// Healthy is a service that answers and that found its database at least once.

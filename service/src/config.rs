@@ -136,21 +136,33 @@ impl Config {
     fn check(self) -> Result<Self, ConfigError> {
         self.connect_options()?;
         self.signing_keys()?;
-        let positive = [
+        let bounds = [
             (
                 "HEROLO_DATABASE_MAX_CONNECTIONS",
                 u64::from(self.database_max_connections),
+                1..=1_000,
             ),
-            ("HEROLO_TOKEN_LIFETIME", self.token_lifetime),
+            (
+                "HEROLO_TOKEN_LIFETIME",
+                self.token_lifetime,
+                1..=366 * 24 * 60 * 60,
+            ),
+            ("HEROLO_DRAIN_SECONDS", self.drain_seconds, 0..=3_600),
         ];
-        match positive.iter().find(|(_, value)| *value == 0) {
-            Some((setting, _)) => Err(ConfigError::new(setting, "must be at least 1")),
+        match bounds
+            .iter()
+            .find(|(_, value, range)| !range.contains(value))
+        {
+            Some((setting, _, range)) => Err(ConfigError::new(
+                setting,
+                format!("must be from {} to {}", range.start(), range.end()),
+            )),
             None => Ok(self),
         }
     }
 
     /// How to reach the database. TLS is required unless the URL says `ssl-mode=DISABLED`: the driver's own default
-    /// would fall back to plain text without a word.
+    /// would fall back to plain text without a word. With an `ssl-ca` the server's identity is verified.
     pub(crate) fn connect_options(&self) -> Result<MySqlConnectOptions, ConfigError> {
         const SETTING: &str = "HEROLO_DATABASE_URL";
         let url = self.database_url.expose_secret();
@@ -173,10 +185,15 @@ impl Config {
                 "names no database; end it with one: ...:3306/herolo",
             ));
         }
-        Ok(match options.get_ssl_mode() {
-            MySqlSslMode::Preferred => options.ssl_mode(MySqlSslMode::Required),
-            _ => options,
-        })
+        match (options.get_ssl_mode(), url.contains("ssl-ca=")) {
+            (MySqlSslMode::Preferred, false) => Ok(options.ssl_mode(MySqlSslMode::Required)),
+            (MySqlSslMode::Preferred, true) => Ok(options.ssl_mode(MySqlSslMode::VerifyIdentity)),
+            (MySqlSslMode::Required | MySqlSslMode::Disabled, true) => Err(ConfigError::new(
+                SETTING,
+                "has an ssl-ca that its ssl-mode does not look at; use ssl-mode=VERIFY_IDENTITY",
+            )),
+            _ => Ok(options),
+        }
     }
 
     /// The keys of access tokens.
@@ -231,7 +248,7 @@ fn signing_key(entry: &str) -> Result<(String, SecretBox<[u8]>), String> {
 
 /// The defaults, over them the file, over it the environment.
 fn layers(
-    file: Option<impl Provider>,
+    file: Option<Figment>,
     environment: impl Iterator<Item = (String, String)>,
 ) -> Result<Figment, ConfigError> {
     let mut layers = Figment::from(Serialized::defaults(Defaults::default()));
@@ -242,7 +259,7 @@ fn layers(
 }
 
 /// The settings file: the one that `HEROLO_CONFIG` names, else `Rocket.toml` where there is one.
-fn settings_file() -> Result<Option<impl Provider>, ConfigError> {
+fn settings_file() -> Result<Option<Figment>, ConfigError> {
     let path = match std::env::var(FILE_VARIABLE) {
         Ok(path) if !Path::new(&path).is_file() => {
             return Err(ConfigError::new(
@@ -254,7 +271,25 @@ fn settings_file() -> Result<Option<impl Provider>, ConfigError> {
         Err(_) if Path::new("Rocket.toml").is_file() => "Rocket.toml".to_owned(),
         Err(_) => return Ok(None),
     };
-    Ok(Some(Toml::file_exact(path).nested()))
+    settings_below_default(Toml::file_exact(path)).map(Some)
+}
+
+/// The settings of a file, which stand below `[default]`; another table would be a slip of the pen.
+fn settings_below_default(file: impl Provider) -> Result<Figment, ConfigError> {
+    let file = Figment::from(file);
+    let tables: Dict = file.extract().map_err(explain)?;
+    match tables.keys().find(|table| *table != "default") {
+        Some(other) => {
+            let name = file
+                .find_metadata(other)
+                .and_then(|metadata| metadata.source.as_ref());
+            let name = name.map_or_else(|| "the settings file".to_owned(), ToString::to_string);
+            Err(ConfigError(format!(
+                "{name} has '{other}' beside [default], below which all settings stand"
+            )))
+        }
+        None => Ok(file.focus("default")),
+    }
 }
 
 /// The variables of this process that may be settings. Others may hold what they like, text or not.
@@ -314,8 +349,12 @@ impl Provider for Environment {
 fn read_secret_file(variable: &str, path: &str) -> Result<String, ConfigError> {
     std::fs::read_to_string(path)
         .map(|content| content.trim_end_matches(['\r', '\n']).to_owned())
+        // Without the path: it may be the secret itself, put into the wrong variable.
         .map_err(|fault| {
-            ConfigError::new(variable, format!("cannot read the file '{path}': {fault}"))
+            ConfigError::new(
+                variable,
+                format!("names a file that cannot be read: {fault}"),
+            )
         })
 }
 
@@ -404,7 +443,8 @@ mod tests {
         let variables = variables
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        layers(Some(Toml::string(file).nested()), variables)
+        settings_below_default(Toml::string(file))
+            .and_then(|file| layers(Some(file), variables))
             .and_then(|layers| Config::from_layers(&layers))
             .map_err(|fault| fault.to_string())
     }
@@ -509,7 +549,7 @@ mod tests {
         refused(
             "HEROLO_TOKEN_LIFETIME",
             "0",
-            "HEROLO_TOKEN_LIFETIME: must be at least 1",
+            "HEROLO_TOKEN_LIFETIME: must be from 1 to",
         );
         refused(
             "HEROLO_DATABASE_MAX_CONNECTIONS",
@@ -576,6 +616,66 @@ mod tests {
             MySqlSslMode::VerifyIdentity
         ));
         assert!(matches!(mode("?ssl-mode=DISABLED"), MySqlSslMode::Disabled));
+    }
+
+    #[test]
+    fn a_certificate_authority_means_verification() {
+        let with_query = |query: &str| {
+            with(
+                "HEROLO_DATABASE_URL",
+                &format!("{URL}?{query}ssl-ca=/ca.pem"),
+            )
+        };
+        let options = with_query("")
+            .expect("valid")
+            .connect_options()
+            .expect("valid");
+        assert!(matches!(
+            options.get_ssl_mode(),
+            MySqlSslMode::VerifyIdentity
+        ));
+        assert!(with_query("ssl-mode=VERIFY_CA&").is_ok());
+        for unverified in ["ssl-mode=REQUIRED&", "ssl-mode=DISABLED&"] {
+            assert!(
+                with_query(unverified)
+                    .expect_err("refused")
+                    .contains("VERIFY_IDENTITY")
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_beside_default_is_refused() {
+        let variables = [("HEROLO_DATABASE_URL", URL), ("HEROLO_TOKEN_KEYS", KEYS)];
+        for file in [
+            "[global]\nport = 1\n",
+            "[release]\nport = 1\n",
+            "port = 1\n",
+        ] {
+            assert!(
+                load(file, &variables).is_err_and(|message| message.contains("[default]")),
+                "{file}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_beyond_reason_are_refused() {
+        refused(
+            "HEROLO_DATABASE_MAX_CONNECTIONS",
+            "4294967295",
+            "must be from 1 to 1000",
+        );
+        refused(
+            "HEROLO_DRAIN_SECONDS",
+            "99999999999",
+            "must be from 0 to 3600",
+        );
+        refused(
+            "HEROLO_TOKEN_LIFETIME",
+            "18446744073709551615",
+            "must be from 1 to",
+        );
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::config::{Config, ConfigError};
 const DEADLINE: Duration = Duration::from_millis(2_500);
 /// Of which a request may wait for a connection.
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
+/// Until a connection that is given back has answered the pool's last question.
+const RETURN_DEADLINE: Duration = Duration::from_secs(2);
 /// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
 const TRUSTED_REST: Duration = Duration::from_secs(1);
 /// Below the 350 s after which some EC2 networks forget an idle connection without telling either end.
@@ -44,6 +46,8 @@ mod server_error {
     /// Too many connections (of all, of this user, of this account), shutdown in progress, server killed the
     /// connection.
     pub(super) const AWAY: [u16; 7] = [1040, 1203, 1226, 1053, 1077, 3168, 4031];
+    /// No room: disk full, out of resources, table full, too many prepared statements.
+    pub(super) const FULL: [u16; 4] = [1021, 1041, 1114, 1461];
 }
 
 static MIGRATOR: Migrator = sqlx::migrate!();
@@ -241,12 +245,15 @@ impl UnitOfWork<'_> {
         outcome: sqlx::Result<T>,
     ) -> Option<Result<T, Error>> {
         let fault = match outcome {
-            Ok(value) => return Some(Ok(value)),
+            Ok(value) => {
+                give_back(connection);
+                return Some(Ok(value));
+            }
             Err(fault) => fault,
         };
         if is_rolled_back(&fault) && self.attempt < ATTEMPTS {
             tracing::debug!(attempt = self.attempt, "trying again: {fault}");
-            drop(connection);
+            give_back(connection);
             sleep(jitter(self.attempt)).await;
             self.attempt += 1;
             return None;
@@ -255,9 +262,17 @@ impl UnitOfWork<'_> {
         // network gives up on it, and one to a read-only replica would fail every write until it is renewed.
         if spoils_connection(&fault) {
             connection.close_on_drop();
+        } else {
+            give_back(connection);
         }
         Some(Err(self.database.classify(fault)))
     }
+}
+
+/// Gives a connection back to the pool, within a deadline. The pool asks it first whether it is still there, and by
+/// itself would wait without end for an answer that the network swallows, the connection's place being taken meanwhile.
+fn give_back(mut connection: PoolConnection<MySql>) {
+    rocket::tokio::spawn(timeout(RETURN_DEADLINE, connection.return_to_pool()));
 }
 
 /// Why the service should not get requests.
@@ -306,6 +321,7 @@ fn is_away(fault: &sqlx::Error) -> bool {
             number(fault).is_some_and(|number| {
                 number == server_error::QUERY_TIMEOUT
                     || server_error::AWAY.contains(&number)
+                    || server_error::FULL.contains(&number)
                     || server_error::READ_ONLY.contains(&number)
             }) || is_rolled_back(fault)
         }
@@ -315,6 +331,15 @@ fn is_away(fault: &sqlx::Error) -> bool {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => true,
+        _ => false,
+    }
+}
+
+/// A certificate that does not verify arrives as data that is not valid. No waiting mends it.
+fn is_untrusted(fault: &sqlx::Error) -> bool {
+    match fault {
+        sqlx::Error::Tls(_) => true,
+        sqlx::Error::Io(fault) => fault.kind() == io::ErrorKind::InvalidData,
         _ => false,
     }
 }
@@ -396,7 +421,9 @@ async fn connect_patiently(
         let pool = MySqlPoolOptions::new().max_connections(1);
         let fault = match timeout(ACQUIRE_DEADLINE, pool.connect_with(options.clone())).await {
             Ok(Ok(pool)) => return Ok(pool),
-            Ok(Err(fault)) if !is_away(&fault) => return Err(MigrationError::Refused(fault)),
+            Ok(Err(fault)) if !is_away(&fault) || is_untrusted(&fault) => {
+                return Err(MigrationError::Refused(fault));
+            }
             Ok(Err(fault)) => fault.to_string(),
             Err(_) => "no answer".to_owned(),
         };

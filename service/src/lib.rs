@@ -38,12 +38,14 @@ use crate::telemetry::Telemetry;
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     let drain = Drain::new(config.drain_seconds);
+    let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
+    telemetry.show(passwords.counters());
     let rocket = rocket::custom(rocket_settings(config))
         .manage(Database::new(config)?)
         .manage(TokenKeys::new(config)?)
-        .manage(Passwords::start())
+        .manage(passwords)
         .manage(drain.clone())
-        .attach(Telemetry::new())
+        .attach(telemetry)
         .attach(problem::FormRefusal)
         .attach(drain)
         .attach(health::start_up_watch())

@@ -124,7 +124,8 @@ pub(crate) struct PageParams {
     /// How many messages a page has, at most.
     #[param(minimum = 1, maximum = 100, default = 20)]
     per_page: Option<u64>,
-    /// Which page. To read on, follow `next` instead: it costs the same on every page.
+    /// Which page, within the first 1,000,000 messages. To read on, follow `next` instead: it costs the same on every
+    /// page.
     #[param(minimum = 1, maximum = 1_000_000, default = 1)]
     page: Option<u64>,
     /// Only messages older than the one with this id; `next` has it.

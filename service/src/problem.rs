@@ -10,8 +10,9 @@ use rocket::route::Route;
 use rocket::{Catcher, Data, Request, catch, catchers};
 use serde::Serialize;
 
-use crate::auth::Overloaded;
+use crate::auth::{Failed, Overloaded};
 use crate::body::BODY_LIMIT_BYTES;
+use crate::shutdown::Drain;
 use crate::{database, telemetry};
 
 /// Seconds after which a client of a busy service may come again.
@@ -129,6 +130,13 @@ impl Problem {
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
         }
+    }
+
+    /// For a guard that fails: it may only say so by a status, and the rest of the story waits for the catcher.
+    pub(crate) fn leave_for_catcher(self, request: &Request<'_>) -> Status {
+        let status = self.status();
+        request.local_cache(|| Some(self));
+        status
     }
 
     /// The last part of `type`, and `title`.
@@ -264,6 +272,11 @@ impl<'r> Responder<'r, 'static> for Problem {
         if let Some(header) = self.header() {
             response.header(header);
         }
+        // The fairings do the same for every answer, but for those to requests that Rocket cannot read.
+        response.header(telemetry::request_id_header(request));
+        if let Some(close) = request.rocket().state::<Drain>().and_then(Drain::header) {
+            response.header(close);
+        }
         response.ok()
     }
 }
@@ -276,6 +289,12 @@ impl From<database::Error> for Problem {
             }
             fault => Self::internal(fault),
         }
+    }
+}
+
+impl From<Failed> for Problem {
+    fn from(_: Failed) -> Self {
+        Self::internal("hashing a password failed")
     }
 }
 
@@ -316,7 +335,7 @@ fn any(status: Status, request: &Request<'_>) -> Problem {
 fn malformed(request: &Request<'_>) -> Problem {
     match allowed_methods(request) {
         none if none.is_empty() => {
-            Problem::Malformed("The path or the query is malformed.".to_owned())
+            Problem::Malformed("The method, the path or the query is malformed.".to_owned())
         }
         allowed => Problem::MethodNotAllowed(allowed),
     }

@@ -41,6 +41,11 @@ impl Drain {
         Ok(())
     }
 
+    /// While the replica drains, every answer asks the client to come to another one.
+    pub(crate) fn header(&self) -> Option<Header<'static>> {
+        self.has_begun().then(|| Header::new("Connection", "close"))
+    }
+
     fn has_begun(&self) -> bool {
         self.begun.load(Ordering::Relaxed)
     }
@@ -79,8 +84,8 @@ impl Fairing for Drain {
     }
 
     async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
-        if self.has_begun() {
-            response.set_header(Header::new("Connection", "close"));
+        if let Some(close) = self.header() {
+            response.set_header(close);
         }
     }
 }
@@ -103,4 +108,19 @@ pub(crate) fn on_signals() -> AdHoc {
             rocket::tokio::spawn(drain.stop_on_signal(terminate, interrupt, rocket.shutdown()));
         })
     })
+}
+
+/// Waits for the first SIGTERM or SIGINT of this process.
+pub(crate) async fn signalled() {
+    let signals = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    );
+    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+        return std::future::pending().await;
+    };
+    rocket::tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }

@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use prometheus::{
-    HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Header, Method};
@@ -17,7 +17,7 @@ use tracing_subscriber::EnvFilter;
 use crate::database::Database;
 use crate::problem::Problem;
 
-/// Buckets of request durations in seconds: from a cached read to the deadline of a database call and beyond.
+/// Buckets of request durations in seconds: from a cached read to the deadline of a database call.
 const DURATION_BUCKETS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
@@ -53,7 +53,7 @@ pub(crate) struct Telemetry {
 /// What is known of a request when it arrives.
 struct Arrival {
     id: String,
-    /// As the client sent it; routing may change it.
+    /// As it is before routing, which makes a GET of a HEAD.
     method: Method,
     at: Instant,
 }
@@ -120,6 +120,15 @@ impl Telemetry {
             .expect("no name is registered twice");
     }
 
+    /// Takes over counters that others keep.
+    pub(crate) fn show(&self, counters: impl IntoIterator<Item = IntCounter>) {
+        for counter in counters {
+            self.registry
+                .register(Box::new(counter))
+                .expect("no name is registered twice");
+        }
+    }
+
     fn render(&self, database: &Database) -> Result<String, prometheus::Error> {
         let (open, idle) = database.connections();
         self.connections.set(open.into());
@@ -165,13 +174,18 @@ impl Fairing for Telemetry {
         let (request_id, status) = (&arrival.id, status.code);
         let milliseconds = duration.as_secs_f64() * 1000.0;
         tracing::debug!(request_id, method, route, status, milliseconds, "request");
-        response.set_header(Header::new("X-Request-Id", arrival.id.clone()));
+        response.set_header(request_id_header(request));
     }
 }
 
 /// The id of a request, as its answer and the log show it.
 pub(crate) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
     &Arrival::of(request).id
+}
+
+/// The header that tells the client its request's id.
+pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
+    Header::new("X-Request-Id", request_id(request).to_owned())
 }
 
 /// The id that came along, if it is harmless, else a new one of 128 random bits.

@@ -274,6 +274,12 @@ async fn every_answer_has_a_request_id_and_takes_over_a_harmless_one() {
     for harmful in ["a b", "a\"b", "", &"x".repeat(65)] {
         assert_eq!(with(harmful).await.len(), 32, "{harmful:?} is replaced");
     }
+    let unread = Answer::of(service.request("BREW".parse().expect("a method"), "/users")).await;
+    assert_eq!(
+        unread.header("X-Request-Id").len(),
+        32,
+        "also where Rocket cannot read the request"
+    );
     let (one, two) = (service.get("/livez").await, service.get("/livez").await);
     assert_ne!(one.header("X-Request-Id"), two.header("X-Request-Id"));
 }

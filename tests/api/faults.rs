@@ -26,21 +26,34 @@ async fn crowd(user: &User) -> Vec<Answer> {
     reads.join_all().await
 }
 
-/// Waits until all of a crowd is served, and asserts that the pool did not grow over the faults.
+/// Waits until all of a crowd is served, and then until every open connection rests in the pool: one that was lost on
+/// the way would be missed by nobody but the next crowd.
 async fn healed(service: &Service, user: &User) {
     until("everybody is served again", async || {
         crowd(user).await.iter().all(|answer| answer.status == 200)
     })
     .await;
+    until("every connection is back in the pool", async || {
+        let (open, idle) = connections(service).await;
+        assert!((1..=POOL).contains(&open), "{open}");
+        open == idle
+    })
+    .await;
+}
+
+/// Open connections and resting ones, as the metrics have them.
+async fn connections(service: &Service) -> (usize, usize) {
     let metrics = service.get("/metrics").await.text;
-    let open = metrics
-        .lines()
-        .find_map(|line| line.strip_prefix("herolo_database_connections "))
-        .and_then(|value| value.parse::<usize>().ok());
-    assert!(
-        open.is_some_and(|open| (1..=POOL).contains(&open)),
-        "{open:?}"
-    );
+    let metric = |name: &str| {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name));
+        value
+            .and_then(|value| value.trim().parse().ok())
+            .expect("the metric is there")
+    };
+    (
+        metric("herolo_database_connections "),
+        metric("herolo_database_idle_connections "),
+    )
 }
 
 #[track_caller]
@@ -126,6 +139,24 @@ async fn a_database_that_swallows_everything_is_a_503_and_no_connection_stays_st
     assert_eq!((live.status, &live.json["started"]), (200, &json!(true)));
     unavailable(&ready);
     healed(&service, &alice).await;
+}
+
+/// The network goes away in the middle of everything, also between an answer and the connection's way back.
+#[tokio::test]
+async fn a_hole_that_opens_under_load_leaves_no_connection_stuck() {
+    let proxy = Proxy::start().await;
+    let service = behind(&proxy).await;
+    let alice = service.user("alice").await;
+    for _ in 0..3 {
+        let (answers, ()) = tokio::join!(crowd(&alice), async {
+            tokio::task::yield_now().await;
+            proxy.swallow();
+            crowd(&alice).await;
+            proxy.pass().await;
+        });
+        answers.iter().for_each(served_or_unavailable);
+        healed(&service, &alice).await;
+    }
 }
 
 /// Locks the only receipt, as another statement under way would.

@@ -104,7 +104,7 @@ async fn page_numbers_lead_to_the_same_pages() {
         (2, &all[3..6]),
         (3, &all[6..]),
         (4, &[][..]),
-        (1_000_000, &[][..]),
+        (333_334, &[][..]),
     ] {
         let answer = alice
             .get(&format!("/messages?per_page=3&page={page}"))
@@ -208,6 +208,22 @@ async fn all_wrong_parameters_are_named_at_once_and_repeated_ones_refused() {
     let answer = alice.get("/messages?page=1&page=2").await;
     problem(&answer, 422);
     assert_eq!(answer.pointers(), ["?page"]);
+}
+
+#[tokio::test]
+async fn a_page_too_far_to_be_found_by_its_number_is_refused_with_the_way_to_read_on() {
+    let (_service, alice, _) = inbox_of(0).await;
+    for (per_page, last) in [(100, 10_001), (20, 50_001), (1, 1_000_000)] {
+        let path = |page: u64| format!("/messages?per_page={per_page}&page={page}");
+        assert_eq!(alice.get(&path(last)).await.status, 200);
+        let answer = alice.get(&path(last + 1)).await;
+        problem(&answer, 422);
+        assert_eq!(answer.pointers(), ["?page"]);
+    }
+    let followed = alice
+        .get("/messages?per_page=100&page=1000000&before=7")
+        .await;
+    assert_eq!(followed.status, 200, "`next` may lead further");
 }
 
 #[tokio::test]

@@ -51,9 +51,9 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     ("HEROLO_PORT", "-1", &["whole number"]),
     ("HEROLO_PORT", "", &["whole number"]),
     ("HEROLO_ADDRESS", "localhost", &["IP address"]),
-    ("HEROLO_DATABASE_MAX_CONNECTIONS", "0", &["at least 1"]),
+    ("HEROLO_DATABASE_MAX_CONNECTIONS", "0", &["from 1 to"]),
     ("HEROLO_DATABASE_MAX_CONNECTIONS", "many", &["whole number"]),
-    ("HEROLO_TOKEN_LIFETIME", "0", &["at least 1"]),
+    ("HEROLO_TOKEN_LIFETIME", "0", &["from 1 to"]),
     ("HEROLO_TOKEN_LIFETIME", "1h", &["whole number"]),
     ("HEROLO_DRAIN_SECONDS", "-1", &["whole number"]),
     ("HEROLO_PROT", "8000", &["is not a setting", "HEROLO_PORT"]),
@@ -99,12 +99,13 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     (
         "HEROLO_DATABASE_URL_FILE",
         "/none/such",
-        &["cannot read", "/none/such"],
+        &["cannot be read"],
     ),
     (
+        // The secret itself where its path belongs.
         "HEROLO_TOKEN_KEYS_FILE",
-        "/none/such",
-        &["cannot read", "/none/such"],
+        "k1:canary",
+        &["cannot be read"],
     ),
 ];
 

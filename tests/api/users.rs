@@ -300,3 +300,37 @@ async fn stored_hash(service: &Service) -> String {
         .await;
     row.expect("one user").get(0)
 }
+
+/// The number after a metric's name.
+async fn metric(service: &Service, name: &str) -> u64 {
+    let metrics = service.get("/metrics").await.text;
+    let line = metrics
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|number| number.parse().ok())
+        .expect("the metric is there")
+}
+
+#[tokio::test]
+async fn a_login_costs_one_hash_whether_or_not_there_is_such_a_user() {
+    let service = Service::start().await;
+    service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+    for (name, password) in [
+        ("alice", "correct horse"),
+        ("alice", "wrong horse"),
+        ("nobody", "correct horse"),
+        ("n!", "correct horse"),
+    ] {
+        let before = metric(&service, "herolo_passwords_hashed_total").await;
+        service
+            .post(
+                &format!("/users/{name}/token"),
+                &json!({"password": password}),
+            )
+            .await;
+        let after = metric(&service, "herolo_passwords_hashed_total").await;
+        assert_eq!(after - before, 1, "{name} {password}");
+    }
+}

@@ -1,6 +1,5 @@
 //! The guard of everything that belongs to a user.
 
-use rocket::http::Status;
 use rocket::request::{FromRequest, Outcome, Request};
 
 use crate::auth::TokenKeys;
@@ -80,13 +79,4 @@ fn state<'r, T: Send + Sync + 'static>(request: &'r Request<'_>) -> Result<&'r T
         .rocket()
         .state::<T>()
         .ok_or_else(|| Problem::internal("the service was built without a part"))
-}
-
-/// A guard that fails says so by a status only; the rest of the story waits for the catcher.
-impl Problem {
-    pub(crate) fn leave_for_catcher(self, request: &Request<'_>) -> Status {
-        let status = self.status();
-        request.local_cache(|| Some(self));
-        status
-    }
 }

@@ -5,5 +5,5 @@ mod passwords;
 mod tokens;
 
 pub(crate) use caller::Caller;
-pub(crate) use passwords::{Overloaded, Passwords, Verdict};
+pub(crate) use passwords::{Failed, Overloaded, Passwords, Verdict};
 pub(crate) use tokens::{Claims, TokenKeys};

@@ -8,6 +8,7 @@ use std::thread;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use prometheus::IntCounter;
 use rocket::tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -19,6 +20,7 @@ const VERSION: Version = Version::V0x13;
 /// Jobs that wait while every thread is busy. At 50 hashes a second per thread, the last one waits for 0.64 s.
 const QUEUE: usize = 32;
 /// Hashing yields the processor to everything else (see `nice(2)`: 0 is normal, 19 the lowest priority).
+#[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
 type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
@@ -30,6 +32,8 @@ pub(crate) struct Passwords {
     places: Semaphore,
     /// What an unknown user's password is verified against, so that it takes as long as a known user's.
     nobody: Arc<str>,
+    hashed: IntCounter,
+    refused: IntCounter,
 }
 
 /// A place in the queue for one password. Who has none is turned away before any work was done for them.
@@ -39,9 +43,12 @@ pub(crate) struct Place<'a> {
 }
 
 /// Too many passwords are waiting to be hashed.
-#[derive(Debug, thiserror::Error)]
-#[error("too many passwords are waiting to be hashed")]
+#[derive(Debug)]
 pub(crate) struct Overloaded;
+
+/// A hashing job panicked, which is a fault of ours.
+#[derive(Debug)]
+pub(crate) struct Failed;
 
 /// Whether a password is the one that was hashed.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,12 +73,28 @@ impl Passwords {
             queue,
             places: Semaphore::new(threads + QUEUE),
             nobody: hash_of_nobody().into(),
+            hashed: counter(
+                "herolo_passwords_hashed_total",
+                "Passwords hashed, to store or to compare.",
+            ),
+            refused: counter(
+                "herolo_passwords_refused_total",
+                "Passwords turned away because too many waited.",
+            ),
         }
+    }
+
+    /// What the metrics show.
+    pub(crate) fn counters(&self) -> [IntCounter; 2] {
+        [self.hashed.clone(), self.refused.clone()]
     }
 
     /// Takes a place in the queue, or says at once that there is none.
     pub(crate) fn queue_up(&self) -> Result<Place<'_>, Overloaded> {
-        let permit = self.places.try_acquire().map_err(|_| Overloaded)?;
+        let permit = self.places.try_acquire().map_err(|_| {
+            self.refused.inc();
+            Overloaded
+        })?;
         Ok(Place {
             passwords: self,
             _permit: permit,
@@ -81,7 +104,7 @@ impl Passwords {
 
 impl Place<'_> {
     /// The PHC string (salt, parameters and hash) to store for a new password.
-    pub(crate) async fn hash(self, password: SecretString) -> Result<String, Overloaded> {
+    pub(crate) async fn hash(self, password: SecretString) -> Result<String, Failed> {
         self.run(move |hasher| hasher.hash(&password)).await
     }
 
@@ -90,7 +113,7 @@ impl Place<'_> {
         self,
         password: SecretString,
         stored: Option<String>,
-    ) -> Result<Verdict, Overloaded> {
+    ) -> Result<Verdict, Failed> {
         let nobody = Arc::clone(&self.passwords.nobody);
         self.run(move |hasher| {
             let verdict = hasher.verify(&password, stored.as_deref().unwrap_or(&nobody));
@@ -103,11 +126,11 @@ impl Place<'_> {
         .await
     }
 
-    /// A job that panicked answers nobody; that is the one way to be refused with a place.
     async fn run<T: Send + 'static>(
         self,
         job: impl FnOnce(&mut Hasher) -> T + Send + 'static,
-    ) -> Result<T, Overloaded> {
+    ) -> Result<T, Failed> {
+        self.passwords.hashed.inc();
         let (answer, answered) = oneshot::channel();
         let job: Job = Box::new(move |hasher| {
             // Nobody waits any more where the request was dropped.
@@ -115,13 +138,18 @@ impl Place<'_> {
                 let _ = answer.send(job(hasher));
             }
         });
-        self.passwords.queue.send(job).map_err(|_| Overloaded)?;
-        answered.await.map_err(|_| Overloaded)
+        self.passwords.queue.send(job).map_err(|_| Failed)?;
+        answered.await.map_err(|_| Failed)
     }
 }
 
+fn counter(name: &str, help: &str) -> IntCounter {
+    IntCounter::new(name, help).expect("the metric's name is valid")
+}
+
 fn work(jobs: &Mutex<Receiver<Job>>) {
-    // Without this privilege the threads still work, only less politely.
+    // On Linux this is about this thread alone, elsewhere about the whole process. If it fails, the thread still works.
+    #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
     let mut hasher = Hasher::default();
     loop {

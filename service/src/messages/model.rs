@@ -19,6 +19,9 @@ const PER_PAGE: RangeInclusive<u64> = 1..=100;
 /// Pages by number. Whoever reads that far follows `next`, which costs the same on every page.
 const PAGES: RangeInclusive<u64> = 1..=1_000_000;
 
+/// Messages that a page may pass over. Reading from there on takes about as long as a request may.
+const FARTHEST_OFFSET: u64 = 1_000_000;
+
 /// What a message is called in its path. Ids grow with time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -162,6 +165,19 @@ impl Page {
         } else {
             (self.page - 1) * self.per_page
         }
+    }
+
+    /// # Errors
+    /// What is wrong with asking for this page by its number, going on from "page".
+    pub(crate) fn check_offset(&self) -> Result<(), Invalid> {
+        if self.offset() <= FARTHEST_OFFSET {
+            return Ok(());
+        }
+        let last = FARTHEST_OFFSET / self.per_page + 1;
+        Err(format!(
+            "must be a whole number from 1 to {last} with this per_page; follow `next` to read on"
+        )
+        .into())
     }
 
     /// The page that follows one whose last message is `last`.

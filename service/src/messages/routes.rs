@@ -260,6 +260,9 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
             .unwrap_or(Page::DEFAULT.page),
         before: query.value("before", model::cursor),
     };
+    if let Err(Invalid(detail)) = page.check_offset() {
+        query.errors.push(FieldError::parameter("page", detail));
+    }
     if query.errors.is_empty() {
         Ok(page)
     } else {

@@ -32,11 +32,15 @@ pub(crate) async fn send(
         let Some(id) = insert_message(&mut transaction, caller, new, created_at).await? else {
             return Ok(None);
         };
-        sqlx::query("INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?")
+        let received = sqlx::query("INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?")
                 .bind(id.get())
                 .bind(new.receiver.as_str())
                 .execute(&mut *transaction)
                 .await?;
+        // The receiver was there a statement ago and is not any more; what was begun is rolled back.
+        if received.rows_affected() == 0 {
+            return Ok(None);
+        }
         transaction.commit().await?;
         Ok(Some(id))
     })?;

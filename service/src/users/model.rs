@@ -120,9 +120,11 @@ impl Email {
         &self.0
     }
 
-    /// What two spellings of one address have in common.
+    /// What two spellings of one address have in common. Letter by letter by way of upper case, because lower case
+    /// alone has letters that are one in upper case (such as the two lower sigmas).
     pub(crate) fn key(&self) -> String {
-        self.0.to_lowercase()
+        let upper = self.0.chars().flat_map(char::to_uppercase);
+        upper.flat_map(char::to_lowercase).collect()
     }
 }
 
@@ -221,6 +223,17 @@ mod tests {
         let (typed, other) = (typed.expect("valid"), other.expect("valid"));
         assert_eq!(typed.as_str(), "Alice@Example.COM");
         assert_eq!(typed.key(), other.key());
+    }
+
+    #[test]
+    fn an_address_is_one_whatever_form_its_letters_take() {
+        let key = |address| email(address).expect("valid").key();
+        assert_eq!(key("ΑΣ@example.com"), key("ας@example.com"));
+        assert_eq!(key("ΑΣ@example.com"), key("ασ@example.com"));
+        assert_eq!(key("s@example.com"), key("ſ@example.com"));
+        assert_ne!(key("a@example.com"), key("á@example.com"));
+        let longest = format!("{}@example.com", "ΐ".repeat(32));
+        assert!(key(&longest).chars().count() <= 512);
     }
 
     #[test]

@@ -182,10 +182,17 @@ async fn log_in(
     match (place.verify(password, hash).await?, user) {
         (Verdict::Right { rehashed }, Some(user)) => {
             if let Some(new) = rehashed {
-                store::rehash(database, user.id, &user.password_hash, &new).await?;
+                renew_hash(database, &user, &new).await;
             }
             Ok(user)
         }
         _ => Err(Problem::WrongCredentials),
+    }
+}
+
+/// The password was right, so the login succeeds even if the new hash cannot be stored; the next login tries again.
+async fn renew_hash(database: &Database, user: &Credentials, new: &str) {
+    if let Err(fault) = store::rehash(database, user.id, &user.password_hash, new).await {
+        tracing::warn!("the hash of a password could not be renewed: {fault}");
     }
 }
