@@ -1,5 +1,8 @@
 //! Faults of the database while the service runs: each is a 503 that says when to come again, and heals by itself.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use serde_json::json;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
@@ -141,20 +144,40 @@ async fn a_database_that_swallows_everything_is_a_503_and_no_connection_stays_st
     healed(&service, &alice).await;
 }
 
-/// The network goes away in the middle of everything, also between an answer and the connection's way back.
+/// Reads all the time, from more hands than there are connections, until the hand is opened.
+fn load(user: &User, over: &Arc<AtomicBool>) -> JoinSet<()> {
+    let mut hands = JoinSet::new();
+    for _ in 0..3 * POOL {
+        let (user, over) = (user.clone(), Arc::clone(over));
+        hands.spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                served_or_unavailable(&user.get("/messages").await);
+            }
+        });
+    }
+    hands
+}
+
+/// The network goes away in the middle of everything, also between an answer and its connection's way back to the pool.
 #[tokio::test]
 async fn a_hole_that_opens_under_load_leaves_no_connection_stuck() {
     let proxy = Proxy::start().await;
     let service = behind(&proxy).await;
     let alice = service.user("alice").await;
     for _ in 0..3 {
-        let (answers, ()) = tokio::join!(crowd(&alice), async {
-            tokio::task::yield_now().await;
-            proxy.swallow();
-            crowd(&alice).await;
-            proxy.pass().await;
-        });
-        answers.iter().for_each(served_or_unavailable);
+        let over = Arc::default();
+        let hands = load(&alice, &over);
+        until("the load is on", async || {
+            connections(&service).await.0 == POOL
+        })
+        .await;
+        proxy.swallow();
+        let swallowed = alice.get("/messages").await;
+        over.store(true, Ordering::Relaxed);
+        hands.join_all().await;
+        proxy.pass().await;
+
+        served_or_unavailable(&swallowed);
         healed(&service, &alice).await;
     }
 }
