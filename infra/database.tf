@@ -1,0 +1,132 @@
+# MySQL 8.4 in the private subnets, encrypted on the disk and on the way.
+
+resource "aws_db_subnet_group" "main" {
+  name        = local.name
+  description = "Where the database of ${local.name} may be"
+  subnet_ids  = aws_subnet.private[*].id
+
+  tags = { Name = local.name }
+}
+
+resource "aws_db_parameter_group" "main" {
+  name_prefix = "${local.name}-"
+  description = "Settings of the database of ${local.name}"
+  family      = "mysql8.4"
+
+  # Whoever connects without TLS is refused.
+  parameter {
+    name  = "require_secure_transport"
+    value = "1"
+  }
+
+  # What does not fit is an error. (The default of RDS shortens it silently.)
+  parameter {
+    name  = "sql_mode"
+    value = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
+  }
+
+  parameter {
+    name  = "character_set_server"
+    value = "utf8mb4"
+  }
+
+  # Enough for all replicas during an update, however small the class.
+  parameter {
+    name  = "max_connections"
+    value = tostring(local.database_connections)
+  }
+
+  # Seconds after which a connection that nobody uses is closed. The service closes its own earlier.
+  parameter {
+    name  = "wait_timeout"
+    value = "600"
+  }
+
+  # No client may hand the server a file.
+  parameter {
+    name  = "local_infile"
+    value = "0"
+  }
+
+  # Statements of more than a second go to the log that CloudWatch shows.
+  parameter {
+    name  = "slow_query_log"
+    value = "1"
+  }
+
+  parameter {
+    name  = "long_query_time"
+    value = "1"
+  }
+
+  parameter {
+    name  = "log_output"
+    value = "FILE"
+  }
+
+  tags = { Name = local.name }
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_db_instance" "main" {
+  #checkov:skip=CKV_AWS_118:The free metrics are enough for alarms and dashboard; enhanced monitoring costs and needs a role.
+  #checkov:skip=CKV_AWS_157:A choice of the form (database_multi_az), because it doubles the price.
+  #checkov:skip=CKV_AWS_161:The service logs in by password over TLS; tokens of IAM would need a role on the host.
+  #checkov:skip=CKV_AWS_293:A choice of the form (protect), on by default.
+  #checkov:skip=CKV_AWS_353:Classes of up to 2 GiB do not have Performance Insights; the slow log is on.
+  #checkov:skip=CKV2_AWS_30:The general log would hold messages; the slow log is on.
+  identifier = local.name
+
+  engine                      = "mysql"
+  engine_version              = "8.4"
+  instance_class              = var.database_class
+  parameter_group_name        = aws_db_parameter_group.main.name
+  auto_minor_version_upgrade  = true
+  allow_major_version_upgrade = false
+  apply_immediately           = true # what was planned and confirmed happens now, not on some night
+
+  db_name             = "herolo"
+  username            = "herolo_master"
+  password_wo         = var.database_master_password
+  password_wo_version = var.database_master_password_version
+
+  db_subnet_group_name   = aws_db_subnet_group.main.name
+  vpc_security_group_ids = [aws_security_group.database.id]
+  publicly_accessible    = false
+  multi_az               = var.database_multi_az
+  ca_cert_identifier     = "rds-ca-rsa2048-g1"
+
+  storage_type          = "gp3"
+  storage_encrypted     = true
+  allocated_storage     = var.database_storage_gib
+  max_allocated_storage = 2 * var.database_storage_gib
+
+  backup_retention_period  = var.backup_days
+  backup_window            = "02:00-03:00" # UTC
+  maintenance_window       = "sun:03:30-sun:04:30"
+  copy_tags_to_snapshot    = true
+  delete_automated_backups = true
+
+  deletion_protection       = var.protect && !var.lift_protection
+  skip_final_snapshot       = !var.protect
+  final_snapshot_identifier = "${local.name}-final-${trimprefix(aws_vpc.main.id, "vpc-")}" # another each time
+
+  enabled_cloudwatch_logs_exports = ["error", "slowquery"]
+
+  tags = { Name = local.name }
+
+  depends_on = [aws_cloudwatch_log_group.database]
+}
+
+# RDS would make these itself, without an end and outside of `destroy`.
+resource "aws_cloudwatch_log_group" "database" {
+  #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch; a key of our own costs, and the logs hold no messages.
+  #checkov:skip=CKV_AWS_338:A month is enough to find a fault; a year of slow statements serves nobody.
+  for_each = toset(["error", "slowquery"])
+
+  name              = "/aws/rds/instance/${local.name}/${each.value}"
+  retention_in_days = 30
+}

@@ -1,0 +1,48 @@
+# --- For Ansible, which reads nothing else ---
+
+output "deployment" {
+  description = "All that Ansible needs to know: where the host and the database are, and what the form says about the service."
+  value = {
+    environment  = var.environment
+    region       = var.region
+    domain       = var.domain
+    dns_provider = var.dns_provider
+    replicas     = var.replicas
+    host_address = aws_eip.host.public_ip
+    ssh_user     = "admin" # of Debian's images
+
+    database = {
+      host        = aws_db_instance.main.address
+      port        = aws_db_instance.main.port
+      name        = "herolo"
+      master_user = aws_db_instance.main.username
+    }
+
+    acme = {
+      email     = var.acme_email
+      directory = lookup(local.acme_directories, var.acme_authority, var.acme_authority)
+    }
+  }
+}
+
+# --- For people ---
+
+output "url" {
+  description = "Where the API is reached."
+  value       = "https://${var.domain}"
+}
+
+output "address" {
+  description = "The host's address, which stays the same when the host is replaced."
+  value       = aws_eip.host.public_ip
+}
+
+output "dns_record_to_enter" {
+  description = "The DNS record to enter at your provider, with dns_provider = \"none\"; else empty."
+  value       = var.dns_provider == "none" ? "${var.domain}. 60 IN A ${aws_eip.host.public_ip}" : ""
+}
+
+output "dashboard_url" {
+  description = "The dashboard that shows the state at a glance."
+  value       = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${local.name}"
+}
