@@ -23,7 +23,6 @@ resource "aws_key_pair" "operator" {
 }
 
 resource "aws_instance" "host" {
-  #checkov:skip=CKV_AWS_88:This is the public edge. (Its address is the Elastic IP below.)
   #checkov:skip=CKV_AWS_126:The metrics every five minutes are free and enough for the alarms; those every minute are not free.
   #checkov:skip=CKV2_AWS_41:Nothing on the host calls AWS, so it has no role whose credentials could be stolen.
   ami                    = data.aws_ami.debian.id

@@ -1,7 +1,6 @@
 # The state at a glance: first what is wrong, then the host, then the database.
 
 locals {
-  # [title, namespace, dimension, metrics, statistic]
   host_charts = [
     { title = "Processor of the host (%)", metrics = ["CPUUtilization"], statistic = "Average" },
     { title = "Processor credits of the host", metrics = ["CPUCreditBalance"], statistic = "Minimum" },

@@ -19,7 +19,7 @@ resource "aws_db_parameter_group" "main" {
     value = "1"
   }
 
-  # What does not fit is an error. (The default of RDS shortens it silently.)
+  # What does not fit is an error and is not shortened silently, whatever RDS takes for its default.
   parameter {
     name  = "sql_mode"
     value = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -76,8 +76,6 @@ resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_157:A choice of the form (database_multi_az), because it doubles the price.
   #checkov:skip=CKV_AWS_161:The service logs in by password over TLS; tokens of IAM would need a role on the host.
   #checkov:skip=CKV_AWS_293:A choice of the form (protect), on by default.
-  #checkov:skip=CKV_AWS_353:Classes of up to 2 GiB do not have Performance Insights; the slow log is on.
-  #checkov:skip=CKV2_AWS_30:The general log would hold messages; the slow log is on.
   identifier = local.name
 
   engine                      = "mysql"

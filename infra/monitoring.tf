@@ -5,8 +5,8 @@ locals {
   database_dimensions = { DBInstanceIdentifier = aws_db_instance.main.identifier }
 
   # Types of the t families save up credits while they idle; without any they are slow, or cost more.
-  host_has_credits     = startswith(var.instance_type, "t")
-  database_has_credits = startswith(var.database_class, "db.t")
+  host_has_credits     = can(regex("^t[0-9]", var.instance_type))
+  database_has_credits = can(regex("^db\\.t[0-9]", var.database_class))
 
   alarms = merge(
     {
@@ -52,7 +52,7 @@ locals {
         description = "The host has used up its processor credits: a larger instance_type, or one of the m family."
         namespace   = "AWS/EC2", metric = "CPUCreditBalance", dimensions = local.host_dimensions
         statistic   = "Minimum", comparison = "LessThanThreshold", threshold = 10
-        period      = 300, periods = 6, missing = "missing"
+        period      = 300, periods = 12, missing = "missing" # a new one has none yet
       }
     } : {},
     local.database_has_credits ? {
@@ -60,7 +60,7 @@ locals {
         description = "The database has used up its processor credits: a larger database_class, or one of the m family."
         namespace   = "AWS/RDS", metric = "CPUCreditBalance", dimensions = local.database_dimensions
         statistic   = "Minimum", comparison = "LessThanThreshold", threshold = 10
-        period      = 300, periods = 6, missing = "missing"
+        period      = 300, periods = 12, missing = "missing" # a new one has none yet
       }
     } : {},
   )

@@ -100,6 +100,11 @@ variable "instance_type" {
     condition     = !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", var.instance_type))
     error_message = "Type an instance type with an Intel or AMD processor, such as \"t3.small\": the image of the service is built for x86-64."
   }
+
+  validation {
+    condition     = !can(regex("^(t[12]|[mcr][123])\\.", var.instance_type))
+    error_message = "Type a current instance type, such as \"t3.small\": those before 2015 have no disk of the kind that is made here."
+  }
 }
 
 variable "disk_gib" {

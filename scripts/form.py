@@ -2,7 +2,7 @@
 """Turns what `terraform plan -json` says about a form (standard input) into one line for each thing that is wrong, with
 the line of the form and what to type. Prints nothing if nothing is wrong.
 
-    explain-diagnostics FORM
+    form.py FORM
 """
 
 import json
