@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+"""Makes a copy of infra/ that the stand-in provider understands and that talks to a stand-in of the AWS API.
+
+    translate.py SOURCE TARGET ENDPOINT     translate.py infra /tmp/copy http://127.0.0.1:5000
+
+The stand-in is hashicorp/aws 3.39.0, of 2021: the newest that can be had where the provider registry cannot be reached.
+What it does not know is below, and nowhere else. Every line must apply: a translation that finds nothing to translate
+is an error, so that this list does not outlive its use. That the names of the original are right for the provider that
+it asks for, checks/names.py says.
+"""
+
+import pathlib
+import re
+import sys
+
+# (file, what the product says (a regular expression), what the stand-in understands, why)
+DIFFERENCES = [
+    ("terraform.tf", r'version = "~> 6\.\d+"', 'version = "3.39.0"',
+     "the version that can be had"),
+    ("compute.tf", r'domain   = "vpc"', "vpc      = true",
+     "aws_eip: its older name"),
+    ("database.tf", r"db_name  ", "name     ",
+     "aws_db_instance: its older name"),
+    ("database.tf", r"password_wo +=.*", 'password = "stand-in-without-a-secret"',
+     "no write-only arguments: the password stays what it is in the product, ephemeral, but goes nowhere; "
+     "the rehearsal sets it in the real MySQL itself"),
+    ("database.tf", r"password_wo_version += .*\n", "\n",
+     "likewise"),
+    ("firewall.tf", r'"aws_vpc_security_group_(in|e)gress_rule" "(\w+)" \{', r'"aws_security_group_rule" "\1gress_\2" {\n  type = "\1gress"',
+     "the older resource for the same rule"),
+    ("firewall.tf", r"ip_protocol ", "protocol ", "likewise"),
+    ("firewall.tf", r"cidr_ipv4 += (.*)", r"cidr_blocks = [\1]", "likewise"),
+    ("firewall.tf", r"referenced_security_group_id", "source_security_group_id", "likewise"),
+]
+
+# The services whose API the stand-in plays. (The current provider reads AWS_ENDPOINT_URL instead.)
+SERVICES = ["cloudwatch", "cloudwatchlogs", "ec2", "rds", "route53", "sns", "sts"]
+
+PROVIDER = """\
+provider "aws" {{
+  access_key                  = "stand-in"
+  secret_key                  = "stand-in"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+
+  endpoints {{
+{endpoints}
+  }}
+}}
+"""
+
+
+def main(source, target, endpoint):
+    source, target = pathlib.Path(source), pathlib.Path(target)
+    target.mkdir(parents=True, exist_ok=True)
+    texts = {path.name: path.read_text() for path in source.glob("*.tf") if not path.name.endswith("_override.tf")}
+    for file, product, stand_in, _ in DIFFERENCES:
+        texts[file], count = re.subn(product, stand_in, texts[file])
+        if count == 0:
+            sys.exit(f"error: {source / file} has nothing like '{product}': take that line out of DIFFERENCES in {__file__}")
+    # Terraform merges this into the product's own provider block.
+    endpoints = "\n".join(f'    {service} = "{endpoint}"' for service in SERVICES)
+    texts["providers_override.tf"] = PROVIDER.format(endpoints=endpoints)
+    for name, text in texts.items():
+        (target / name).write_text(text)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 4:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
