@@ -228,6 +228,7 @@ variable "environment" {
 variable "database_master_password" {
   type        = string
   description = "The password of the database's master user, from environments/<environment>.secrets.yml. Neither plan nor state holds it."
+  sensitive   = true
   ephemeral   = true
 
   validation {
