@@ -18,6 +18,10 @@ run: ## Start the service with a throwaway MySQL (HEROLO_PORT=8001 for another p
 test: ## Run all tests on a real MySQL (ARGS="..." goes to cargo test)
 	@scripts/test $(ARGS)
 
+.PHONY: test-infra
+test-infra: ## Test the Terraform from plan to destroy, without AWS
+	@tests/deploy/infra
+
 .PHONY: lint
 lint: ## Check formatting, Rust, shell scripts and dependencies
 	@scripts/lint
