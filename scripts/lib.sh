@@ -60,24 +60,30 @@ as_root() {
   fi
 }
 
-# bounded SECONDS COMMAND...: runs it, but not for longer. (macOS has no `timeout`.)
-bounded() {
-  local seconds=$1 command_pid watchdog_pid status=0
+# bounded SECONDS COMMAND...: runs it, but not for longer (its status is 124 then), and not for longer than this script.
+# (macOS has no `timeout`.)
+bounded() (
+  deadline=$((SECONDS + $1))
   shift
-  "$@" &
-  command_pid=$!
-  (
-    trap 'kill "$nap" 2>/dev/null; exit' TERM
-    sleep "$seconds" & nap=$!
-    wait "$nap"
-    kill "$command_pid" 2>/dev/null
-  ) >/dev/null 2>&1 &
-  watchdog_pid=$!
-  wait "$command_pid" || status=$?
-  kill "$watchdog_pid" 2>/dev/null || : # it may just have ended by itself
-  wait "$watchdog_pid" 2>/dev/null || : # its status says nothing about the command
-  return "$status"
-}
+  set -m # a process group of its own, so that it can be ended with all that it has started
+  "$@" </dev/null &
+  set +m
+  command=$!
+  exec 2>/dev/null # nothing below has to be told
+  for signal in INT TERM HUP; do
+    # It ends by the signal itself, or the script would go on after Ctrl-C.
+    # shellcheck disable=SC2064 # of this signal
+    trap "kill -- -$command; trap - $signal; exec sh -c 'kill -s $signal \$\$'" "$signal"
+  done
+  while kill -0 "$command"; do
+    if [ "$SECONDS" -ge "$deadline" ] || ! kill -0 $$; then
+      kill -- "-$command"
+      exit 124
+    fi
+    sleep 0.2
+  done
+  wait "$command"
+)
 
 # wait_until SECONDS COMMAND...: repeats a silent check until it holds; fails when the time is over.
 wait_until() {
