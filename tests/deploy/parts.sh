@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2154 # some variables are set by whoever sources this
 #
 # The parts of a deployment that are somebody else's on AWS, as containers on a private Docker network of this machine.
 # Sourced after scripts/lib.sh, never run. Whoever sources it sets
