@@ -23,7 +23,7 @@ test-infra: ## Test the Terraform from plan to destroy, without AWS
 	@tests/deploy/infra
 
 .PHONY: lint
-lint: ## Check formatting, Rust, shell scripts and dependencies
+lint: ## Check formatting, Rust, shell scripts, Ansible roles and dependencies
 	@scripts/lint
 
 .PHONY: fmt
@@ -39,6 +39,10 @@ image: ## Build the container image and print its tag
 .PHONY: test-image
 test-image: ## Run the container image as production does, and use it
 	@scripts/tests/image
+
+.PHONY: test-host
+test-host: ## Deploy to a host on this machine with the real roles, and prove what that promises (KEEP=1 leaves it)
+	@tests/deploy/host
 
 ##@ Clean up
 

@@ -175,7 +175,7 @@ long_page() {
 # 600 requests over a few connections, as fast as they go.
 limits_rate() {
   local limited
-  limited=$(curl --silent --cacert "$folder/acme-ca.pem" --resolve "$domain:443:$address" --parallel --parallel-max 8 \
+  limited=$(curl --silent --no-progress-meter --cacert "$folder/acme-ca.pem" --resolve "$domain:443:$address" --parallel --parallel-max 8 \
     --output /dev/null --write-out '%{http_code}\n' "https://$domain/livez?[1-600]" | grep -c 429)
   [ "$limited" -gt 0 ] && sleep 3 && [ "$(request GET /livez)" = 200 ]
 }
