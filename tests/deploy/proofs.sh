@@ -248,12 +248,11 @@ done' </dev/null
 }
 
 ssh_is_closed() {
-  local options=(-p "$ssh_port" -o BatchMode=yes -o "UserKnownHostsFile=$folder/known_hosts")
-  ssh "${options[@]}" -i "$folder/ssh" "admin@$address" true &&
-    ! ssh "${options[@]}" -i "$folder/ssh" "root@$address" true 2>/dev/null &&
-    ! ssh "${options[@]}" -o IdentitiesOnly=yes -o PubkeyAuthentication=no "admin@$address" true 2>/dev/null &&
-    ssh "${options[@]}" -v -o PubkeyAuthentication=no "admin@$address" true 2>&1 |
-    grep -q 'Authentications that can continue: publickey$'
+  local offers options=(-p "$ssh_port" -o BatchMode=yes -o "UserKnownHostsFile=$folder/known_hosts" -o IdentitiesOnly=yes)
+  ssh "${options[@]}" -i "$folder/ssh" "admin@$address" true </dev/null || return
+  ! ssh "${options[@]}" -i "$folder/ssh" "root@$address" true </dev/null 2>/dev/null || return
+  offers=$(ssh "${options[@]}" -v -o PubkeyAuthentication=no "admin@$address" true </dev/null 2>&1) && return 1
+  grep -Eq 'Authentications that can continue: publickey.?$' <<<"$offers"
 }
 
 users_are_limited() {
