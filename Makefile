@@ -22,6 +22,10 @@ test: ## Run all tests on a real MySQL (ARGS="..." goes to cargo test)
 test-infra: ## Test the Terraform from plan to destroy, without AWS
 	@tests/deploy/infra
 
+.PHONY: test-host
+test-host: ## Deploy to a host on this machine with the real roles, and prove what that promises (KEEP=1 leaves it)
+	@tests/deploy/host
+
 .PHONY: lint
 lint: ## Check formatting, Rust, shell scripts, Ansible roles and dependencies
 	@scripts/lint
@@ -39,10 +43,6 @@ image: ## Build the container image and print its tag
 .PHONY: test-image
 test-image: ## Run the container image as production does, and use it
 	@scripts/tests/image
-
-.PHONY: test-host
-test-host: ## Deploy to a host on this machine with the real roles, and prove what that promises (KEEP=1 leaves it)
-	@tests/deploy/host
 
 ##@ Clean up
 
