@@ -159,12 +159,9 @@ impl Database {
 
     /// Whether the database is there with a schema that this version can work on.
     pub(crate) async fn check(&self) -> Result<(), Unready> {
-        if !self.has_started() {
-            self.check_schema().await?;
-            self.started.store(true, Ordering::Relaxed);
-            return Ok(());
-        }
-        self.check_schema().await
+        self.check_schema().await?;
+        self.started.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn check_schema(&self) -> Result<(), Unready> {

@@ -1,5 +1,6 @@
 //! Stopping without a lost request: on SIGTERM the replica says so and goes on serving until nobody sends it requests.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -90,17 +91,21 @@ impl Fairing for Drain {
     }
 }
 
+/// SIGTERM and SIGINT, as this process gets them from now on.
+fn signals() -> io::Result<(Signal, Signal)> {
+    Ok((
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    ))
+}
+
 /// Stops the service on this process' signals. Only the command does that: signals are the process' and not the
 /// library's, which tests boot many times in one process.
 pub(crate) fn on_signals() -> AdHoc {
     AdHoc::on_liftoff("signals", |rocket| {
         Box::pin(async move {
-            let signals = (
-                signal(SignalKind::terminate()),
-                signal(SignalKind::interrupt()),
-            );
-            let (Some(drain), (Ok(terminate), Ok(interrupt))) =
-                (rocket.state::<Drain>().cloned(), signals)
+            let (Some(drain), Ok((terminate, interrupt))) =
+                (rocket.state::<Drain>().cloned(), signals())
             else {
                 tracing::error!("cannot listen for signals: stopping will not drain");
                 return;
@@ -112,11 +117,7 @@ pub(crate) fn on_signals() -> AdHoc {
 
 /// Waits for the first SIGTERM or SIGINT of this process.
 pub(crate) async fn signalled() {
-    let signals = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    );
-    let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+    let Ok((mut terminate, mut interrupt)) = signals() else {
         return std::future::pending().await;
     };
     rocket::tokio::select! {

@@ -170,15 +170,22 @@ async fn rows_examined(service: &Service, user: &User, path: &str) -> u64 {
 }
 
 async fn examined(service: &Service) -> u64 {
-    let mut connection = service.database.connect().await;
-    let row = sqlx::query(
+    counter(
+        service,
         "SELECT CAST(COALESCE(SUM(sum_rows_examined), 0) AS UNSIGNED) \
          FROM performance_schema.events_statements_summary_by_digest \
          WHERE schema_name = ? AND digest_text LIKE '%receipts%' AND digest_text NOT LIKE '%performance_schema%'",
     )
-    .bind(service.database.name())
-    .fetch_one(&mut connection)
-    .await;
+    .await
+}
+
+/// One of MySQL's own counters for this database, by a statement whose parameter is the database's name.
+async fn counter(service: &Service, statement: &'static str) -> u64 {
+    let mut connection = service.database.connect().await;
+    let row = sqlx::query(statement)
+        .bind(service.database.name())
+        .fetch_one(&mut connection)
+        .await;
     row.expect("the performance schema is on").get(0)
 }
 
@@ -266,14 +273,11 @@ async fn statements_of(service: &Service, request: impl AsyncFn() -> u16) -> u64
 
 /// Statements that MySQL executed on this database, not counting what looks at them.
 async fn executed(service: &Service) -> u64 {
-    let mut connection = service.database.connect().await;
-    let row = sqlx::query(
+    counter(
+        service,
         "SELECT CAST(COALESCE(SUM(count_star), 0) AS UNSIGNED) \
          FROM performance_schema.events_statements_summary_by_digest \
          WHERE schema_name = ? AND digest_text NOT LIKE '%performance_schema%' AND digest_text NOT LIKE 'SET %'",
     )
-    .bind(service.database.name())
-    .fetch_one(&mut connection)
-    .await;
-    row.expect("the performance schema is on").get(0)
+    .await
 }
