@@ -22,9 +22,9 @@ test: ## Run all tests on a real MySQL (ARGS="..." goes to cargo test)
 test-infra: ## Test the Terraform from plan to destroy, without AWS
 	@tests/deploy/infra
 
-.PHONY: test-host
-test-host: ## Deploy to a host on this machine with the real roles, and prove what that promises (KEEP=1 leaves it)
-	@tests/deploy/host
+.PHONY: rehearse
+rehearse: ## Deploy on this machine alone as `deploy` does to AWS, and prove what that promises (KEEP=1 leaves it)
+	@tests/deploy/rehearse
 
 .PHONY: lint
 lint: ## Check formatting, Rust, shell scripts, Ansible roles and dependencies
@@ -43,6 +43,38 @@ image: ## Build the container image and print its tag
 .PHONY: test-image
 test-image: ## Run the container image as production does, and use it
 	@scripts/tests/image
+
+##@ Operate (ENV=prod names the form, environments/prod.tfvars)
+
+ENV ?= prod
+
+.PHONY: plan
+plan: ## Show what `deploy` would change, and save it
+	@scripts/deploy plan $(ENV)
+
+.PHONY: deploy
+deploy: ## Bring the form onto AWS: asks once, or never with YES=1 (IMAGE=... deploys that instead of the source)
+	@scripts/deploy apply $(ENV)
+
+.PHONY: status
+status: ## Show replicas, certificate, database and disk in a table
+	@scripts/operate status $(ENV)
+
+.PHONY: logs
+logs: ## Show the last TAIL=200 lines of the service's and Traefik's logs (FOLLOW=1 goes on)
+	@scripts/operate logs $(ENV)
+
+.PHONY: ssh
+ssh: ## Open a shell on the host (CMD="..." runs that as root instead)
+	@scripts/operate ssh $(ENV)
+
+.PHONY: rollback
+rollback: ## Go back to the previous release
+	@scripts/deploy rollback $(ENV)
+
+.PHONY: destroy
+destroy: ## Remove everything from AWS, after you have typed the name
+	@scripts/operate destroy $(ENV)
 
 ##@ Clean up
 

@@ -8,6 +8,7 @@ output "deployment" {
     domain       = var.domain
     dns_provider = var.dns_provider
     replicas     = var.replicas
+    host_id      = aws_instance.host.id
     host_address = aws_eip.host.public_ip
     ssh_user     = "admin" # of Debian's images
 

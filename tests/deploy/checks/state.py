@@ -161,6 +161,7 @@ def ansible_is_told_all_it_needs(made):
         "domain": "herolo.example.com",
         "dns_provider": "route53",
         "replicas": 3,
+        "host_id": made.one("aws_instance")["id"],
         "host_address": made.one("aws_eip")["public_ip"],
         "ssh_user": "admin",
         "database": {
