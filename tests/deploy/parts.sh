@@ -49,13 +49,12 @@ make_certificate() {
 }
 
 # start_database HOST_NAME USER PASSWORD: MySQL as RDS has it: under that name, with a certificate for it, no connection
-# without TLS, and a master user who may do much but not everything. $folder/database-ca.pem signs its certificate.
+# without TLS, and a master user who may do much but not everything. Wants `make_authority database` beforehand.
 start_database() {
   local image root_password
   image=$("$parts/../../scripts/mysql-image")
   root_password=$(random_hex 16)
   mkdir "$folder/database"
-  make_authority database
   make_certificate database "$1" "$folder/database/server"
   printf 'MYSQL_ROOT_PASSWORD=%s\n' "$root_password" >"$folder/database.env"
   # Copied, not mounted: the daemon may run where it cannot see our files.
@@ -123,15 +122,16 @@ names_api() {
   curl --silent --show-error --fail --output /dev/null --data "$2" "http://$(docker port "$run-names" 8055/tcp)/$1"
 }
 
-# start_host ADDRESS SSH_PORT PUBLIC_KEY DOMAIN: a new machine with that public address (one of 127.0.0.0/8, so nothing
-# outside this machine reaches it) that lets that key in as admin, and that sees the domain lead to its address.
+# start_host ADDRESS SSH_PORT PUBLIC_KEY DOMAIN...: a new machine with that public address (one of 127.0.0.0/8, so nothing
+# outside this machine reaches it) that lets that key in as admin, and that sees the domains lead to its address.
 start_host() {
-  local image
+  local image address=$1 ssh_port=$2 domain names=()
   image=$("$parts/image" host)
   mkdir "$folder/host"
   printf '%s\n' "$3" >"$folder/host/authorized_key"
-  docker create --name "$run-host" --hostname herolo --label "$label" --network "$run" --add-host "$4:$1" \
-    --publish "$1:$2:22" --publish "$1:80:80" --publish "$1:443:443" \
+  for domain in "${@:4}"; do names+=(--add-host "$domain:$address"); done
+  docker create --name "$run-host" --hostname herolo --label "$label" --network "$run" "${names[@]}" \
+    --publish "$address:$ssh_port:22" --publish "$address:80:80" --publish "$address:443:443" \
     --cap-add SYS_ADMIN --cap-add NET_ADMIN --cap-add SYS_PTRACE --stop-signal SIGRTMIN+3 \
     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined \
     --volume /var/lib/docker --volume /sys/fs/cgroup:/sys/fs/cgroup:rw \

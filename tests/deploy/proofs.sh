@@ -1,13 +1,38 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # some variables are set by whoever sources this
 #
-# What a deployment promises, each proven from outside. Sourced by a script that has sourced scripts/lib.sh and parts.sh,
-# that defines deploy RELEASE OPTION... (which leaves Ansible's output in $folder/ansible.log), and that sets, beside
-# what parts.sh wants,
+# What a deployment promises, each proven from outside. Sourced by the rehearsal after scripts/lib.sh, parts.sh and
+# differences.sh; it defines operate TARGET [VARIABLE=VALUE...], deploy [RELEASE] and in_cloud, and sets, beside what
+# parts.sh wants,
 #
-#   release, domain, address, replicas   what is deployed, where
-#   socket_filter_image                  any image with a shell in it
-#   passed=0, made_images=()             what is counted here, and what is to be removed at the end
+#   environment, domain, replicas   what is deployed
+#   ssh_port                        where the host's SSH is
+#   socket_filter_image             any image with a shell in it
+#   passed=0                        what is counted here
+
+# begin_section TITLE: a row of the table at the end, with the proofs and the time until the next.
+begin_section() {
+  end_section
+  section=$1
+  section_begin=$SECONDS
+  section_passed=$passed
+  section_figures=
+  step "$section"
+}
+
+end_section() {
+  [ -z "${section:-}" ] ||
+    printf '| %-64s | %6d | %5d s | %s\n' "$section" "$((passed - section_passed))" "$((SECONDS - section_begin))" "$section_figures" >>"$folder/table"
+}
+
+print_table() {
+  end_section
+  printf '\n| %-64s | %6s | %7s | %s\n' 'what was done and proven' proofs time figures
+  cat "$folder/table"
+  printf '| %-64s | %6d | %5d s |\n' 'all of it' "$passed" "$SECONDS"
+  printf '\nWhat differs from a deployment to AWS:\n\n%s\n\n' "$(list_differences)"
+  echo "$passed passed, 0 failed"
+}
 
 # passes WHAT COMMAND...
 passes() {
@@ -22,39 +47,69 @@ prove_everything() {
   prove_deployment
   prove_outside
   prove_inside
+  prove_targets
   prove_roll_out
   prove_rollback
+  prove_another_domain
   prove_secrecy
 }
 
 # ---- deploying, and deploying again
 
 prove_deployment() {
-  step "deploying $release to a new host"
-  passes "a new host gets everything" deploy "$release"
-  step "deploying it again"
-  passes "a second deployment changes nothing" changes_nothing
-  step "asking what another release would change"
-  made_images+=("$release-next")
-  docker build --quiet --tag "$release-next" - <<<"FROM $release
-LABEL herolo.rehearsal=next" >/dev/null 2>&1
-  passes "check mode shows the change to another release, and makes none" previews_a_change
+  begin_section 'an empty account and a form become a service'
+  passes 'nothing is deployed without a form' refuses_no_form
+  passes 'nothing is there to look at before' refuses_to_look
+  passes 'make deploy asks, and does nothing when nobody answers' asks_first
+  passes 'make deploy sets everything up, by the plan that it has shown' deploy
+  learn_of_deployment
+  sed -n '/^  [a-z]/p' "$folder/deploy.log" >&2
+  begin_section 'a second deployment'
+  passes 'make deploy again changes nothing: Terraform has no changes, Ansible changed=0' changes_nothing
+  begin_section 'another release is planned'
+  build_next_release
+  passes 'make plan shows the change of the release, and makes none' previews_a_change
+}
+
+refuses_no_form() {
+  ! make deploy ENV=production </dev/null >"$folder/refusal" 2>&1 && grep -q '^error: .*cp environments/example.tfvars' "$folder/refusal"
+}
+
+refuses_to_look() {
+  ! operate status && grep -q "^error: .*make deploy ENV=$environment" "$folder/deploy.log"
+}
+
+asks_first() {
+  ! operate deploy && grep -q '^error: .*YES=1 does' "$folder/deploy.log" && ! in_cloud left | grep -v '^record'
+}
+
+# What the scripts have told the operator.
+learn_of_deployment() {
+  release=$(sed -n 's/^==> .* serves \(herolo:[0-9a-f]*\) from .*/\1/p' "$folder/deploy.log")
+  address=$("$here/../../scripts/infra" output "$environment" address 2>/dev/null)
+  lead_to "$domain" "$address"
+  cat "$folder/environments/.$environment"/known_hosts.* >"$folder/known_hosts"
 }
 
 changes_nothing() {
-  deploy "$release" && changed_are 0
+  deploy && grep -Eq '^  on AWS +none$' "$folder/deploy.log" && changed_are 0
 }
 
 # changed_are NUMBER: tasks that changed something in the last run, in all plays.
 changed_are() {
-  [ "$(sed -n 's/.* changed=\([0-9]*\) .*/\1/p' "$folder/ansible.log" | awk '{sum += $1} END {print sum}')" = "$1" ]
+  [ "$(sed -n 's/.* changed=\([0-9]*\) .*/\1/p' "$folder/environments/.$environment/ansible.log" | awk '{sum += $1} END {print sum}')" = "$1" ]
+}
+
+build_next_release() {
+  docker build --quiet --label "$label" --tag "$release-next" - <<<"FROM $release
+LABEL herolo.rehearsal.next=1" >/dev/null 2>&1
 }
 
 previews_a_change() {
   local before
   before=$(services)
-  deploy "$release-next" --check && grep -q "^+.*herolo.release: \"$release-next\"" "$folder/ansible.log" &&
-    [ "$(services)" = "$before" ]
+  operate plan "IMAGE=$release-next" && grep -q "^+.*herolo.release: \"$release-next\"" "$folder/deploy.log" &&
+    grep -Eq '^  on AWS +none$' "$folder/deploy.log" && [ "$(services)" = "$before" ]
 }
 
 services() {
@@ -65,6 +120,7 @@ services() {
 # ---- from outside
 
 prove_outside() {
+  begin_section 'used from outside, over HTTPS at the domain'
   passes "the certificate is the ACME server's, for the domain" certificate_is_issued
   passes "the contract works over HTTPS: sign up, log in, send, list, read, mark, delete" round_trip
   passes "requests reach all $replicas replicas" reaches_all_replicas
@@ -199,6 +255,7 @@ with ThreadPoolExecutor(1000) as pool:
 # ---- inside
 
 prove_inside() {
+  begin_section 'what the inside may do'
   passes "the socket filter lets Traefik read four lists and nodes, and refuses all else" filter_refuses
   passes "Traefik and the service run without root, capabilities and a writable root, and cannot gain privileges" are_locked_down
   passes "only the key of the operator logs in, not root and no password" ssh_is_closed
@@ -265,24 +322,73 @@ users_are_limited() {
     [ "$(grep -c 'ANY$' <<<"$grants")" -eq 2 ]
 }
 
+# ---- the operator's other targets
+
+prove_targets() {
+  begin_section 'looking at it, and repairing it'
+  passes 'make status shows replicas, certificate, database and disk, all well' status_is_well
+  sed 's/^/   /' "$folder/deploy.log"
+  passes 'make logs shows the lines of every replica and of Traefik' shows_logs
+  passes 'make ssh leads onto the host' leads_onto_host
+  passes 'make rollback says that there is nothing to go back to yet' refuses_to_go_back
+  on_host docker service scale --detach herolo_api=0 </dev/null >/dev/null
+  passes 'make status fails and names what is wrong when somebody has stopped the service' wait_until 60 status_is_bad
+  passes 'make deploy repairs that' repairs
+}
+
+refuses_to_go_back() {
+  ! operate rollback YES=1 && grep -q '^error: there is no release before' "$folder/deploy.log"
+}
+
+status_is_well() {
+  operate status && [ "$(grep -cE "^  replica +ready +$release, Up " "$folder/deploy.log")" -eq "$replicas" ] &&
+    grep -Eq "^  certificate +valid +$domain, [0-9]+ days left, .*Pebble" "$folder/deploy.log" &&
+    grep -Eq '^  database +reached ' "$folder/deploy.log" && grep -Eq '^  disk +[0-9]+ % used ' "$folder/deploy.log" &&
+    grep -Eq '^  https +answers +200 ' "$folder/deploy.log"
+}
+
+status_is_bad() {
+  ! operate status && grep -Eq "^  service +NOT COMPLETE +0 of 0" "$folder/deploy.log" && grep -Eq '^  https +NOT WELL' "$folder/deploy.log"
+}
+
+shows_logs() {
+  operate logs TAIL=50 && [ "$(grep -oE 'herolo_api\.[0-9]+' "$folder/deploy.log" | sort -u | wc -l)" -ge "$replicas" ] &&
+    grep -q 'edge_traefik' "$folder/deploy.log"
+}
+
+leads_onto_host() {
+  operate ssh 'CMD=hostname; id -u' && grep -qx herolo "$folder/deploy.log" && grep -qx 0 "$folder/deploy.log"
+}
+
+repairs() {
+  deploy "$release" && replicas_run "$release"
+}
+
 # ---- under load
 
 prove_roll_out() {
-  step "rolling another release out under load"
-  passes "another release rolls out under load without a failed request or a lost message" under_load deploy "$release-next"
+  begin_section 'a new release, under steady load'
+  operate plan "IMAGE=$release-next" || fail "no plan: see $folder/deploy.log"
+  passes 'make deploy rolls out what make plan has saved, without a failed request or a lost message' under_load deploy_planned
   show_load
   passes "all replicas run it" replicas_run "$release-next"
-  passes "rolling back is deploying the release before" deploy "$release"
+}
+
+deploy_planned() {
+  deploy "$release-next" && grep -q "what 'make plan' has saved" "$folder/deploy.log"
 }
 
 prove_rollback() {
-  made_images+=("$release-sick")
+  begin_section 'a release that never becomes healthy, under steady load'
   build_sick_image
-  step "rolling out a release that never becomes healthy, under load"
-  passes "a release that never becomes healthy is rolled back without a failed request" under_load deploy_fails "$release-sick"
+  passes 'the swarm goes back to the release before by itself, without a failed request' under_load deploy_fails "$release-sick"
   show_load
-  passes "the deployment says so" grep -q 'Swarm has gone back to the release before' "$folder/ansible.log"
-  passes "all replicas run the release before" replicas_run "$release"
+  passes 'the deployment says so' grep -q 'Swarm has gone back to the release before' "$folder/deploy.log"
+  passes 'all replicas run the release before' replicas_run "$release-next"
+  begin_section 'going back to the previous release, under steady load'
+  passes 'make rollback does, without a failed request' under_load operate rollback YES=1
+  show_load
+  passes 'all replicas run the release before' replicas_run "$release"
 }
 
 # It migrates like any other, starts, and then does nothing.
@@ -292,7 +398,7 @@ build_sick_image() {
   printf '#!/bin/sh\ncase $1 in serve) exec sleep 3600 ;; healthcheck) exit 1 ;; esac\n' >"$folder/sick/herolo"
   chmod 0755 "$folder/sick/herolo"
   printf 'FROM %s\nCOPY herolo /herolo\nENTRYPOINT ["/herolo"]\nCMD ["serve"]\n' "$socket_filter_image" >"$folder/sick/Dockerfile"
-  docker build --quiet --tag "$release-sick" "$folder/sick" >/dev/null 2>&1
+  docker build --quiet --label "$label" --tag "$release-sick" "$folder/sick" >/dev/null 2>&1
 }
 
 deploy_fails() {
@@ -303,7 +409,7 @@ deploy_fails() {
 under_load() {
   local status=0
   rm -f "$folder/enough"
-  python3 "$parts/load" --address "$address" --domain "$domain" --ca "$folder/acme-ca.pem" --seconds 400 \
+  python3 "$parts/load" --address "$address" --domain "$domain" --ca "$folder/acme-ca.pem" --seconds 900 \
     --until "$folder/enough" >"$folder/load.json" &
   load=$!
   sleep 3
@@ -318,6 +424,10 @@ under_load() {
 
 show_load() {
   sed 's/^/   /' "$folder/load.json"
+  section_figures=$(python3 -c '
+import json, sys
+print("{requests} requests, {per_second} a second, {failed} failed; {acknowledged} messages acknowledged, {lost} lost; p99 {p99_ms} ms"
+      .format(**json.load(open(sys.argv[1]))))' "$folder/load.json")
 }
 
 # replicas_run RELEASE
@@ -328,17 +438,58 @@ replicas_run() {
     grep -c "^$id Running")" -eq "$replicas" ]
 }
 
+# ---- another domain, by DuckDNS
+
+prove_another_domain() {
+  local form=$folder/environments/$environment.tfvars secrets=$folder/environments/$environment.secrets.yml
+  begin_section 'the form names another domain, at DuckDNS'
+  domain=$duckdns_domain
+  sed -i.before -e "s/^domain .*/domain = \"$domain\"/" -e 's/^dns_provider .*/dns_provider = "duckdns"/' "$form"
+  passes 'without its token nothing is changed, and the line to enter it is said' refuses_no_token
+  sed -i.before "s/^duckdns_token: .*/duckdns_token: \"$(cat "$folder/duckdns-token")\"/" "$secrets"
+  passes 'make deploy tells DuckDNS the address' deploy "$release"
+  lead_to "$domain" "$address"
+  passes 'the API answers there, with a certificate of its own' certificate_is_issued
+  passes 'the account made before logs in there' logs_in
+  passes 'the record in Route 53 is gone' has_no_record
+}
+
+refuses_no_token() {
+  ! deploy "$release" && grep -q 'enter the token that duckdns.org shows you' "$folder/deploy.log"
+}
+
+logs_in() {
+  [ "$(request POST /users/alice/token '{"password":"a long pass phrase"}')" = 201 ]
+}
+
+has_no_record() {
+  ! in_cloud left | grep '^record ' >&2
+}
+
 # ---- secrets
 
-# Every secret of this deployment must be nowhere but in the swarm's store and in the processes that need it.
+# Every secret of this deployment must be nowhere but in its file, in the swarm's store and in the processes that need it.
 prove_secrecy() {
-  step "searching for secrets"
-  { sed -n 's/^[a-z_]*: *"\(k1:\)\{0,1\}\(.*\)"$/\2/p' "$folder/secrets.yml"; echo "$alice"; } >"$folder/canaries"
+  begin_section 'where secrets are not'
+  { sed -n 's/^[a-z_]*: *"\(k1:\)\{0,1\}\(.*\)"$/\2/p' "$folder/environments/$environment.secrets.yml"; echo "$alice"; } >"$folder/canaries"
+  passes 'there are six to search for' six_canaries
+  passes "no secret is in Terraform's state or plan, or in what the scripts and Ansible have said" has_no_canary all_of_operator
   passes "no secret is in what Docker tells of services, containers, secrets, configs and images" has_no_canary inspect_all
   passes "no secret is in a log of the host, of Traefik, of the service or of the database" has_no_canary all_logs
   passes "no secret is in an image" has_no_canary all_layers
-  passes "no secret is in the deployment's output or in a file on the host" has_no_canary all_files
+  passes "no secret is in a file on the host" has_no_canary all_files
   passes "the search would find one" finds_a_planted_canary
+}
+
+six_canaries() {
+  [ "$(sort -u "$folder/canaries" | grep -cE '^.{32,}$')" -eq 6 ]
+}
+
+all_of_operator() {
+  operate plan "IMAGE=$release" >&2 || return
+  python3 -m zipfile -e "$folder/environments/$environment.tfplan" "$folder/plan"
+  [ -s "$folder/plan/tfplan" ] && [ -s "$folder/environments/$environment.tfstate" ] || return
+  find "$folder/environments" "$folder/plan" "$folder/all.log" -type f ! -name "$environment.secrets.yml*" ! -path '*/providers/*' -exec cat {} +
 }
 
 has_no_canary() {
@@ -369,6 +520,35 @@ all_layers() {
 }
 
 all_files() {
-  cat "$folder/all.log"
   on_host sh -c 'cat /root/.ansible/tmp/* /home/admin/.ansible/tmp/* 2>/dev/null; grep -raF . /etc /tmp /var/tmp /var/lib/herolo /home /root 2>/dev/null' </dev/null
+}
+
+# ---- the end of it
+
+prove_destruction() {
+  begin_section 'nothing remains'
+  passes 'make destroy does nothing without the name' refuses_to_destroy
+  passes 'make destroy removes it' operate destroy "CONFIRM=$environment"
+  passes "nothing is left in AWS's API" leaves_nothing_in_cloud
+  passes 'nothing is left on the machine' leaves_nothing_here
+}
+
+refuses_to_destroy() {
+  ! operate destroy && grep -q "CONFIRM=$environment does" "$folder/deploy.log" && in_cloud left | grep -q '^instance '
+}
+
+leaves_nothing_in_cloud() {
+  ! in_cloud left | grep . >&2
+}
+
+# What the cloud's end of the instance and the database has taken along, and then the parts that were somebody else's.
+leaves_nothing_here() {
+  wait_until 60 parts_are_gone || return
+  remove_parts
+  [ -z "$(docker ps --all --quiet --filter "label=$label")$(docker network ls --quiet --filter "label=$label")" ] &&
+    [ ! -e "$folder/environments/.$environment" ]
+}
+
+parts_are_gone() {
+  ! docker ps --all --format '{{.Names}}' --filter "label=$label" | grep -qE -- '-(host|database)$'
 }

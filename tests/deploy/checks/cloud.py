@@ -4,11 +4,16 @@
     cloud.py prepare ENDPOINT REGION   makes what an operator has beforehand: the hosted zone example.com, a bucket "states"
     cloud.py left ENDPOINT REGION      prints a line for each thing that somebody made there and that costs or stays
     cloud.py state ENDPOINT REGION     prints what is in the bucket
+    cloud.py watch ENDPOINT REGION     prints a line for what comes and goes, until the stand-in ends: `host ID ADDRESS`,
+                                       `database HOST`, `record NAME ADDRESS` (of a host that is there), and the same
+                                       with no- before it
 """
 
 import sys
+import time
 
 import boto3
+import botocore.exceptions
 
 action, endpoint, region = sys.argv[1:]
 
@@ -52,9 +57,39 @@ def left():
         show("record", [r["Name"] for r in records if r["Type"] not in ("NS", "SOA")])
 
 
+def watch():
+    ec2, rds, dns = map(client, ("ec2", "rds", "route53"))
+    seen = []
+    try:
+        while True:
+            now = things(ec2, rds, dns)
+            for thing in [t for t in seen if t not in now]:
+                print("no-" + thing, flush=True)
+            for thing in [t for t in now if t not in seen]:
+                print(thing, flush=True)
+            seen = now
+            time.sleep(0.5)
+    except botocore.exceptions.EndpointConnectionError:
+        pass
+
+
+def things(ec2, rds, dns):
+    """In the order in which one needs the other."""
+    running = ec2.describe_instances(Filters=[{"Name": "instance-state-name", "Values": ["running"]}])["Reservations"]
+    running = {i["InstanceId"] for r in running for i in r["Instances"]}
+    hosts = {a["PublicIp"]: a["InstanceId"] for a in ec2.describe_addresses()["Addresses"] if a.get("InstanceId") in running}
+    found = [f"database {d['Endpoint']['Address']}" for d in rds.describe_db_instances()["DBInstances"]]
+    found += [f"host {instance} {address}" for address, instance in hosts.items()]
+    for zone in dns.list_hosted_zones()["HostedZones"]:
+        for record in dns.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]:
+            values = [value["Value"] for value in record.get("ResourceRecords", [])]
+            found += [f"record {record['Name'].rstrip('.')} {v}" for v in values if record["Type"] == "A" and v in hosts]
+    return found
+
+
 def show(kind, names):
     for name in names:
         print(f"{kind} {name}")
 
 
-{"prepare": prepare, "left": left, "state": state}[action]()
+{"prepare": prepare, "left": left, "state": state, "watch": watch}[action]()

@@ -2,6 +2,7 @@
 """Makes a copy of infra/ that the stand-in provider understands and that talks to a stand-in of the AWS API.
 
     translate.py SOURCE TARGET ENDPOINT     translate.py infra /tmp/copy http://127.0.0.1:5000
+    translate.py list                       prints what is translated, and why
 
 The stand-in is hashicorp/aws 3.39.0, of 2021: the newest that can be had where the provider registry cannot be reached.
 What it does not know is below, and nowhere else. Every line must apply: a translation that finds nothing to translate
@@ -66,7 +67,21 @@ def main(source, target, endpoint):
         (target / name).write_text(text)
 
 
+def show():
+    """One line for each reason."""
+    reasons = {}
+    for file, product, _, why in DIFFERENCES:
+        if why != "likewise":
+            reason = f"{file}: {why}"
+        reasons.setdefault(reason, []).append(re.match(r'"?[a-z0-9_]+', product).group().strip('"'))
+    for reason, names in reasons.items():
+        print(f"{', '.join(names)} ({reason})")
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if sys.argv[1:] == ["list"]:
+        show()
+    elif len(sys.argv) == 4:
+        main(*sys.argv[1:])
+    else:
         sys.exit(__doc__)
-    main(*sys.argv[1:])
