@@ -28,7 +28,7 @@ except OSError as fault:
     [ "$answer" = 200 ] && ready=$((ready + 1)) || state="NOT READY"
     echo "replica|$state|$(release_of "$container"), $(docker ps --filter "id=$container" --format '{{.Status}}'), readyz: $answer"
   done
-  if [ "$ready" -ge "$wanted" ]; then
+  if [ "$ready" -gt 0 ] && [ "$ready" -ge "$wanted" ]; then
     echo "service|$ready of $wanted|$(api '{{index .Spec.Labels "herolo.release"}}'), last update: $(api '{{if .UpdateStatus}}{{.UpdateStatus.State}} {{.UpdateStatus.CompletedAt}}{{else}}none{{end}}')"
     echo "database|reached|by $ready replicas, with the schema that they need"
   else
