@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+"""Checks the files that Ansible's templates became against what a deployment promises.
+
+    rendered.py promises FOLDER ROUTING.yml   FOLDER has a folder for each role, as render.yml writes them
+    rendered.py validations ROLES             prints what the roles validate with: role/file, a tab, a command with %s
+    rendered.py get FILE KEY...               prints the value at that place of a YAML file
+
+`promises` prints a line for each; fails if one is not kept.
+"""
+
+import json
+import pathlib
+import sys
+
+import yaml
+
+SECRET = "canary"  # is in every secret that the templates were given
+
+
+class Rendered:
+    """What was rendered, by role and file."""
+
+    def __init__(self, folder, routing):
+        self.texts = {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.glob("*/*"))}
+        self.edge = yaml.safe_load(self.texts["edge/stack.yml"])
+        self.service = yaml.safe_load(self.texts["service/stack.yml"])
+        self.install = yaml.safe_load(yaml.safe_load(self.texts["edge/variables"])["edge_install"])
+        self.routing = yaml.safe_load(routing.read_text())["http"]
+
+    def services(self):
+        return {**self.edge["services"], **self.service["services"]}
+
+
+def daemon_json_is_json_and_rotates_logs(rendered):
+    daemon = json.loads(rendered.texts["host/daemon.json"])
+    assert daemon["log-driver"] == "json-file" and {"max-size", "max-file"} <= set(daemon["log-opts"])
+    assert daemon["no-new-privileges"] is True
+
+
+def ssh_lets_in_the_operators_user_only_and_by_key_only(rendered):
+    settings = dict(line.split(" ", 1) for line in rendered.texts["host/sshd.conf"].splitlines() if line[:1].isalpha())
+    assert settings["AllowUsers"] == "admin" and settings["PermitRootLogin"] == "no"
+    assert settings["AuthenticationMethods"] == "publickey" and settings["PasswordAuthentication"] == "no"
+
+
+def the_firewall_drops_what_it_does_not_name_and_names_only_ssh(rendered):
+    lines = [line.strip() for line in rendered.texts["host/nftables.conf"].splitlines()]
+    assert "type filter hook input priority filter; policy drop;" in lines
+    assert [line for line in lines if "dport" in line] == ["tcp dport 22 accept"]
+
+
+def only_traefik_publishes_ports_80_and_443_of_the_host_itself(rendered):
+    published = {name: service["ports"] for name, service in rendered.services().items() if "ports" in service}
+    assert published == {"traefik": [{"target": port, "published": port, "mode": "host"} for port in (80, 443)]}
+
+
+def every_container_is_read_only_without_capabilities_and_without_root(rendered):
+    for name, service in rendered.services().items():
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"] and "cap_add" not in service, name
+        assert not service["user"].startswith(("0", "root")), name
+
+
+def every_container_has_a_limit_of_memory_and_of_processes(rendered):
+    for name, service in rendered.services().items():
+        assert {"memory", "pids"} <= set(service["deploy"]["resources"]["limits"]), name
+
+
+def every_container_runs_an_image_by_its_id(rendered):
+    assert {name: service["image"] for name, service in rendered.services().items()} == {
+        "api": "sha256:service", "traefik": "sha256:edge", "socket-filter": "sha256:filter"}
+
+
+def only_the_filter_has_the_socket_of_docker_and_traefik_no_way_around_it(rendered):
+    holders = [name for name, service in rendered.services().items()
+               if any("docker.sock" in volume["source"] for volume in service.get("volumes", []) if "source" in volume)]
+    assert holders == ["socket-filter"]
+    assert rendered.edge["networks"]["socket"]["internal"] is True
+    assert rendered.edge["services"]["socket-filter"]["networks"] == ["socket"]
+    assert rendered.install["providers"]["swarm"]["endpoint"] == "tcp://socket-filter:2375"
+
+
+def secrets_come_by_name_and_are_readable_for_the_service_only(rendered):
+    api = rendered.service["services"]["api"]
+    assert all(secret["external"] is True for secret in rendered.service["secrets"].values())
+    for secret in api["secrets"]:
+        assert secret["uid"] == api["user"].split(":")[0] and secret["mode"] == 0o400
+    files = {f"/run/secrets/{secret['target']}" for secret in api["secrets"]}
+    assert {value for name, value in api["environment"].items() if name.endswith("_FILE")} == files
+
+
+def no_secret_is_in_a_file_of_the_host(rendered):
+    assert any(SECRET in text for name, text in rendered.texts.items() if name.endswith("/variables"))
+    assert not [name for name, text in rendered.texts.items() if SECRET in text and not name.endswith("/variables")]
+
+
+def an_update_starts_the_new_replica_first_and_goes_back_by_itself(rendered):
+    deploy = rendered.service["services"]["api"]["deploy"]
+    assert deploy["update_config"]["order"] == "start-first" and deploy["update_config"]["failure_action"] == "rollback"
+    assert deploy["update_config"]["parallelism"] == 1 and deploy["rollback_config"]["failure_action"] == "pause"
+
+
+def the_form_reaches_the_service(rendered):
+    deploy = rendered.service["services"]["api"]["deploy"]
+    assert deploy["replicas"] == 3 and deploy["labels"]["herolo.release"] == "herolo:release"
+    rule = deploy["labels"]["traefik.http.routers.herolo.rule"]
+    # Swarm takes `$$` for a dollar.
+    assert rule == "Host(`herolo.example.com`) && !PathRegexp(`(?i)^/(readyz|drainz|metrics)(/|$$)`)"
+
+
+def the_form_reaches_traefik(rendered):
+    acme = rendered.install["certificatesResolvers"]["acme"]["acme"]
+    assert acme["email"] == "operator@example.com" and acme["caServer"] == "https://acme.example.com/dir"
+
+
+def what_the_labels_and_the_stacks_name_is_there(rendered):
+    labels = rendered.service["services"]["api"]["deploy"]["labels"]
+    router, service = "traefik.http.routers.herolo.", "traefik.http.services.herolo.loadbalancer."
+    assert labels[router + "entrypoints"] in rendered.install["entryPoints"]
+    assert labels[router + "tls.certresolver"] in rendered.install["certificatesResolvers"]
+    assert labels[router + "middlewares"].removesuffix("@file") in rendered.routing["middlewares"]
+    assert labels[service + "serverstransport"].removesuffix("@file") in rendered.routing["serversTransports"]
+    network = rendered.service["networks"]["edge"]["name"]
+    assert network == labels["traefik.swarm.network"] == rendered.edge["networks"]["service"]["name"]
+    assert network == rendered.install["providers"]["swarm"]["network"]
+    for stack in (rendered.edge, rendered.service):
+        used = {config["source"] for service in stack["services"].values() for config in service.get("configs", [])}
+        assert used == set(stack["configs"])
+
+
+PROMISES = [
+    daemon_json_is_json_and_rotates_logs,
+    ssh_lets_in_the_operators_user_only_and_by_key_only,
+    the_firewall_drops_what_it_does_not_name_and_names_only_ssh,
+    only_traefik_publishes_ports_80_and_443_of_the_host_itself,
+    every_container_is_read_only_without_capabilities_and_without_root,
+    every_container_has_a_limit_of_memory_and_of_processes,
+    every_container_runs_an_image_by_its_id,
+    only_the_filter_has_the_socket_of_docker_and_traefik_no_way_around_it,
+    secrets_come_by_name_and_are_readable_for_the_service_only,
+    no_secret_is_in_a_file_of_the_host,
+    an_update_starts_the_new_replica_first_and_goes_back_by_itself,
+    the_form_reaches_the_service,
+    the_form_reaches_traefik,
+    what_the_labels_and_the_stacks_name_is_there,
+]
+
+
+def promises(folder, routing):
+    rendered = Rendered(pathlib.Path(folder), pathlib.Path(routing))
+    failed = 0
+    for promise in PROMISES:
+        sentence = promise.__name__.replace("_", " ")
+        try:
+            promise(rendered)
+            print(f"ok - {sentence}")
+        except (AssertionError, KeyError, ValueError) as fault:
+            failed += 1
+            line = fault.__traceback__.tb_next.tb_lineno
+            print(f"not ok - {sentence} (line {line} of {__file__}: {type(fault).__name__} {fault})")
+    sys.exit(1 if failed else 0)
+
+
+def validations(roles):
+    for path in sorted(pathlib.Path(roles).glob("*/tasks/*.yml")):
+        for task in yaml.safe_load(path.read_text()):
+            template = task.get("ansible.builtin.template", {})
+            if "validate" in template:
+                print(f"{path.parts[-3]}/{template['src'].removesuffix('.j2')}\t{template['validate']}")
+
+
+def get(file, *keys):
+    value = yaml.safe_load(pathlib.Path(file).read_text())
+    for key in keys:
+        value = value[int(key) if isinstance(value, list) else key]
+    print(value)
+
+
+if __name__ == "__main__":
+    actions = {action.__name__: action for action in (promises, validations, get)}
+    if len(sys.argv) < 3 or sys.argv[1] not in actions:
+        sys.exit(__doc__)
+    actions[sys.argv[1]](*sys.argv[2:])
