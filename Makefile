@@ -15,7 +15,7 @@ run: ## Start the service with a throwaway MySQL (HEROLO_PORT=8001 for another p
 	@scripts/run
 
 .PHONY: test
-test: ## Run all tests on a real MySQL (ARGS="..." goes to cargo test)
+test: ## Run all tests that need no host, on a real MySQL (ARGS="..." goes to cargo test, and runs nothing else)
 	@scripts/test $(ARGS)
 
 .PHONY: test-infra
