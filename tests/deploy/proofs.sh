@@ -534,7 +534,7 @@ prove_destruction() {
 }
 
 refuses_to_destroy() {
-  ! operate destroy && grep -q "CONFIRM=$environment does" "$folder/deploy.log" && in_cloud left | grep -q '^instance '
+  ! operate destroy && grep -q "CONFIRM=$environment does" "$folder/deploy.log" && in_cloud left | grep '^instance ' >/dev/null
 }
 
 leaves_nothing_in_cloud() {
