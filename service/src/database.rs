@@ -7,33 +7,22 @@ use std::time::Duration;
 
 use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::mysql::{MySql, MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
-use sqlx::pool::PoolConnection;
-use sqlx::{Connection, Executor};
+use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
+
+use self::pool::{Held, Pool};
 
 use crate::config::{Config, ConfigError};
+
+mod pool;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
 const DEADLINE: Duration = Duration::from_millis(2_500);
 /// Of which a request may wait for a connection.
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
-/// Until a connection that is given back has answered the pool's last question.
-const RETURN_DEADLINE: Duration = Duration::from_secs(2);
-/// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
-const TRUSTED_REST: Duration = Duration::from_secs(1);
-/// Below the 350 s after which some EC2 networks forget an idle connection without telling either end.
-const IDLE_LIFETIME: Duration = Duration::from_mins(4);
-/// Connections are renewed, so that a database that moved to another address is found.
-const LIFETIME: Duration = Duration::from_mins(15);
 /// How often a transaction that MySQL rolled back for a deadlock or a lock wait is tried.
 const ATTEMPTS: u32 = 4;
 /// How long `herolo migrate` may run, waiting for another migration included.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
-
-/// For every connection. READ COMMITTED: no statement here reads the same row twice, and inserts lock no gaps.
-/// A lock is waited for at most 1 s (then tried again), a read runs at most as long as somebody waits for it (in ms).
-const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
-                       SESSION max_execution_time = 2500";
 
 /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
 mod server_error {
@@ -95,7 +84,7 @@ pub(crate) enum Error {
 /// The database as the stores use it; clones share its connections.
 #[derive(Clone)]
 pub(crate) struct Database {
-    pool: MySqlPool,
+    pool: Pool,
     /// Set once the database was there with the right schema; until then its faults mean "not yet".
     started: Arc<AtomicBool>,
 }
@@ -103,26 +92,8 @@ pub(crate) struct Database {
 impl Database {
     /// Opens no connection yet.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let pool = MySqlPoolOptions::new()
-            .max_connections(config.database_max_connections)
-            .acquire_timeout(ACQUIRE_DEADLINE)
-            .idle_timeout(IDLE_LIFETIME)
-            .max_lifetime(LIFETIME)
-            .test_before_acquire(false)
-            .before_acquire(|connection, rest| {
-                Box::pin(async move {
-                    if rest.idle_for > TRUSTED_REST {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .after_connect(|connection, _| {
-                Box::pin(async move { connection.execute(SESSION).await.map(drop) })
-            })
-            .connect_lazy_with(config.connect_options()?);
         Ok(Self {
-            pool,
+            pool: Pool::new(config.connect_options()?, config.database_max_connections),
             started: Arc::default(),
         })
     }
@@ -149,10 +120,9 @@ impl Database {
 
     /// The pool tries a server that refuses again and again, and then knows only that the time is over.
     fn no_connection(&self) -> String {
-        let server = self.pool.connect_options();
-        let (host, port) = (server.get_host(), server.get_port());
         format!(
-            "no connection to {host}:{port} was free or could be opened within {} s",
+            "no connection to {} was free or could be opened within {} s",
+            self.pool.address(),
             ACQUIRE_DEADLINE.as_secs()
         )
     }
@@ -199,8 +169,13 @@ impl Database {
     }
 
     /// Open connections and those of them that rest, for the metrics.
-    pub(crate) fn connections(&self) -> (u32, usize) {
-        (self.pool.size(), self.pool.num_idle())
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        self.pool.connections()
+    }
+
+    /// Closes connections that nobody needed for a while, as long as the service runs.
+    pub(crate) async fn close_idle_connections(&self) {
+        self.pool.close_idle_connections().await;
     }
 }
 
@@ -214,14 +189,12 @@ pub(crate) struct UnitOfWork<'a> {
 impl UnitOfWork<'_> {
     /// A connection of the pool. Whatever keeps it from opening, a wrong password too, is the operator's to mend, and
     /// to a caller the database is away.
-    pub(crate) async fn connect(&self) -> Result<PoolConnection<MySql>, Error> {
-        let pool = &self.database.pool;
-        match timeout_at(self.deadline, pool.acquire()).await {
+    pub(crate) async fn connect(&self) -> Result<Held, Error> {
+        let deadline = self.deadline.min(Instant::now() + ACQUIRE_DEADLINE);
+        match timeout_at(deadline, self.database.pool.hold()).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(sqlx::Error::PoolTimedOut)) | Err(_) => {
-                Err(Error::Unavailable(self.database.no_connection()))
-            }
             Ok(Err(fault)) => Err(Error::Unavailable(fault.to_string())),
+            Err(_) => Err(Error::Unavailable(self.database.no_connection())),
         }
     }
 
@@ -238,19 +211,19 @@ impl UnitOfWork<'_> {
     /// The outcome for the caller, or `None` if the work has to be done again.
     pub(crate) async fn settle<T>(
         &mut self,
-        mut connection: PoolConnection<MySql>,
+        connection: Held,
         outcome: sqlx::Result<T>,
     ) -> Option<Result<T, Error>> {
         let fault = match outcome {
             Ok(value) => {
-                give_back(connection);
+                connection.give_back();
                 return Some(Ok(value));
             }
             Err(fault) => fault,
         };
         if is_rolled_back(&fault) && self.attempt < ATTEMPTS {
             tracing::debug!(attempt = self.attempt, "trying again: {fault}");
-            give_back(connection);
+            connection.give_back();
             sleep(jitter(self.attempt)).await;
             self.attempt += 1;
             return None;
@@ -258,18 +231,12 @@ impl UnitOfWork<'_> {
         // A connection that was left in the middle of a statement would hold its place in the pool until the
         // network gives up on it, and one to a read-only replica would fail every write until it is renewed.
         if spoils_connection(&fault) {
-            connection.close_on_drop();
+            drop(connection);
         } else {
-            give_back(connection);
+            connection.give_back();
         }
         Some(Err(self.database.classify(fault)))
     }
-}
-
-/// Gives a connection back to the pool, within a deadline. The pool asks it first whether it is still there, and by
-/// itself would wait without end for an answer that the network swallows, the connection's place being taken meanwhile.
-fn give_back(mut connection: PoolConnection<MySql>) {
-    rocket::tokio::spawn(timeout(RETURN_DEADLINE, connection.return_to_pool()));
 }
 
 /// Why the service should not get requests.

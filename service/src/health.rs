@@ -86,12 +86,18 @@ pub(crate) fn start_up_watch() -> AdHoc {
             };
             rocket::tokio::spawn(async move {
                 rocket::tokio::select! {
-                    () = wait_for(&database) => tracing::info!("the database is there, with the right schema"),
+                    () = watch(&database) => {}
                     () = shutdown => {}
                 }
             });
         })
     })
+}
+
+async fn watch(database: &Database) {
+    wait_for(database).await;
+    tracing::info!("the database is there, with the right schema");
+    database.close_idle_connections().await;
 }
 
 async fn wait_for(database: &Database) {

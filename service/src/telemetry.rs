@@ -131,9 +131,9 @@ impl Telemetry {
 
     fn render(&self, database: &Database) -> Result<String, prometheus::Error> {
         let (open, idle) = database.connections();
-        self.connections.set(open.into());
-        self.idle_connections
-            .set(i64::try_from(idle).unwrap_or(i64::MAX));
+        for (gauge, count) in [(&self.connections, open), (&self.idle_connections, idle)] {
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
         TextEncoder::new().encode_to_string(&self.registry.gather())
     }
 }

@@ -1,0 +1,161 @@
+//! The connections to MySQL. deadpool keeps them; what a connection is, when it is still good and how it is given back
+//! is here.
+//!
+//! Not sqlx's own pool, which asks every connection that is given back whether it is still there: a round trip for each
+//! unit of work, and a task to wait for it.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use deadpool::managed::{
+    self, Manager, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleResult,
+};
+use rocket::tokio::time::{sleep, timeout};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{ConnectOptions, Connection, Executor};
+
+/// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
+const TRUSTED_REST: Duration = Duration::from_secs(1);
+/// Below the 350 s after which some EC2 networks forget an idle connection without telling either end.
+const IDLE_LIFETIME: Duration = Duration::from_mins(4);
+/// Connections are renewed, so that a database that moved to another address is found.
+const LIFETIME: Duration = Duration::from_mins(15);
+/// How often idle connections are looked for.
+const IDLE_INTERVAL: Duration = Duration::from_secs(30);
+/// Until a connection that is given back has ended what was left open on it, or one that is closed has said so.
+const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
+/// Between two attempts to open a connection that nobody accepts, as while the database restarts.
+const REFUSED_INTERVAL: Duration = Duration::from_millis(50);
+
+/// For every connection. READ COMMITTED: no statement here reads the same row twice, and inserts lock no gaps.
+/// A lock is waited for at most 1 s (then tried again), a read runs at most as long as somebody waits for it (in ms).
+const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
+                       SESSION max_execution_time = 2500";
+
+/// The connections; clones share them.
+#[derive(Clone)]
+pub(super) struct Pool(managed::Pool<Server>);
+
+impl Pool {
+    /// Opens no connection yet.
+    pub(super) fn new(options: MySqlConnectOptions, max_connections: u32) -> Self {
+        let mut config = PoolConfig::new(max_connections.try_into().unwrap_or(usize::MAX));
+        // The connection that rested least: its memory is warm, here and in MySQL, and the surplus becomes idle.
+        config.queue_mode = QueueMode::Lifo;
+        let pool = managed::Pool::builder(Server(options)).config(config);
+        Self(pool.build().expect("no time-out of the pool's own is set"))
+    }
+
+    /// A connection that is there as far as is known, as soon as one is free or can be opened. The wait is the caller's
+    /// to bound.
+    pub(super) async fn hold(&self) -> sqlx::Result<Held> {
+        match self.0.get().await {
+            Ok(object) => Ok(Held(Some(object))),
+            Err(PoolError::Backend(fault)) => Err(fault),
+            Err(fault) => Err(sqlx::Error::Configuration(fault.into())),
+        }
+    }
+
+    /// Host and port.
+    pub(super) fn address(&self) -> String {
+        let Server(options) = self.0.manager();
+        format!("{}:{}", options.get_host(), options.get_port())
+    }
+
+    /// Open connections, and those of them that rest.
+    pub(super) fn connections(&self) -> (usize, usize) {
+        let status = self.0.status();
+        (status.size, status.available)
+    }
+
+    /// Closes connections that nobody needed for a while; without end.
+    pub(super) async fn close_idle_connections(&self) {
+        loop {
+            sleep(IDLE_INTERVAL).await;
+            let still_needed =
+                |_: &MySqlConnection, metrics: Metrics| metrics.last_used() < IDLE_LIFETIME;
+            for connection in self.0.retain(still_needed).removed {
+                // It is gone from the pool already, whatever the database says to its farewell.
+                let _ = timeout(FAREWELL_DEADLINE, connection.close()).await;
+            }
+        }
+    }
+}
+
+/// How connections to this server are opened, and which of them are still good.
+struct Server(MySqlConnectOptions);
+
+impl Manager for Server {
+    type Type = MySqlConnection;
+    type Error = sqlx::Error;
+
+    async fn create(&self) -> sqlx::Result<MySqlConnection> {
+        let mut connection = loop {
+            match self.0.connect().await {
+                Err(sqlx::Error::Io(fault)) if fault.kind() == io::ErrorKind::ConnectionRefused => {
+                    sleep(REFUSED_INTERVAL).await;
+                }
+                outcome => break outcome?,
+            }
+        };
+        connection.execute(SESSION).await?;
+        Ok(connection)
+    }
+
+    async fn recycle(
+        &self,
+        connection: &mut MySqlConnection,
+        metrics: &Metrics,
+    ) -> RecycleResult<sqlx::Error> {
+        if metrics.age() > LIFETIME || metrics.last_used() > IDLE_LIFETIME {
+            return Err(managed::RecycleError::message("it had its time"));
+        }
+        if metrics.last_used() > TRUSTED_REST {
+            connection.ping().await?;
+        }
+        Ok(())
+    }
+}
+
+/// A connection in use. It is closed unless it is given back: whoever was cut off or panicked may have left it in the
+/// middle of a statement.
+pub(crate) struct Held(Option<Object<Server>>);
+
+impl Held {
+    /// Lets others use it, once the transaction that may have been left open on it is rolled back.
+    pub(super) fn give_back(mut self) {
+        // A transaction that is dropped leaves its rollback to be sent with whatever comes next.
+        if !self.should_flush() {
+            drop(self.0.take());
+            return;
+        }
+        rocket::tokio::spawn(async move {
+            if let Ok(Ok(())) = timeout(FAREWELL_DEADLINE, self.ping()).await {
+                drop(self.0.take());
+            }
+        });
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.take().map(Object::take));
+    }
+}
+
+const HOLDS: &str = "a connection is there until it is given back or dropped";
+
+impl Deref for Held {
+    type Target = MySqlConnection;
+
+    fn deref(&self) -> &MySqlConnection {
+        self.0.as_ref().expect(HOLDS)
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut MySqlConnection {
+        self.0.as_mut().expect(HOLDS)
+    }
+}
