@@ -9,10 +9,12 @@ use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
 
+pub(crate) use self::gather::Gather;
 use self::pool::{Held, Pool};
 
 use crate::config::{Config, ConfigError};
 
+mod gather;
 mod pool;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
@@ -79,6 +81,18 @@ pub(crate) enum Error {
     /// Anything else: a fault of ours.
     #[error("the database refused a statement: {0}")]
     Broken(sqlx::Error),
+}
+
+impl Error {
+    /// The same for somebody else who asked for the same work.
+    fn repeated(&self) -> Self {
+        match self {
+            Self::Unavailable(reason) => Self::Unavailable(reason.clone()),
+            Self::NoSchema => Self::NoSchema,
+            Self::Duplicate => Self::Duplicate,
+            Self::Broken(fault) => Self::Broken(sqlx::Error::Protocol(fault.to_string())),
+        }
+    }
 }
 
 /// The database as the stores use it; clones share its connections.

@@ -23,7 +23,7 @@ use rocket::{
     Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, figment::Figment,
 };
 
-use crate::auth::{Passwords, TokenKeys};
+use crate::auth::{Identities, Passwords, TokenKeys};
 pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
@@ -38,10 +38,12 @@ use crate::telemetry::Telemetry;
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     let drain = Drain::new(config.drain_seconds);
+    let database = Database::new(config)?;
     let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
     telemetry.show(passwords.counters());
     let rocket = rocket::custom(rocket_settings(config))
-        .manage(Database::new(config)?)
+        .manage(Identities::new(database.clone()))
+        .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
         .manage(drain.clone())

@@ -2,10 +2,9 @@
 
 use rocket::request::{FromRequest, Outcome, Request};
 
-use crate::auth::TokenKeys;
-use crate::database::Database;
+use crate::auth::{Identities, TokenKeys};
 use crate::problem::Problem;
-use crate::users::{UserId, Username, store};
+use crate::users::{UserId, Username};
 
 /// The user whose token came with the request and whose name stands in its path.
 ///
@@ -30,7 +29,8 @@ impl Caller {
         let claims = state::<TokenKeys>(request)?
             .verify(token)
             .map_err(|_| Problem::InvalidToken)?;
-        let identity = store::identity(state::<Database>(request)?, claims.user)
+        let identity = state::<Identities>(request)?
+            .of(claims.user)
             .await?
             .ok_or(Problem::InvalidToken)?;
         if identity.token_epoch != claims.epoch {

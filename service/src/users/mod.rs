@@ -6,3 +6,4 @@ pub(crate) mod store;
 
 pub(crate) use model::{UserId, Username};
 pub(crate) use routes::{__path_create, __path_issue_token, routes};
+pub(crate) use store::Identity;

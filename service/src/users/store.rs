@@ -2,12 +2,15 @@
 
 use chrono::Utc;
 use sqlx::Row;
+use sqlx::mysql::MySqlRow;
 
 use crate::database::{Database, Error, unit_of_work};
 use crate::users::model::{Email, UserId, Username};
 
 /// What a request's token is checked against.
+#[derive(Clone)]
 pub(crate) struct Identity {
+    pub(crate) id: UserId,
     pub(crate) username: Username,
     pub(crate) token_epoch: u32,
 }
@@ -73,18 +76,66 @@ pub(crate) async fn taken(
     })
 }
 
-/// The user that a token names, if there still is one.
-pub(crate) async fn identity(database: &Database, user: UserId) -> Result<Option<Identity>, Error> {
-    let row = unit_of_work!(database, |connection| {
-        sqlx::query("SELECT username, token_epoch FROM users WHERE id = ?")
-            .bind(u64::from(user))
-            .fetch_optional(connection)
+/// Look-ups of so many users as there are parameters.
+mod statements {
+    macro_rules! identities {
+        ($parameters:literal) => {
+            concat!(
+                "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
+                $parameters,
+                ")"
+            )
+        };
+    }
+
+    /// A few statements of fixed lengths, because each is prepared once on each connection.
+    pub(super) const IDENTITIES: [(usize, &str); 4] = [
+        (1, identities!("?")),
+        (4, identities!("?, ?, ?, ?")),
+        (
+            16,
+            identities!("?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"),
+        ),
+        (
+            64,
+            identities!(
+                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
+                 ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+            ),
+        ),
+    ];
+}
+
+/// Those of the users that tokens name who still exist, in any order. At most as many as the longest statement takes.
+pub(crate) async fn identities(
+    database: &Database,
+    users: &[UserId],
+) -> Result<Vec<Identity>, Error> {
+    let Some((count, statement)) = statements::IDENTITIES
+        .into_iter()
+        .find(|(count, _)| *count >= users.len())
+    else {
+        return Err(Error::Broken(sqlx::Error::InvalidArgument(format!(
+            "{} users at once",
+            users.len()
+        ))));
+    };
+    let rows = unit_of_work!(database, |connection| {
+        // Parameters that are left over repeat a user, who is found once all the same.
+        let parameters = users.iter().cycle().take(count);
+        parameters
+            .fold(sqlx::query(statement), |query, user| {
+                query.bind(u64::from(*user))
+            })
+            .fetch_all(connection)
             .await
     })?;
-    Ok(row.map(|row| Identity {
+    let identity = |row: &MySqlRow| Identity {
+        id: UserId::from(row.get::<u64, _>("id")),
         username: Username::stored(row.get("username")),
         token_epoch: row.get("token_epoch"),
-    }))
+    };
+    Ok(rows.iter().map(identity).collect())
 }
 
 /// The user that wants to log in, if there is one.
