@@ -225,59 +225,178 @@ async fn a_numbered_page_passes_over_receipts_only() {
     );
 }
 
-/// The round trips of a request to MySQL; a statement that creeps in shows here.
+/// What the service sent to MySQL, each for one round trip.
+#[derive(Clone, Copy)]
+struct RoundTrips {
+    /// Statements, and whatever else is not a ping: preparing one, for example.
+    statements: u64,
+    /// Questions whether the connection is still there. One that rested for a second is asked.
+    pings: u64,
+}
+
+/// By MySQL's own counters for the connections of the service, which are still open.
+async fn round_trips(service: &Service) -> RoundTrips {
+    let mut connection = service.database.connect().await;
+    let row = sqlx::query(
+        "SELECT CAST(COALESCE(SUM(IF(event.event_name = 'statement/com/Ping', 0, event.count_star)), 0) AS UNSIGNED), \
+                CAST(COALESCE(SUM(IF(event.event_name = 'statement/com/Ping', event.count_star, 0)), 0) AS UNSIGNED) \
+         FROM performance_schema.events_statements_summary_by_thread_by_event_name AS event \
+         JOIN performance_schema.threads AS thread ON thread.thread_id = event.thread_id \
+         WHERE thread.processlist_db = ? AND thread.thread_id <> PS_CURRENT_THREAD_ID()",
+    )
+    .bind(service.database.name())
+    .fetch_one(&mut connection)
+    .await
+    .expect("the performance schema is on");
+    RoundTrips {
+        statements: row.get(0),
+        pings: row.get(1),
+    }
+}
+
+/// The round trips of one request, but for pings.
+async fn statements_of(service: &Service, request: impl AsyncFn() -> u16) -> u64 {
+    let before = round_trips(service).await;
+    assert!(request().await < 500);
+    round_trips(service).await.statements - before.statements
+}
+
+/// Nobody adds a round trip unnoticed.
 #[tokio::test]
 async fn every_request_makes_no_more_round_trips_than_it_needs() {
     let (service, alice, bob) = big_inbox().await;
     use_everything(&service, &alice, &bob).await;
     let id = alice.send(&bob, "counted").await;
+    let (mine, new) = (
+        format!("/messages/{id}"),
+        json!({"receiver": "bob", "subject": "s", "message": "m"}),
+    );
+    let login = json!({"password": "password of bob"});
     let check = 1;
-    assert_eq!(
-        statements_of(&service, async || bob.get("/messages").await.status).await,
-        check + 1
-    );
-    assert_eq!(
-        statements_of(&service, async || bob.read(id).await.status).await,
-        check + 1
-    );
-    assert_eq!(
-        statements_of(&service, async || bob.mark(id, true).await.status).await,
-        check + 2
-    );
-    let send = statements_of(&service, async || {
-        alice.send(&bob, "one more").await;
-        201
+    let counted: [(&str, u64, u64); 10] = [
+        (
+            "a page",
+            check + 1,
+            statements_of(&service, async || bob.get("/messages").await.status).await,
+        ),
+        (
+            "a page by its number",
+            check + 1,
+            statements_of(&service, async || bob.get("/messages?page=9").await.status).await,
+        ),
+        (
+            "one message",
+            check + 1,
+            statements_of(&service, async || bob.get(&mine).await.status).await,
+        ),
+        (
+            "an id that is nobody's",
+            check + 1,
+            statements_of(&service, async || bob.get("/messages/999999").await.status).await,
+        ),
+        (
+            "marking",
+            check + 2,
+            statements_of(&service, async || bob.mark(id, true).await.status).await,
+        ),
+        (
+            "sending: two inserts between BEGIN and COMMIT",
+            check + 4,
+            statements_of(&service, async || {
+                alice.post("/messages", &new).await.status
+            })
+            .await,
+        ),
+        (
+            "deleting as receiver",
+            check + 2,
+            statements_of(&service, async || bob.delete(id).await.status).await,
+        ),
+        (
+            "deleting as sender",
+            check + 1,
+            statements_of(&service, async || alice.delete(id).await.status).await,
+        ),
+        (
+            "a login",
+            1,
+            statements_of(&service, async || {
+                service.post("/users/bob/token", &login).await.status
+            })
+            .await,
+        ),
+        (
+            "a request without a token",
+            0,
+            statements_of(&service, async || {
+                service.get("/users/bob/messages").await.status
+            })
+            .await,
+        ),
+    ];
+    for (what, expected, round_trips) in counted {
+        assert_eq!(round_trips, expected, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_in_use_is_not_asked_whether_it_is_still_there() {
+    const REQUESTS: u64 = 50;
+    let (service, _, bob) = big_inbox().await;
+    let before = round_trips(&service).await;
+    for _ in 0..REQUESTS {
+        assert_eq!(bob.get("/messages").await.status, 200);
+    }
+    let after = round_trips(&service).await;
+    assert!(after.statements - before.statements >= 2 * REQUESTS);
+    // Only a machine that stands still for a second lets a connection rest so long.
+    let pings = after.pings - before.pings;
+    assert!(pings < REQUESTS / 2, "{pings} pings for {REQUESTS} pages");
+}
+
+/// The inbox of each of the users, all asked for at once.
+async fn inboxes_at_once(users: &[User]) -> Vec<Vec<u64>> {
+    let asked: Vec<_> = users
+        .iter()
+        .cloned()
+        .map(|user| tokio::spawn(async move { user.inbox("").await }))
+        .collect();
+    let mut inboxes = Vec::new();
+    for inbox in asked {
+        inboxes.push(inbox.await.expect("an answer"));
+    }
+    inboxes
+}
+
+#[tokio::test]
+async fn requests_of_many_users_at_once_share_a_check_and_each_gets_their_own() {
+    const USERS: u64 = 40;
+    let service = Service::start_with(|config| config.database_max_connections = 1).await;
+    let (mut users, mut expected) = (Vec::new(), Vec::new());
+    for number in 0..USERS {
+        let user = service.user(&format!("user{number}")).await;
+        expected.push(vec![user.send(&user, "to myself").await]);
+        users.push(user);
+    }
+    let before = round_trips(&service).await;
+
+    // The first check waits for the lock, and the others gather behind it.
+    let mut session = service.database.connect().await;
+    session
+        .execute("LOCK TABLES users WRITE")
+        .await
+        .expect("nobody else holds a lock");
+    let (inboxes, ()) = tokio::join!(inboxes_at_once(&users), async {
+        for statement in ["DO SLEEP(0.3)", "UNLOCK TABLES"] {
+            session
+                .execute(statement)
+                .await
+                .expect("it is the lock's owner");
+        }
     });
-    assert_eq!(
-        send.await,
-        check + 2 + 2,
-        "two inserts between BEGIN and COMMIT"
-    );
-    assert_eq!(
-        statements_of(&service, async || bob.delete(id).await.status).await,
-        check + 2,
-        "as receiver"
-    );
-    assert_eq!(
-        statements_of(&service, async || alice.delete(id).await.status).await,
-        check + 1,
-        "as sender"
-    );
-}
 
-async fn statements_of(service: &Service, request: impl AsyncFn() -> u16) -> u64 {
-    let before = executed(service).await;
-    assert!(request().await < 300);
-    executed(service).await - before
-}
-
-/// Statements that MySQL executed on this database, not counting what looks at them.
-async fn executed(service: &Service) -> u64 {
-    counter(
-        service,
-        "SELECT CAST(COALESCE(SUM(count_star), 0) AS UNSIGNED) \
-         FROM performance_schema.events_statements_summary_by_digest \
-         WHERE schema_name = ? AND digest_text NOT LIKE '%performance_schema%' AND digest_text NOT LIKE 'SET %'",
-    )
-    .await
+    assert_eq!(inboxes, expected);
+    let statements = round_trips(&service).await.statements - before.statements;
+    let (pages, checks) = (USERS, statements - USERS);
+    assert!(checks < pages, "{checks} checks for {pages} pages");
 }
