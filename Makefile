@@ -26,6 +26,10 @@ test-infra: ## Test the Terraform from plan to destroy, without AWS
 rehearse: ## Deploy on this machine alone as `deploy` does to AWS, and prove what that promises (KEEP=1 leaves it)
 	@tests/deploy/rehearse
 
+.PHONY: bench
+bench: ## Measure the service beside the statements it needs (SHORT=1 only shows that this works; ARGS="...")
+	@scripts/bench $(ARGS)
+
 .PHONY: lint
 lint: ## Check formatting, Rust, shell scripts, Ansible roles and dependencies
 	@scripts/lint

@@ -1,0 +1,124 @@
+-- The statements of one operation, prepared and driven straight at MySQL by sysbench: as fast as it can be.
+--
+--   sysbench floor.lua --operation=page --work=FILE --mysql-... --threads=32 --time=10 run
+--
+-- The file has one piece of work a line, its values divided by tabs; threads share the pieces out among themselves.
+-- Results of a statement are fetched to their end.
+
+sysbench.cmdline.options = {
+  operation = { "Which operation, of those in this file", "page" },
+  work = { "A file of values, a piece of work a line", "" },
+}
+
+local BIGINT = sysbench.sql.type.BIGINT
+local TEXT = sysbench.sql.type.VARCHAR
+local LONGEST = 1024 -- bytes of a text
+
+local FIND = "SELECT m.id, sender.username AS sender, receiver.username AS receiver, m.subject, m.body, m.created_at, "
+  .. "r.is_read, r.receiver_id = ? AS is_own "
+  .. "FROM messages AS m "
+  .. "STRAIGHT_JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id "
+  .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
+  .. "STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id "
+  .. "WHERE m.id = ? AND (m.sender_id = ? OR (r.receiver_id = ? AND r.is_deleted = FALSE))"
+
+-- Each operation: its statements, with the types of their parameters and the columns of the work that are bound to
+-- them. Values of a column are numbers or texts as the type says.
+local operations = {
+  page = {
+    {
+      "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read "
+        .. "FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id "
+        .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
+        .. "WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?",
+      { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 3 },
+    },
+  },
+  read = { { FIND, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 }, { BIGINT, 1 } } },
+  send = {
+    { "BEGIN" },
+    {
+      "INSERT INTO messages (sender_id, subject, body, created_at) SELECT ?, ?, ?, ? FROM users WHERE username = ?",
+      { BIGINT, 1 }, { TEXT, 2 }, { TEXT, 3 }, { TEXT, 4 }, { TEXT, 5 },
+    },
+    {
+      "INSERT INTO receipts (receiver_id, message_id) SELECT id, LAST_INSERT_ID() FROM users WHERE username = ?",
+      { TEXT, 5 },
+    },
+    { "COMMIT" },
+  },
+  mark = {
+    {
+      "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
+      { BIGINT, 3 }, { BIGINT, 1 }, { BIGINT, 2 },
+    },
+    { FIND, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 }, { BIGINT, 1 } },
+  },
+  delete = {
+    { "DELETE FROM messages WHERE id = ? AND sender_id = ?", { BIGINT, 2 }, { BIGINT, 1 } },
+  },
+  remove = {
+    { "DELETE FROM messages WHERE id = ? AND sender_id = ?", { BIGINT, 2 }, { BIGINT, 1 } },
+    {
+      "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
+      { BIGINT, 1 }, { BIGINT, 2 },
+    },
+  },
+}
+operations.unknown = operations.read
+
+local function read_work(path)
+  local work = {}
+  for line in io.lines(path) do
+    local values = {}
+    for value in line:gmatch("[^\t]+") do
+      values[#values + 1] = value
+    end
+    work[#work + 1] = values
+  end
+  return work
+end
+
+-- One statement as a function of a piece of work.
+local function prepared(connection, description)
+  if #description == 1 then
+    return function() connection:query(description[1]) end
+  end
+  local statement, parameters = connection:prepare(description[1]), {}
+  for number = 2, #description do
+    local type = description[number][1]
+    parameters[#parameters + 1] = type == BIGINT and statement:bind_create(BIGINT) or statement:bind_create(TEXT, LONGEST)
+  end
+  statement:bind_param(unpack(parameters))
+  return function(values)
+    for number = 2, #description do
+      local type, column = description[number][1], description[number][2]
+      -- LuaJIT's own numbers are exact up to 2^53.
+      parameters[number - 1]:set(type == BIGINT and tonumber(values[column]) or values[column])
+    end
+    statement:execute()
+  end
+end
+
+function thread_init()
+  connection = sysbench.sql.driver():connect()
+  connection:query("SET SESSION transaction_isolation = 'READ-COMMITTED'")
+  steps = {}
+  for _, description in ipairs(operations[sysbench.opt.operation]) do
+    steps[#steps + 1] = prepared(connection, description)
+  end
+  work = read_work(sysbench.opt.work)
+  position = sysbench.tid
+end
+
+function event()
+  local values = work[position % #work + 1]
+  position = position + sysbench.opt.threads
+  for _, step in ipairs(steps) do
+    step(values)
+  end
+end
+
+function thread_done()
+  connection:disconnect()
+end

@@ -1,0 +1,190 @@
+"""What takes part in a measurement: MySQL, the service, and the two load tools."""
+
+import json
+import os
+import pathlib
+import re
+import resource
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+from operations import HERE, SAME_FLOOR, TOKEN_KEYS, fill
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Mysql:
+    """A server in a container, reached over the loopback address."""
+
+    def __init__(self, container, port, password):
+        self.container, self.port, self.password = container, port, password
+
+    def run(self, sql, database=""):
+        """Runs statements, and returns what they say as lines."""
+        command = ["docker", "exec", "--interactive", "--env", "MYSQL_PWD", self.container]
+        command += ["mysql", "--user=root", "--skip-column-names", "--batch", *([database] if database else [])]
+        environment = {**os.environ, "MYSQL_PWD": self.password}
+        done = subprocess.run(command, input=sql, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"error: MySQL refuses: {done.stderr.strip()}")
+        return done.stdout.splitlines()
+
+    def fill(self, data):
+        """Fills a migrated database; adds to one that was filled before."""
+        self.run("\n".join(f"{statement};" for statement in fill.statements(data.messages, data.users)), data.name)
+
+    def url(self, database, tls):
+        mode = "REQUIRED" if tls else "DISABLED"
+        return f"mysql://root:{self.password}@127.0.0.1:{self.port}/{database}?ssl-mode={mode}"
+
+    def client_files(self, folder):
+        """Puts the files into the folder without which sysbench opens no TLS connection, under the names that it wants."""
+        for theirs, ours in (("ca", "cacert"), ("client-cert", "client-cert"), ("client-key", "client-key")):
+            content = subprocess.run(
+                ["docker", "exec", self.container, "cat", f"/var/lib/mysql/{theirs}.pem"], capture_output=True, check=True
+            ).stdout
+            (folder / f"{ours}.pem").write_bytes(content)
+
+    def processor_seconds(self):
+        """Of the server, as the kernel counts them."""
+        pid = subprocess.run(
+            ["docker", "inspect", "--format", "{{.State.Pid}}", self.container],
+            capture_output=True, text=True, check=True,
+        ).stdout.strip()
+        return processor_seconds(pid)
+
+    def prepared(self):
+        """Statements that are prepared on any connection."""
+        return set(self.run("SELECT DISTINCT sql_text FROM performance_schema.prepared_statements_instances"))
+
+
+class Service:
+    """A running service; ended at the end of a `with`."""
+
+    def __init__(self, binary, mysql, database, port, tls=False, settings=()):
+        self.binary, self.port = binary, port
+        self.environment = {
+            **os.environ,
+            "HEROLO_DATABASE_URL": mysql.url(database, tls),
+            "HEROLO_TOKEN_KEYS": TOKEN_KEYS,
+            "HEROLO_PORT": str(port),
+            **dict(settings),
+        }
+        self.process = None
+        self.start_seconds = None
+
+    def migrate(self):
+        subprocess.run([self.binary, "migrate"], env=self.environment, check=True, capture_output=True)
+
+    def __enter__(self):
+        begin = time.monotonic()
+        self.process = subprocess.Popen(
+            [self.binary, "serve"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while not self.answers("/readyz"):
+            if self.process.poll() is not None or time.monotonic() - begin > 60:
+                raise SystemExit("error: the service does not start: run it by hand and see what it says")
+            time.sleep(0.001)
+        self.start_seconds = time.monotonic() - begin
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(2)
+        self.process.wait(30)
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def answers(self, path):
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=5):
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def memory_kib(self, line="VmRSS"):
+        """What /proc says of it: VmRSS is its memory now, VmHWM the most that it ever had."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(rf"{line}:\s+(\d+)", status).group(1))
+
+    def processor_seconds(self):
+        return processor_seconds(self.process.pid)
+
+
+def processor_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+class Outcome(dict):
+    """What one run of a load tool came to."""
+
+    def __init__(self, requests, seconds, p50_ms, p99_ms, refused=0, broken=0, **more):
+        super().__init__(
+            requests=requests, seconds=seconds, per_second=requests / seconds, p50_ms=p50_ms, p99_ms=p99_ms,
+            refused=refused, broken=broken, **more,
+        )
+
+
+def children_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def drive_floor(mysql, database, operation, work, connections, seconds, tls=False):
+    """The statements alone, by sysbench."""
+    command = [
+        "sysbench", str(HERE / "floor.lua"), f"--operation={SAME_FLOOR.get(operation, operation)}", f"--work={work}",
+        "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={mysql.port}", "--mysql-user=root",
+        f"--mysql-password={mysql.password}", f"--mysql-db={database}", f"--mysql-ssl={'on' if tls else 'off'}",
+        f"--threads={connections}", f"--time={seconds}", "--percentile=99", "--histogram=on", "run",
+    ]
+    if tls:
+        mysql.client_files(work.parent)
+    server, tool = mysql.processor_seconds(), children_seconds()
+    text = run_tool(command, work.parent)
+    server, tool = mysql.processor_seconds() - server, children_seconds() - tool
+    events = int(re.search(r"total number of events:\s+(\d+)", text).group(1))
+    took = float(re.search(r"total time:\s+([\d.]+)s", text).group(1))
+    return Outcome(
+        events, took, median_of_histogram(text), float(re.search(r"99th percentile:\s+([\d.]+)", text).group(1)),
+        mysql_us=server / max(events, 1) * 1e6, tool_us=tool / max(events, 1) * 1e6,
+    )
+
+
+def median_of_histogram(text):
+    bars = [(float(value), int(count)) for value, count in re.findall(r"^\s*([\d.]+) \|[* ]*(\d+)$", text, re.M)]
+    passed, half = 0, sum(count for _, count in bars) / 2
+    for value, count in bars:
+        passed += count
+        if passed >= half:
+            return value
+    return 0.0
+
+
+def drive_service(service, mysql, work, connections, seconds, pause_ms=0):
+    """The same over HTTP, by wrk. Each connection may rest before each request."""
+    threads = min(2, connections)
+    command = [
+        "wrk", f"--threads={threads}", f"--connections={connections}", f"--duration={seconds}s", "--timeout=10s",
+        f"--script={HERE / 'service.lua'}", service.url, "--", str(work), str(threads),
+        str(pause_ms),
+    ]
+    own, server, tool = service.processor_seconds(), mysql.processor_seconds(), children_seconds()
+    said = json.loads(run_tool(command).splitlines()[-1])
+    own, server = service.processor_seconds() - own, mysql.processor_seconds() - server
+    tool, requests = children_seconds() - tool, max(said["requests"], 1)
+    return Outcome(
+        said["requests"], said["seconds"], said["p50_ms"], said["p99_ms"], said["refused"], said["broken"],
+        service_us=own / requests * 1e6, mysql_us=server / requests * 1e6, tool_us=tool / requests * 1e6,
+    )
+
+
+def run_tool(command, folder=None):
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    if done.returncode != 0:
+        raise SystemExit(f"error: {command[0]} fails: {(done.stdout + done.stderr).strip()[-2000:]}")
+    return done.stdout

@@ -1,0 +1,45 @@
+-- The same operation over HTTP, driven by wrk.
+--
+--   wrk --threads 2 --connections 32 --duration 10s --script service.lua URL -- FILE THREADS [PAUSE]
+--
+-- The file has one request a line: method, path, token and body, divided by tabs; threads share the lines out among
+-- themselves. PAUSE is how many milliseconds a connection rests before each request. Prints the outcome as a line of
+-- JSON.
+
+local threads = {}
+
+function setup(thread)
+  thread:set("number", #threads)
+  threads[#threads + 1] = thread
+end
+
+function init(arguments)
+  requests = {}
+  for line in io.lines(arguments[1]) do
+    local method, path, token, body = line:match("^(.-)\t(.-)\t(.-)\t(.*)$")
+    local headers = { Authorization = token ~= "" and "Bearer " .. token or nil }
+    headers["Host"] = wrk.headers["Host"]
+    if body ~= "" then headers["Content-Type"] = "application/json" end
+    requests[#requests + 1] = wrk.format(method, path, headers, body ~= "" and body or nil)
+  end
+  position = number
+  step = tonumber(arguments[2])
+  local pause = tonumber(arguments[3] or 0)
+  if pause > 0 then delay = function() return pause end end
+end
+
+function request()
+  local text = requests[position % #requests + 1]
+  position = position + step
+  return text
+end
+
+function done(summary, latency, _)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests": %d, "seconds": %.3f, "p50_ms": %.3f, "p99_ms": %.3f, "max_ms": %.3f, "refused": %d, "broken": %d}\n',
+    summary.requests, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, latency.max / 1e3,
+    errors.status, errors.connect + errors.read + errors.write + errors.timeout
+  ))
+end
