@@ -1,9 +1,13 @@
-//! Request bodies: JSON objects, read field by field, so that an answer can name everything that is wrong at once.
+//! Request bodies: JSON objects, read field by field, so that an answer can name everything that is wrong at once. And
+//! how answers write what JSON has no form for.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use rocket::data::{Data, FromData, Outcome, ToByteUnit};
 use rocket::request::Request;
+use serde::Serializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Value, error::Category};
 
@@ -115,6 +119,53 @@ impl Fields {
             .ok()
     }
 
+    /// Whether the field was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == name)
+    }
+
+    /// Takes a field that must be a list of strings, of a length within the range. Each wrong one is named by its place.
+    pub(crate) fn texts<T>(
+        &mut self,
+        name: &'static str,
+        length: &RangeInclusive<usize>,
+        parse: impl Fn(String) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
+        let expected = || {
+            let (fewest, most) = (length.start(), length.end());
+            format!("must be a list of {fewest} to {most} strings").into()
+        };
+        let items = self.take(name, |value| match value {
+            Value::Array(items) if length.contains(&items.len()) => Ok(items),
+            _ => Err(expected()),
+        })?;
+        let mut values = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let value = match item {
+                Value::String(text) => parse(text),
+                _ => Err("must be a string".into()),
+            };
+            match value {
+                Ok(value) => values.push(value),
+                Err(Invalid(detail)) => self.errors.push(FieldError {
+                    pointer: format!("#/{name}/{index}"),
+                    detail,
+                }),
+            }
+        }
+        Some(values)
+    }
+
+    /// Names a field that the request may have and that was not given.
+    pub(crate) fn mention(&mut self, name: &'static str) {
+        self.known.push(name);
+    }
+
+    /// Refuses a field for what stands beside it.
+    pub(crate) fn refuse(&mut self, name: &'static str, detail: &str) {
+        self.errors.push(FieldError::field(name, detail));
+    }
+
     /// What is left was not asked for: a misspelt or repeated field must not pass in silence.
     fn refuse_the_rest(&mut self) {
         for (name, _) in &mut self.given {
@@ -138,6 +189,14 @@ fn truncate(name: &mut String) {
         name.truncate(end);
         name.push('…');
     }
+}
+
+/// Writes a time as all answers do: UTC with milliseconds (RFC 3339).
+pub(crate) fn rfc3339<S: Serializer>(
+    time: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 impl<'de> Deserialize<'de> for Fields {

@@ -25,6 +25,7 @@ pub(crate) fn document() -> String {
     ),
     paths(
         users::create,
+        users::show,
         users::issue_token,
         messages::send,
         messages::feed,
@@ -113,12 +114,16 @@ pub(crate) struct Id {
     id: u64,
 }
 
-/// Which page of the feed.
+/// Which page of which messages.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct PageParams {
-    /// `true`: only unread messages, `false`: only read ones, absent: all. May stand in double quotes.
+    /// `inbox`: the messages you received, `sent`: those you sent, each with its receivers and who has read it.
+    #[param(schema_with = mailbox)]
+    r#box: Option<String>,
+    /// `true`: only unread messages, `false`: only read ones, absent: all. May stand in double quotes. Not in the sent
+    /// box.
     #[param(schema_with = truth)]
     unread: Option<bool>,
     /// How many messages a page has, at most.
@@ -131,6 +136,14 @@ pub(crate) struct PageParams {
     /// Only messages older than the one with this id; `next` has it.
     #[param(minimum = 1)]
     before: Option<u64>,
+}
+
+fn mailbox() -> Schema {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["inbox", "sent"]))
+        .default(Some("inbox".into()))
+        .into()
 }
 
 /// A boolean, or a string that says one.

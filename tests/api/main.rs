@@ -20,6 +20,7 @@ mod openapi;
 mod paging;
 mod plans;
 mod readme;
+mod receivers;
 mod robustness;
 mod settings;
 mod users;

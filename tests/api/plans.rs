@@ -62,6 +62,14 @@ async fn use_accounts(service: &Service) {
     );
 }
 
+/// A message to several, and one to somebody who is not there.
+async fn use_several_receivers(alice: &User) {
+    for (receivers, status) in [(["alice", "bob"], 201), (["alice", "nobody"], 422)] {
+        let new = json!({"receivers": receivers, "subject": "s", "message": "m"});
+        assert_eq!(alice.post("/messages", &new).await.status, status);
+    }
+}
+
 /// Uses every route once with success, and the feed in all its forms.
 async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_accounts(service).await;
@@ -81,6 +89,11 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
             200,
             "{query}"
         );
+    }
+    assert_eq!(alice.get("").await.status, 200);
+    use_several_receivers(alice).await;
+    for query in ["?box=sent", "?box=sent&before=2000", "?box=sent&page=3"] {
+        assert_eq!(alice.get(&format!("/messages{query}")).await.status, 200);
     }
     assert_eq!(bob.read(id).await.status, 200);
     assert_eq!(alice.read(id).await.status, 200);
@@ -213,6 +226,18 @@ async fn a_page_costs_the_same_in_a_big_inbox_and_deep_in_it() {
 }
 
 #[tokio::test]
+async fn the_sent_box_costs_the_same_however_much_was_sent() {
+    let (service, alice, _) = big_inbox().await;
+    for path in ["/messages?box=sent", "/messages?box=sent&before=300"] {
+        let rows = rows_examined(&service, &alice, path).await;
+        assert!(
+            (20..=ROWS_OF_A_PAGE).contains(&rows),
+            "{rows} rows for {path}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_numbered_page_passes_over_receipts_only() {
     let (service, _, bob) = big_inbox().await;
     let passed_over = 50 * 20;
@@ -273,7 +298,8 @@ async fn every_request_makes_no_more_round_trips_than_it_needs() {
     );
     let login = json!({"password": "password of bob"});
     let check = 1;
-    let counted: [(&str, u64, u64); 10] = [
+    let several = json!({"receivers": ["alice", "bob"], "subject": "s", "message": "m"});
+    let counted: [(&str, u64, u64); 11] = [
         (
             "a page",
             check + 1,
@@ -304,6 +330,14 @@ async fn every_request_makes_no_more_round_trips_than_it_needs() {
             check + 4,
             statements_of(&service, async || {
                 alice.post("/messages", &new).await.status
+            })
+            .await,
+        ),
+        (
+            "sending to several: as many as for one",
+            check + 4,
+            statements_of(&service, async || {
+                alice.post("/messages", &several).await.status
             })
             .await,
         ),

@@ -1,5 +1,6 @@
 //! Signing up and logging in.
 
+use chrono::{DateTime, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Row as _;
@@ -333,4 +334,60 @@ async fn a_login_costs_one_hash_whether_or_not_there_is_such_a_user() {
         let after = metric(&service, "herolo_passwords_hashed_total").await;
         assert_eq!(after - before, 1, "{name} {password}");
     }
+}
+
+#[tokio::test]
+async fn the_account_shows_how_much_is_unread() {
+    let service = Service::start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let first = alice.send(&bob, "1").await;
+    let second = alice.send(&bob, "2").await;
+    alice.send(&bob, "3").await;
+    alice.send(&alice, "not bob's").await;
+    bob.mark(first, true).await;
+    bob.delete(second).await;
+
+    let account = bob.get("").await;
+
+    assert_eq!(account.status, 200, "{}", account.text);
+    let created_at = account.json["created_at"].as_str().expect("a time");
+    assert!(created_at.parse::<DateTime<Utc>>().is_ok(), "{created_at}");
+    assert_eq!(
+        account.json,
+        json!({"username": "bob", "email": "bob@example.com", "created_at": created_at, "unread": 1})
+    );
+}
+
+#[tokio::test]
+async fn the_account_is_its_owners_alone() {
+    let service = Service::start().await;
+    let (alice, _) = (service.user("alice").await, service.user("bob").await);
+    problem(&service.get("/users/alice").await, 401);
+    for other in ["bob", "nobody"] {
+        let url = format!("{}/users/{other}", service.url);
+        let answer = Answer::of(service.client.get(url).bearer_auth(&alice.token)).await;
+        problem(&answer, 403);
+    }
+}
+
+#[tokio::test]
+async fn counting_what_is_unread_ends_at_a_thousand() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let (numbers, sender) = (
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 501)",
+        "(SELECT id FROM users)",
+    );
+    for statement in [
+        format!(
+            "INSERT INTO messages (sender_id, subject, body, created_at) {numbers} \
+             SELECT {sender}, 's', 'm', NOW(3) FROM n UNION ALL SELECT {sender}, 's', 'm', NOW(3) FROM n"
+        ),
+        "INSERT INTO receipts (receiver_id, message_id) SELECT sender_id, id FROM messages"
+            .to_owned(),
+    ] {
+        service.database.execute(statement).await;
+    }
+
+    assert_eq!(alice.get("").await.json["unread"], 1000);
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use serde::{Serialize, Serializer};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::body::Invalid;
 use crate::users::Username;
@@ -16,6 +16,8 @@ const SUBJECT_LENGTH: RangeInclusive<usize> = 1..=255;
 const TEXT_LENGTH: RangeInclusive<usize> = 1..=65_535;
 /// Messages on a page.
 const PER_PAGE: RangeInclusive<u64> = 1..=100;
+/// Receivers of one message.
+pub(crate) const RECEIVERS: RangeInclusive<usize> = 1..=100;
 /// Pages by number. Whoever reads that far follows `next`, which costs the same on every page.
 const PAGES: RangeInclusive<u64> = 1..=1_000_000;
 
@@ -100,18 +102,80 @@ impl Text {
     }
 }
 
+/// Whom a message is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Receivers {
+    One(Username),
+    /// In the order of the alphabet, each once.
+    Several(Vec<Username>),
+}
+
+impl Receivers {
+    /// All who are named, each once.
+    pub(crate) fn several(mut names: Vec<Username>) -> Self {
+        names.sort_unstable();
+        names.dedup();
+        Self::Several(names)
+    }
+
+    pub(crate) fn names(&self) -> &[Username] {
+        match self {
+            Self::One(name) => std::slice::from_ref(name),
+            Self::Several(names) => names,
+        }
+    }
+}
+
 /// A message to be sent.
-#[derive(utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct NewMessage {
-    /// The name of the user who is to get it; case does not count. It may be the sender.
-    #[schema(value_type = String, example = "bob")]
-    pub(crate) receiver: Username,
-    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
+    pub(crate) receivers: Receivers,
     pub(crate) subject: Subject,
-    /// At most 65,535 bytes of UTF-8, kept byte for byte.
-    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     pub(crate) message: Text,
+}
+
+impl NewMessage {
+    /// The message as its sender has it when it was just sent.
+    pub(crate) fn sent(
+        &self,
+        id: MessageId,
+        sender: Username,
+        created_at: DateTime<Utc>,
+    ) -> Message {
+        let unread = |username: &Username| Receiver {
+            username: username.clone(),
+            read: false,
+        };
+        let receivers = self.receivers.names().iter().map(unread).collect();
+        Message::of_sender(
+            Content {
+                id,
+                sender,
+                subject: self.subject.clone(),
+                message: self.message.clone(),
+                created_at,
+            },
+            receivers,
+        )
+    }
+}
+
+/// What is the same in a message for everybody who has it.
+pub(crate) struct Content {
+    pub(crate) id: MessageId,
+    pub(crate) sender: Username,
+    pub(crate) subject: Subject,
+    pub(crate) message: Text,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+/// Somebody who received a message.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
+pub(crate) struct Receiver {
+    /// Somebody who deleted their account has a name that no account can have: `~` and a number.
+    #[schema(value_type = String, example = "bob")]
+    pub(crate) username: Username,
+    /// Whether they marked it as read.
+    pub(crate) read: bool,
 }
 
 /// A message as its sender or one of its receivers sees it.
@@ -121,27 +185,86 @@ pub(crate) struct Message {
     pub(crate) id: MessageId,
     #[schema(value_type = String, example = "alice")]
     pub(crate) sender: Username,
+    /// You, if you received it; otherwise the one it was sent to, or the first of several.
     #[schema(value_type = String, example = "bob")]
     pub(crate) receiver: Username,
+    /// All receivers, for the sender alone: in the sent box, and elsewhere where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) receivers: Option<Vec<Receiver>>,
     #[schema(value_type = String, example = "Lunch")]
     pub(crate) subject: Subject,
     #[schema(value_type = String, example = "At noon?")]
     pub(crate) message: Text,
     /// RFC 3339, UTC, milliseconds.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "crate::body::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
     pub(crate) created_at: DateTime<Utc>,
-    /// Whether its receiver marked it as read.
+    /// Whether you marked it as read, if you received it; otherwise whether all its receivers did.
     pub(crate) read: bool,
 }
 
-fn rfc3339<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
+impl Message {
+    /// A message as one of its receivers has it.
+    pub(crate) fn of_receiver(content: Content, receiver: Username, read: bool) -> Self {
+        let Content {
+            id,
+            sender,
+            subject,
+            message,
+            created_at,
+        } = content;
+        Self {
+            id,
+            sender,
+            receiver,
+            receivers: None,
+            subject,
+            message,
+            created_at,
+            read,
+        }
+    }
+
+    /// A message as its sender has it. There is at least one receiver, as every message is sent to one.
+    pub(crate) fn of_sender(content: Content, mut receivers: Vec<Receiver>) -> Self {
+        receivers.sort_unstable();
+        let first = receivers.first().map(|first| first.username.clone());
+        let receiver = first.unwrap_or_else(|| content.sender.clone());
+        let read = receivers.iter().all(|receiver| receiver.read);
+        let several = (receivers.len() > 1).then_some(receivers);
+        Self {
+            receivers: several,
+            ..Self::of_receiver(content, receiver, read)
+        }
+    }
+
+    /// With its receivers also where there is only one.
+    pub(crate) fn with_receivers(self) -> Self {
+        let only = Receiver {
+            username: self.receiver.clone(),
+            read: self.read,
+        };
+        Self {
+            receivers: self.receivers.or_else(|| Some(vec![only])),
+            ..self
+        }
+    }
 }
 
-/// Which received messages to show.
+/// Which of a user's messages to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mailbox {
+    /// Those that the user received and has not deleted.
+    Inbox,
+    /// Those that the user sent and has not deleted.
+    Sent,
+}
+
+/// Which messages of a mailbox to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
+    pub(crate) mailbox: Mailbox,
     /// Only unread ones, only read ones, or all.
     pub(crate) unread: Option<bool>,
     pub(crate) per_page: u64,
@@ -152,6 +275,7 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) const DEFAULT: Self = Self {
+        mailbox: Mailbox::Inbox,
         unread: None,
         per_page: 20,
         page: 1,
@@ -187,6 +311,15 @@ impl Page {
             before: Some(last),
             ..*self
         }
+    }
+}
+
+/// The value of `box`.
+pub(crate) fn mailbox(text: &str) -> Result<Mailbox, Invalid> {
+    match text {
+        "inbox" => Ok(Mailbox::Inbox),
+        "sent" => Ok(Mailbox::Sent),
+        _ => Err("must be inbox or sent".into()),
     }
 }
 
@@ -263,6 +396,42 @@ mod tests {
         assert!(Text::parse("\u{1F511}".repeat(16_384)).is_err());
         assert!(Subject::parse(String::new()).is_err());
         assert!(Text::parse(String::new()).is_err());
+    }
+
+    #[test]
+    fn receivers_are_named_once_whatever_the_case() {
+        let names = ["Carol", "bob", "carol", "BOB"];
+        let names = names.map(|name| Username::parse(name.to_owned()).expect("valid"));
+        let receivers = Receivers::several(names.to_vec());
+        let names: Vec<_> = receivers.names().iter().map(Username::as_str).collect();
+        assert_eq!(names, ["bob", "carol"]);
+    }
+
+    #[test]
+    fn a_message_is_read_for_its_sender_when_all_have_read_it() {
+        let name = |name: &str| Username::stored(name.to_owned());
+        let of = |reads: &[bool]| {
+            let content = Content {
+                id: MessageId::parse("1").expect("an id"),
+                sender: name("alice"),
+                subject: Subject::stored("s".to_owned()),
+                message: Text::stored("m".to_owned()),
+                created_at: DateTime::default(),
+            };
+            let receivers = reads.iter().zip(["carol", "bob"]);
+            let receivers = receivers.map(|(&read, username)| Receiver {
+                username: name(username),
+                read,
+            });
+            Message::of_sender(content, receivers.collect())
+        };
+        assert_eq!(of(&[true]).receivers, None);
+        assert!(of(&[true]).read);
+        let several = of(&[true, false]);
+        assert!(!several.read);
+        assert_eq!(several.receiver, name("bob"), "the first of the alphabet");
+        assert_eq!(several.receivers.map(|all| all.len()), Some(2));
+        assert!(of(&[true, true]).read);
     }
 
     #[test]

@@ -13,8 +13,10 @@ use serde_json::Value;
 use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::database::Database;
-use crate::messages::model::{self, Message, MessageId, NewMessage, Page, Subject, Text};
-use crate::messages::store;
+use crate::messages::model::{
+    self, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receivers, Subject, Text,
+};
+use crate::messages::store::{self, Refusal};
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
 
@@ -22,21 +24,55 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 
+/// A message to be sent: to `receiver`, or to all `receivers`, but not both.
+#[derive(utoipa::ToSchema)]
+#[schema(as = NewMessage)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes a body")]
+pub(crate) struct NewMessageFields {
+    /// The name of the user who is to get it; case does not count. It may be the sender.
+    #[schema(value_type = String, required = false, example = "bob")]
+    receiver: Option<Username>,
+    /// The names of all who are to get it, instead of `receiver`. Each gets it once, also if named twice; if nobody has
+    /// one of the names, nobody gets it.
+    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    receivers: Option<Vec<Username>>,
+    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
+    subject: Subject,
+    /// At most 65,535 bytes of UTF-8, kept byte for byte.
+    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
+    message: Text,
+}
+
+fn receivers(fields: &mut Fields) -> Option<Receivers> {
+    if !fields.has("receivers") {
+        let receiver = fields.text("receiver", Username::parse);
+        fields.mention("receivers");
+        return receiver.map(Receivers::One);
+    }
+    let receivers = fields.texts("receivers", &RECEIVERS, Username::parse);
+    if fields.has("receiver") {
+        let _ = fields.take("receiver", |_| Ok(()));
+        fields.refuse("receiver", "cannot stand beside receivers");
+    }
+    receivers.map(Receivers::several)
+}
+
 impl FromFields for NewMessage {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let receiver = fields.text("receiver", Username::parse);
+        let receivers = receivers(fields);
         let subject = fields.text("subject", Subject::parse);
         let message = fields.text("message", Text::parse);
         Some(Self {
-            receiver: receiver?,
+            receivers: receivers?,
             subject: subject?,
             message: message?,
         })
     }
 }
 
-/// Send a message.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner), request_body = NewMessage,
+/// Send a message to one or several users.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner), request_body = NewMessageFields,
     responses(
     (status = 201, description = "The message.", body = Message, headers(("Location" = String, description = "Its path."))),
     crate::openapi::NotTheCaller,
@@ -52,19 +88,27 @@ pub(crate) async fn send(
 ) -> Result<Created<Json<Message>>, Problem> {
     let message = store::send(database, &caller, &new.0)
         .await?
-        .ok_or_else(|| no_such_receiver(&new.0.receiver))?;
+        .map_err(|refusal| problem(&new.0, refusal))?;
     let location = format!("/users/{}/messages/{}", caller.username(), message.id);
     Ok(Created::new(location).body(Json(message)))
 }
 
-fn no_such_receiver(name: &Username) -> Problem {
-    Problem::Invalid(vec![FieldError::field(
-        "receiver",
-        format!("'{name}' is not the name of a user"),
-    )])
+fn problem(new: &NewMessage, refusal: Refusal) -> Problem {
+    let field = match new.receivers {
+        Receivers::One(_) => "receiver",
+        Receivers::Several(_) => "receivers",
+    };
+    match refusal {
+        Refusal::NoSuchReceivers(names) => Problem::Invalid(
+            names
+                .iter()
+                .map(|name| FieldError::field(field, format!("'{name}' is not the name of a user")))
+                .collect(),
+        ),
+    }
 }
 
-/// A page of received messages, newest first.
+/// A page of messages, newest first.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct Feed {
     messages: Vec<Message>,
@@ -87,7 +131,7 @@ pub(crate) struct LinkedFeed {
     link: Header<'static>,
 }
 
-/// Read the received messages, newest first.
+/// Read the received messages or those you sent, newest first.
 #[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::PageParams),
     responses(
     (status = 200, description = "A page of them.", body = Feed, headers(
@@ -102,7 +146,10 @@ pub(crate) async fn feed(
     page: Page,
     database: &State<Database>,
 ) -> Result<LinkedFeed, Problem> {
-    let received = store::received(database, &caller, &page).await?;
+    let received = match page.mailbox {
+        Mailbox::Inbox => store::received(database, &caller, &page).await?,
+        Mailbox::Sent => store::sent(database, &caller, &page).await?,
+    };
     let last = received.messages.last().filter(|_| received.has_more);
     let next = last.map(|last| path(&caller, &page.following(last.id)));
     let mut link = format!(
@@ -139,6 +186,9 @@ fn path(caller: &Caller, page: &Page) -> String {
         page.per_page,
         page.page
     );
+    if page.mailbox == Mailbox::Sent {
+        path.push_str("&box=sent");
+    }
     if let Some(unread) = page.unread {
         let _ = write!(path, "&unread={unread}");
     }
@@ -251,6 +301,9 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
         errors: Vec::new(),
     };
     let page = Page {
+        mailbox: query
+            .value("box", model::mailbox)
+            .unwrap_or(Page::DEFAULT.mailbox),
         unread: query.value("unread", model::truth),
         per_page: query
             .value("per_page", model::per_page)
@@ -260,6 +313,10 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
             .unwrap_or(Page::DEFAULT.page),
         before: query.value("before", model::cursor),
     };
+    if page.mailbox == Mailbox::Sent && page.unread.is_some() {
+        let detail = "applies to received messages; read each message's receivers";
+        query.errors.push(FieldError::parameter("unread", detail));
+    }
     if let Err(Invalid(detail)) = page.check_offset() {
         query.errors.push(FieldError::parameter("page", detail));
     }

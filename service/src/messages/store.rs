@@ -1,66 +1,71 @@
 //! Messages in MySQL. Every statement is bounded by its caller: as the sender, or as a receiver who has not deleted
 //! the message. A statement that finds nothing does not say whether somebody else would have found something.
 
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{Message, MessageId, NewMessage, Page, Subject, Text};
+use crate::messages::model::{
+    Content, Message, MessageId, NewMessage, Page, RECEIVERS, Receiver, Receivers, Subject, Text,
+};
 use crate::users::Username;
 
 /// One row past the page tells whether another page follows, without counting anything.
 const LOOK_AHEAD: u64 = 1;
 
-/// A page of received messages, newest first.
+/// A page of messages, newest first.
 pub(crate) struct Received {
     pub(crate) messages: Vec<Message>,
     pub(crate) has_more: bool,
 }
 
-/// Sends a message: one transaction, in which the receiver is looked up while inserting. `None` if there is no such
-/// receiver.
+/// Why a message was not sent.
+pub(crate) enum Refusal {
+    /// Nobody has these names.
+    NoSuchReceivers(Vec<Username>),
+}
+
+/// Sends a message to all its receivers or to none: one transaction, in which they are looked up while inserting.
 pub(crate) async fn send(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
-) -> Result<Option<Message>, Error> {
+) -> Result<Result<Message, Refusal>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
     let id = unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let Some(id) = insert_message(&mut transaction, caller, new, created_at).await? else {
             return Ok(None);
         };
-        let received = sqlx::query("INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?")
-                .bind(id.get())
-                .bind(new.receiver.as_str())
-                .execute(&mut *transaction)
-                .await?;
-        // The receiver was there a statement ago and is not any more; what was begun is rolled back.
-        if received.rows_affected() == 0 {
+        let received = insert_receipts(&mut transaction, id, &new.receivers).await?;
+        // Somebody is not there, or was a statement ago and is not any more; what was begun is rolled back.
+        if received < new.receivers.names().len() as u64 {
             return Ok(None);
         }
         transaction.commit().await?;
         Ok(Some(id))
     })?;
-    Ok(id.map(|id| Message {
-        id,
-        sender: caller.username().clone(),
-        receiver: new.receiver.clone(),
-        subject: new.subject.clone(),
-        message: new.message.clone(),
-        created_at,
-        read: false,
-    }))
+    match id {
+        Some(id) => Ok(Ok(new.sent(id, caller.username().clone(), created_at))),
+        None => Ok(Err(Refusal::NoSuchReceivers(
+            unknown(database, &new.receivers).await?,
+        ))),
+    }
 }
 
+/// Inserts nothing if the first receiver is not there, which is the whole check where there is one.
 async fn insert_message(
     connection: &mut MySqlConnection,
     caller: &Caller,
     new: &NewMessage,
     created_at: DateTime<Utc>,
 ) -> sqlx::Result<Option<MessageId>> {
+    let first = new.receivers.names().first();
     let inserted = sqlx::query(
         "INSERT INTO messages (sender_id, subject, body, created_at) SELECT ?, ?, ?, ? FROM users WHERE username = ?",
     )
@@ -68,10 +73,108 @@ async fn insert_message(
     .bind(new.subject.as_str())
     .bind(new.message.as_str())
     .bind(created_at)
-    .bind(new.receiver.as_str())
+    .bind(first.map_or("", Username::as_str))
     .execute(connection)
     .await?;
     Ok(MessageId::stored(inserted.last_insert_id()).filter(|_| inserted.rows_affected() == 1))
+}
+
+/// The statements about several users by their names. A statement is a constant, so each has a place for as many names
+/// as there may be; places that are left over repeat the last name, which changes nothing.
+mod by_names {
+    macro_rules! ten {
+        () => {
+            "?,?,?,?,?,?,?,?,?,?"
+        };
+    }
+    macro_rules! hundred {
+        ($before:literal) => {
+            concat!(
+                $before,
+                "(",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ")"
+            )
+        };
+    }
+
+    pub(super) const PLACES: usize = 100;
+    pub(super) const INSERT: &str = hundred!(
+        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN "
+    );
+    pub(super) const KNOWN: &str = hundred!("SELECT username FROM users WHERE username IN ");
+}
+const _: () = assert!(by_names::PLACES >= *RECEIVERS.end());
+
+/// The names, and the last of them again until every place of a statement is taken.
+fn in_every_place(names: &[Username]) -> impl Iterator<Item = &str> {
+    let last = names.iter().last();
+    let names = names.iter().chain(std::iter::repeat(last).flatten());
+    names.map(Username::as_str).take(by_names::PLACES)
+}
+
+/// How many of the receivers there are.
+async fn insert_receipts(
+    connection: &mut MySqlConnection,
+    id: MessageId,
+    receivers: &Receivers,
+) -> sqlx::Result<u64> {
+    let inserted = match receivers {
+        Receivers::One(name) => sqlx::query(
+            "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?",
+        )
+        .bind(id.get())
+        .bind(name.as_str()),
+        Receivers::Several(names) => in_every_place(names).fold(
+            sqlx::query(by_names::INSERT).bind(id.get()),
+            sqlx::query::Query::bind,
+        ),
+    };
+    Ok(inserted.execute(connection).await?.rows_affected())
+}
+
+/// Which of the receivers nobody is. One who is there by now counts as unknown if otherwise nobody would: they were not
+/// there a moment ago.
+async fn unknown(database: &Database, receivers: &Receivers) -> Result<Vec<Username>, Error> {
+    let Receivers::Several(names) = receivers else {
+        return Ok(receivers.names().to_vec());
+    };
+    let known: Vec<String> = unit_of_work!(database, |connection| {
+        let query = sqlx::query_scalar(by_names::KNOWN);
+        in_every_place(names)
+            .fold(query, sqlx::query::QueryScalar::bind)
+            .fetch_all(connection)
+            .await
+    })?;
+    let is_known = |name: &&Username| known.iter().any(|known| known == name.as_str());
+    let unknown: Vec<_> = names
+        .iter()
+        .filter(|name| !is_known(name))
+        .cloned()
+        .collect();
+    Ok(if unknown.is_empty() {
+        names.clone()
+    } else {
+        unknown
+    })
 }
 
 /// The statements that read a page: each walks one key backwards from where the page begins and looks up just the
@@ -130,7 +233,7 @@ pub(crate) async fn received(
     let messages = rows
         .iter()
         .take(rows.len() - usize::from(has_more))
-        .map(|row| message(row, caller.username().clone()))
+        .map(|row| received_message(row, caller.username().clone()))
         .collect::<Result<_, _>>()
         .map_err(Error::Broken)?;
     Ok(Received { messages, has_more })
@@ -172,6 +275,101 @@ async fn page_rows(
         .await
 }
 
+/// The statements of the sent box. It is what the key `messages_sender` is in the order of: a page is a short backward
+/// walk along it.
+mod sent_statements {
+    macro_rules! page {
+        (from: $from:literal) => {
+            concat!(
+                "SELECT m.id, m.subject, m.body, m.created_at FROM messages AS m FORCE INDEX (messages_sender) \
+                 WHERE m.sender_id = ? AND m.id ",
+                $from,
+                " ORDER BY m.id DESC LIMIT ?"
+            )
+        };
+    }
+
+    pub(super) const BEFORE: &str = page!(from: "< ?");
+    pub(super) const FROM_NTH: &str = page!(
+        from: "<= (SELECT s.id FROM messages AS s FORCE INDEX (messages_sender) \
+                   WHERE s.sender_id = ? ORDER BY s.id DESC LIMIT 1 OFFSET ?)"
+    );
+    /// Who received the caller's messages from one id to another.
+    pub(super) const RECEIVERS: &str = "SELECT m.id, receiver.username, r.is_read \
+         FROM messages AS m FORCE INDEX (messages_sender) \
+         STRAIGHT_JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id \
+         STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id \
+         WHERE m.sender_id = ? AND m.id BETWEEN ? AND ?";
+}
+
+/// A page of the messages that the caller sent and has not deleted, each with its receivers.
+pub(crate) async fn sent(
+    database: &Database,
+    caller: &Caller,
+    page: &Page,
+) -> Result<Received, Error> {
+    unit_of_work!(database, |connection| {
+        let mut rows = sent_rows(connection, caller, page).await?;
+        let has_more = rows.len() as u64 > page.per_page;
+        rows.truncate(rows.len() - usize::from(has_more));
+        let (newest, oldest) = (rows.first(), rows.last());
+        let id = |row: Option<&MySqlRow>| row.map_or(0, |row| row.get("id"));
+        let mut receivers = receivers(connection, caller, id(oldest)..=id(newest)).await?;
+        let mut messages = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let content = content(row, caller.username().clone())?;
+            // A message without receivers was deleted between the two statements.
+            if let Some(receivers) = receivers.remove(&content.id) {
+                messages.push(Message::of_sender(content, receivers).with_receivers());
+            }
+        }
+        Ok(Received { messages, has_more })
+    })
+}
+
+async fn sent_rows(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    page: &Page,
+) -> sqlx::Result<Vec<MySqlRow>> {
+    let sender = u64::from(caller.id());
+    let query = match page.offset() {
+        0 => sqlx::query(sent_statements::BEFORE)
+            .bind(sender)
+            .bind(page.before.map_or(u64::MAX, MessageId::get)),
+        offset => sqlx::query(sent_statements::FROM_NTH)
+            .bind(sender)
+            .bind(sender)
+            .bind(offset),
+    };
+    query
+        .bind(page.per_page + LOOK_AHEAD)
+        .fetch_all(connection)
+        .await
+}
+
+/// The receivers of those messages in a range of ids that the caller sent.
+async fn receivers(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    ids: RangeInclusive<u64>,
+) -> sqlx::Result<BTreeMap<MessageId, Vec<Receiver>>> {
+    let rows = sqlx::query(sent_statements::RECEIVERS)
+        .bind(u64::from(caller.id()))
+        .bind(ids.start())
+        .bind(ids.end())
+        .fetch_all(connection)
+        .await?;
+    let mut receivers = BTreeMap::<_, Vec<_>>::new();
+    for row in rows {
+        receivers.entry(id(&row)?).or_default().push(Receiver {
+            username: Username::stored(row.try_get("username")?),
+            read: row.try_get("is_read")?,
+        });
+    }
+    Ok(receivers)
+}
+
 /// One message that the caller sent, or received and has not deleted.
 pub(crate) async fn find(
     database: &Database,
@@ -182,31 +380,47 @@ pub(crate) async fn find(
         .await)
 }
 
-/// The caller's own receipt comes first where the message has several receivers.
+/// Where the caller is sender and receiver, it is the message that they received, with all its receivers.
 async fn select_one(
     connection: &mut MySqlConnection,
     caller: &Caller,
     id: MessageId,
 ) -> sqlx::Result<Option<Message>> {
     let caller_id = u64::from(caller.id());
-    let rows = sqlx::query(
-        "SELECT m.id, sender.username AS sender, receiver.username AS receiver, m.subject, m.body, m.created_at, \
-                r.is_read, r.receiver_id = ? AS is_own \
-         FROM messages AS m \
-         STRAIGHT_JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id \
-         STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
-         STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id \
-         WHERE m.id = ? AND (m.sender_id = ? OR (r.receiver_id = ? AND r.is_deleted = FALSE))",
+    let row = sqlx::query(
+        "SELECT m.id, sender.username AS sender, m.sender_id = ? AS is_sender, m.subject, m.body, m.created_at, r.is_read \
+         FROM messages AS m STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+         LEFT JOIN receipts AS r FORCE INDEX (receipts_message) \
+             ON r.message_id = m.id AND r.receiver_id = ? AND r.is_deleted = FALSE \
+         WHERE m.id = ? AND (m.sender_id = ? OR r.receiver_id IS NOT NULL)",
     )
+    .bind(caller_id)
     .bind(caller_id)
     .bind(id.get())
     .bind(caller_id)
-    .bind(caller_id)
-    .fetch_all(connection)
+    .fetch_optional(&mut *connection)
     .await?;
-    let row = rows.iter().find(|row| row.get("is_own")).or(rows.first());
-    row.map(|row| message(row, Username::stored(row.get("receiver"))))
-        .transpose()
+    let Some(row) = row else { return Ok(None) };
+    let content = content(&row, Username::stored(row.try_get("sender")?))?;
+    let own: Option<bool> = row.try_get("is_read")?;
+    let of_receiver =
+        |content, read| Message::of_receiver(content, caller.username().clone(), read);
+    if let (Some(read), false) = (own, row.try_get("is_sender")?) {
+        return Ok(Some(of_receiver(content, read)));
+    }
+    let mut receivers = receivers(connection, caller, id.get()..=id.get()).await?;
+    // A message without receivers was deleted between the two statements.
+    let sent = receivers
+        .remove(&id)
+        .map(|all| Message::of_sender(content, all));
+    Ok(sent.map(|sent| match own {
+        Some(read) => Message {
+            receiver: caller.username().clone(),
+            read,
+            ..sent
+        },
+        None => sent,
+    }))
 }
 
 /// Marks a received message as read or unread. `None` if the caller has not received it, or deleted it.
@@ -262,14 +476,22 @@ pub(crate) async fn delete(
     })
 }
 
-fn message(row: &MySqlRow, receiver: Username) -> sqlx::Result<Message> {
-    Ok(Message {
-        id: MessageId::stored(row.try_get("id")?).ok_or(sqlx::Error::RowNotFound)?,
-        sender: Username::stored(row.try_get("sender")?),
-        receiver,
+fn received_message(row: &MySqlRow, receiver: Username) -> sqlx::Result<Message> {
+    let sender = Username::stored(row.try_get("sender")?);
+    let read = row.try_get("is_read")?;
+    Ok(Message::of_receiver(content(row, sender)?, receiver, read))
+}
+
+fn content(row: &MySqlRow, sender: Username) -> sqlx::Result<Content> {
+    Ok(Content {
+        id: id(row)?,
+        sender,
         subject: Subject::stored(row.try_get("subject")?),
         message: Text::stored(row.try_get("body")?),
         created_at: row.try_get("created_at")?,
-        read: row.try_get("is_read")?,
     })
+}
+
+fn id(row: &MySqlRow) -> sqlx::Result<MessageId> {
+    MessageId::stored(row.try_get("id")?).ok_or(sqlx::Error::RowNotFound)
 }

@@ -48,7 +48,7 @@ impl FromStr for UserId {
 }
 
 /// A name: 3 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. Case does not count; it is kept in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Username(String);
 
@@ -114,6 +114,11 @@ impl Email {
         )
         .map_err(|_| Invalid("must be an e-mail address such as alice@example.com".to_owned()))?;
         Ok(Self(address))
+    }
+
+    /// An address from the database, which holds valid ones only.
+    pub(crate) fn stored(address: String) -> Self {
+        Self(address)
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -1,13 +1,14 @@
 //! Signing up and getting a token.
 
+use chrono::{DateTime, Utc};
 use rocket::http::Status;
 use rocket::response::{Responder, status, status::Created};
 use rocket::serde::json::Json;
-use rocket::{Route, State, post, routes};
+use rocket::{Route, State, get, post, routes};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::auth::{Claims, Passwords, TokenKeys, Verdict};
+use crate::auth::{Caller, Claims, Passwords, TokenKeys, Verdict};
 use crate::body::{Body, Fields, FromFields};
 use crate::database::{Database, Error};
 use crate::problem::{FieldError, Problem};
@@ -15,7 +16,7 @@ use crate::users::model::{ClaimedPassword, Email, NewPassword, Username};
 use crate::users::store::{self, Credentials};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![create, issue_token]
+    routes![create, show, issue_token]
 }
 
 /// Somebody who wants an account.
@@ -90,6 +91,47 @@ fn conflict(taken: store::Taken) -> Problem {
         taken.email.then(|| is_taken("email")),
     ];
     Problem::Conflict(errors.into_iter().flatten().collect())
+}
+
+/// An account with what its owner may want to know at a glance.
+#[derive(Serialize, utoipa::ToSchema)]
+pub(crate) struct Account {
+    #[schema(value_type = String, example = "alice")]
+    username: Username,
+    #[schema(value_type = String, example = "alice@example.com")]
+    email: Email,
+    /// RFC 3339, UTC, milliseconds.
+    #[serde(serialize_with = "crate::body::rfc3339")]
+    #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
+    created_at: DateTime<Utc>,
+    /// How many received messages are unread. Counting ends at 1000, which stands for 1000 or more.
+    #[schema(maximum = 1000, example = 2)]
+    unread: usize,
+}
+
+/// Look at your account and how much is unread.
+#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), responses(
+    (status = 200, description = "The account.", body = Account),
+    crate::openapi::NotTheCaller,
+    crate::openapi::Unavailable,
+))]
+#[get("/users/<_>")]
+pub(crate) async fn show(
+    caller: Caller,
+    database: &State<Database>,
+) -> Result<Json<Account>, Problem> {
+    let account = store::account(database, &caller).await?;
+    let store::Account {
+        email,
+        created_at,
+        unread,
+    } = account.ok_or(Problem::InvalidToken)?;
+    Ok(Json(Account {
+        username: caller.username().clone(),
+        email,
+        created_at,
+        unread,
+    }))
 }
 
 /// The password of the account in the path.

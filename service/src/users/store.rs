@@ -1,9 +1,10 @@
 //! The accounts in MySQL.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
+use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::users::model::{Email, UserId, Username};
 
@@ -21,6 +22,17 @@ pub(crate) struct Credentials {
     pub(crate) password_hash: String,
     pub(crate) token_epoch: u32,
 }
+
+/// An account as its owner sees it.
+pub(crate) struct Account {
+    pub(crate) email: Email,
+    pub(crate) created_at: DateTime<Utc>,
+    /// Unread messages, counted up to [`MOST_COUNTED`].
+    pub(crate) unread: usize,
+}
+
+/// Counting ends here, so that it costs the same however many there are.
+pub(crate) const MOST_COUNTED: u64 = 1_000;
 
 /// Which unique values of a new account somebody else has.
 pub(crate) struct Taken {
@@ -73,6 +85,36 @@ pub(crate) async fn taken(
     Ok(Taken {
         username: row.get("username"),
         email: row.get("email"),
+    })
+}
+
+/// The caller's account. `None` if it was deleted a moment ago.
+pub(crate) async fn account(
+    database: &Database,
+    caller: &Caller,
+) -> Result<Option<Account>, Error> {
+    let id = u64::from(caller.id());
+    unit_of_work!(database, |connection| {
+        let account = sqlx::query("SELECT email, created_at FROM users WHERE id = ?")
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(account) = account else {
+            return Ok(None);
+        };
+        let unread = sqlx::query(
+            "SELECT r.message_id FROM receipts AS r FORCE INDEX (receipts_read) \
+             WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE LIMIT ?",
+        )
+        .bind(id)
+        .bind(MOST_COUNTED)
+        .fetch_all(connection)
+        .await?;
+        Ok(Some(Account {
+            email: Email::stored(account.try_get("email")?),
+            created_at: account.try_get("created_at")?,
+            unread: unread.len(),
+        }))
     })
 }
 
