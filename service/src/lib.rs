@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod database;
 mod health;
+mod housekeeping;
 mod messages;
 mod openapi;
 mod problem;
@@ -51,6 +52,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(problem::FormRefusal)
         .attach(drain)
         .attach(health::start_up_watch())
+        .attach(housekeeping::chores())
         .register("/", problem::catchers())
         .mount("/", users::routes())
         .mount("/", messages::routes())

@@ -104,6 +104,23 @@ pub(crate) struct Owner {
     username: String,
 }
 
+/// How a send is made repeatable.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes parameters")]
+pub(crate) struct Repeatable {
+    /// A name for this send that no other of yours has, such as a UUID. A repeated send with the same key and the same
+    /// body gets the same answer; with another body it is refused.
+    #[param(
+        rename = "Idempotency-Key",
+        min_length = 1,
+        max_length = 255,
+        pattern = "^[!-~]+$",
+        example = "7f2d6a52-3a0e-4a0b-9d1a-6a1f0c8b9e55"
+    )]
+    idempotency_key: Option<String>,
+}
+
 /// The message in the path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]

@@ -43,6 +43,8 @@ pub(crate) enum Problem {
     UnsupportedMediaType,
     /// 422: values that are not valid.
     Invalid(Vec<FieldError>),
+    /// 422: an `Idempotency-Key` that came with another body before.
+    KeyReused,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -125,7 +127,7 @@ impl Problem {
             Self::Conflict(_) => Status::Conflict,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
-            Self::Invalid(_) => Status::UnprocessableEntity,
+            Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -153,6 +155,7 @@ impl Problem {
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
+            Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -180,6 +183,11 @@ impl Problem {
             }
             Self::UnsupportedMediaType => {
                 "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
+            }
+            Self::KeyReused => {
+                "A message with this Idempotency-Key was sent before, and it was another one; \
+                                make a new key for each message."
+                    .into()
             }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),

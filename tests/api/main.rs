@@ -21,6 +21,7 @@ mod paging;
 mod plans;
 mod readme;
 mod receivers;
+mod retries;
 mod robustness;
 mod settings;
 mod users;

@@ -2,7 +2,7 @@
 
 mod model;
 mod routes;
-mod store;
+pub(crate) mod store;
 
 pub(crate) use routes::{
     __path_delete, __path_feed, __path_mark, __path_read, __path_send, routes,

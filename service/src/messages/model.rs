@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::body::Invalid;
 use crate::users::Username;
@@ -14,6 +15,8 @@ use crate::users::Username;
 const SUBJECT_LENGTH: RangeInclusive<usize> = 1..=255;
 /// Bytes of a message in UTF-8.
 const TEXT_LENGTH: RangeInclusive<usize> = 1..=65_535;
+/// Characters of an `Idempotency-Key`.
+const KEY_LENGTH: RangeInclusive<usize> = 1..=255;
 /// Messages on a page.
 const PER_PAGE: RangeInclusive<u64> = 1..=100;
 /// Receivers of one message.
@@ -156,6 +159,42 @@ impl NewMessage {
             },
             receivers,
         )
+    }
+}
+
+impl NewMessage {
+    /// The same for two requests that ask for the same.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        let names = self.receivers.names().iter().map(Username::as_str);
+        let texts = [self.subject.as_str(), self.message.as_str()];
+        let mut hash = Sha256::new();
+        for part in names.chain(texts) {
+            // The length in front, so that what stands in one part is not taken for the next.
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+/// What a client calls one send, so that a repetition of it is known as one: 1 to 255 visible ASCII characters, taken as
+/// they are.
+#[derive(Debug)]
+pub(crate) struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// # Errors
+    /// What is wrong with the key, going on from "Idempotency-Key".
+    pub(crate) fn parse(key: &str) -> Result<Self, Invalid> {
+        let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+        if !KEY_LENGTH.contains(&key.len()) || !is_visible {
+            return Err("must be 1 to 255 visible ASCII characters".into());
+        }
+        Ok(Self(key.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -405,6 +444,29 @@ mod tests {
         let receivers = Receivers::several(names.to_vec());
         let names: Vec<_> = receivers.names().iter().map(Username::as_str).collect();
         assert_eq!(names, ["bob", "carol"]);
+    }
+
+    #[test]
+    fn a_fingerprint_tells_apart_what_differs_and_nothing_else() {
+        let name = |name: &str| Username::parse(name.to_owned()).expect("valid");
+        let fingerprint = |receivers: &[&str], subject: &str, message: &str| {
+            let new = NewMessage {
+                receivers: Receivers::several(receivers.iter().map(|one| name(one)).collect()),
+                subject: Subject::stored(subject.to_owned()),
+                message: Text::stored(message.to_owned()),
+            };
+            new.fingerprint()
+        };
+        let one = fingerprint(&["bob", "carol"], "ab", "c");
+        assert_eq!(one, fingerprint(&["CAROL", "bob"], "ab", "c"));
+        for other in [
+            fingerprint(&["bob"], "ab", "c"),
+            fingerprint(&["bob", "carol"], "a", "bc"),
+            fingerprint(&["bobcarol"], "ab", "c"),
+            fingerprint(&["bob", "carol"], "ab", "C"),
+        ] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

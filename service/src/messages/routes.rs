@@ -14,7 +14,8 @@ use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::database::Database;
 use crate::messages::model::{
-    self, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receivers, Subject, Text,
+    self, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receivers,
+    Subject, Text,
 };
 use crate::messages::store::{self, Refusal};
 use crate::problem::{FieldError, Problem};
@@ -72,7 +73,10 @@ impl FromFields for NewMessage {
 }
 
 /// Send a message to one or several users.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner), request_body = NewMessageFields,
+///
+/// With an `Idempotency-Key` a send can be repeated until an answer arrives, and the message is sent once. Keys are each
+/// user's own and are kept for a day at least.
+#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable), request_body = NewMessageFields,
     responses(
     (status = 201, description = "The message.", body = Message, headers(("Location" = String, description = "Its path."))),
     crate::openapi::NotTheCaller,
@@ -83,14 +87,39 @@ impl FromFields for NewMessage {
 #[post("/users/<_>/messages", data = "<new>")]
 pub(crate) async fn send(
     caller: Caller,
+    key: Key,
     new: Body<NewMessage>,
     database: &State<Database>,
 ) -> Result<Created<Json<Message>>, Problem> {
-    let message = store::send(database, &caller, &new.0)
+    let message = store::send(database, &caller, &new.0, key.0.as_ref())
         .await?
         .map_err(|refusal| problem(&new.0, refusal))?;
     let location = format!("/users/{}/messages/{}", caller.username(), message.id);
     Ok(Created::new(location).body(Json(message)))
+}
+
+/// The `Idempotency-Key` of a request, if it has one.
+pub(crate) struct Key(Option<IdempotencyKey>);
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for Key {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let mut given = request.headers().get("Idempotency-Key");
+        let key = match (given.next(), given.next()) {
+            (None, _) => return Outcome::Success(Self(None)),
+            (Some(key), None) => IdempotencyKey::parse(key),
+            _ => Err("is there twice".into()),
+        };
+        match key {
+            Ok(key) => Outcome::Success(Self(Some(key))),
+            Err(Invalid(detail)) => {
+                let problem = Problem::Malformed(format!("Idempotency-Key {detail}."));
+                Outcome::Error((problem.leave_for_catcher(request), ()))
+            }
+        }
+    }
 }
 
 fn problem(new: &NewMessage, refusal: Refusal) -> Problem {
@@ -99,6 +128,7 @@ fn problem(new: &NewMessage, refusal: Refusal) -> Problem {
         Receivers::Several(_) => "receivers",
     };
     match refusal {
+        Refusal::KeyOfAnother => Problem::KeyReused,
         Refusal::NoSuchReceivers(names) => Problem::Invalid(
             names
                 .iter()

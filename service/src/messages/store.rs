@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{
-    Content, Message, MessageId, NewMessage, Page, RECEIVERS, Receiver, Receivers, Subject, Text,
+    Content, IdempotencyKey, Message, MessageId, NewMessage, Page, RECEIVERS, Receiver, Receivers,
+    Subject, Text,
 };
 use crate::users::Username;
 
@@ -28,14 +29,45 @@ pub(crate) struct Received {
 pub(crate) enum Refusal {
     /// Nobody has these names.
     NoSuchReceivers(Vec<Username>),
+    /// The key is that of another message.
+    KeyOfAnother,
 }
 
-/// Sends a message to all its receivers or to none: one transaction, in which they are looked up while inserting.
+/// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
 pub(crate) async fn send(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
+    key: Option<&IdempotencyKey>,
 ) -> Result<Result<Message, Refusal>, Error> {
+    loop {
+        match (send_once(database, caller, new, key).await, key) {
+            (Err(Error::Duplicate), Some(key)) => {
+                // Nothing is found if the key was forgotten a moment ago.
+                if let Some(answer) = sent_before(database, caller, new, key).await? {
+                    return Ok(answer);
+                }
+            }
+            (Ok(Some(message)), _) => return Ok(Ok(message)),
+            (Ok(None), _) => {
+                let unknown = unknown(database, &new.receivers).await?;
+                return Ok(Err(Refusal::NoSuchReceivers(unknown)));
+            }
+            (Err(fault), _) => return Err(fault),
+        }
+    }
+}
+
+/// One transaction, in which the receivers are looked up while inserting. `None` if one of them is not there.
+///
+/// # Errors
+/// [`Error::Duplicate`] if there was a send with the key before. One that is under way is waited for.
+async fn send_once(
+    database: &Database,
+    caller: &Caller,
+    new: &NewMessage,
+    key: Option<&IdempotencyKey>,
+) -> Result<Option<Message>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
     let id = unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
@@ -47,15 +79,82 @@ pub(crate) async fn send(
         if received < new.receivers.names().len() as u64 {
             return Ok(None);
         }
+        if let Some(key) = key {
+            insert_key(&mut transaction, caller, key, new, id, created_at).await?;
+        }
         transaction.commit().await?;
         Ok(Some(id))
     })?;
-    match id {
-        Some(id) => Ok(Ok(new.sent(id, caller.username().clone(), created_at))),
-        None => Ok(Err(Refusal::NoSuchReceivers(
-            unknown(database, &new.receivers).await?,
-        ))),
-    }
+    Ok(id.map(|id| new.sent(id, caller.username().clone(), created_at)))
+}
+
+async fn insert_key(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    key: &IdempotencyKey,
+    new: &NewMessage,
+    id: MessageId,
+    created_at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
+         VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(u64::from(caller.id()))
+    .bind(key.as_str())
+    .bind(&new.fingerprint()[..])
+    .bind(id.get())
+    .bind(created_at)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The answer that the send with this key got, put together again from the request, which is the same.
+async fn sent_before(
+    database: &Database,
+    caller: &Caller,
+    new: &NewMessage,
+    key: &IdempotencyKey,
+) -> Result<Option<Result<Message, Refusal>>, Error> {
+    unit_of_work!(database, |connection| {
+        let row = sqlx::query(
+            "SELECT fingerprint, message_id AS id, created_at FROM idempotency_keys \
+             WHERE user_id = ? AND idempotency_key = ?",
+        )
+        .bind(u64::from(caller.id()))
+        .bind(key.as_str())
+        .fetch_optional(connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        if row.try_get::<Vec<u8>, _>("fingerprint")? != new.fingerprint() {
+            return Ok(Some(Err(Refusal::KeyOfAnother)));
+        }
+        let sender = caller.username().clone();
+        Ok(Some(Ok(new.sent(
+            id(&row)?,
+            sender,
+            row.try_get("created_at")?,
+        ))))
+    })
+}
+
+/// How long keys are kept: a day, and an hour for clocks that differ.
+const KEYS_KEPT: TimeDelta = TimeDelta::hours(25);
+
+/// Forgets some of the oldest keys that are over; whether there may be more of them.
+pub(crate) async fn forget_keys(database: &Database) -> Result<bool, Error> {
+    /// Few enough to lock nobody out for long.
+    const SOME: u64 = 500;
+    let oldest = Utc::now() - KEYS_KEPT;
+    let forgotten = unit_of_work!(database, |connection| {
+        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?")
+            .bind(oldest)
+            .bind(SOME)
+            .execute(connection)
+            .await
+    })?;
+    Ok(forgotten.rows_affected() == SOME)
 }
 
 /// Inserts nothing if the first receiver is not there, which is the whole check where there is one.

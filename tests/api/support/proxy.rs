@@ -1,4 +1,4 @@
-//! A TCP proxy between the service and MySQL that can go wrong the way networks and servers do.
+//! A TCP proxy, between the service and MySQL or before the service, that can go wrong the way networks and servers do.
 
 use std::net::SocketAddr;
 
@@ -6,7 +6,7 @@ use herolo::Config;
 use secrecy::ExposeSecret as _;
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlConnectOptions;
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::{self, Receiver, Sender};
 
@@ -30,6 +30,8 @@ enum Fault {
     None,
     /// Nobody listens.
     Refusal,
+    /// What clients send arrives, and no answer comes back. Such a connection is of no use any more.
+    Mute,
     /// Connections open and stay open, and no byte arrives any more, as behind a firewall that lost its memory.
     BlackHole,
 }
@@ -38,7 +40,19 @@ impl Proxy {
     /// A proxy to the server of the tests.
     pub(crate) async fn start() -> Self {
         let server = mysql::server().await;
-        let server = (server.get_host().to_owned(), server.get_port());
+        Self::to((server.get_host().to_owned(), server.get_port())).await
+    }
+
+    /// A proxy to the service at this URL.
+    pub(crate) async fn before(url: &str) -> Self {
+        let (host, port) = url
+            .trim_start_matches("http://")
+            .split_once(':')
+            .expect("a host and a port");
+        Self::to((host.to_owned(), port.parse().expect("a port"))).await
+    }
+
+    async fn to(server: (String, u16)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
@@ -49,6 +63,11 @@ impl Proxy {
         });
         tokio::spawn(accept(listener, server, state.subscribe()));
         Self { address, state }
+    }
+
+    /// The URL of the service by way of this proxy.
+    pub(crate) fn http_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The URL of the database by way of this proxy.
@@ -85,6 +104,11 @@ impl Proxy {
     /// Swallows everything that arrives, on open connections and on new ones.
     pub(crate) fn swallow(&self) {
         self.turn_to(Fault::BlackHole);
+    }
+
+    /// Loses all answers from now on; to be followed by a cut.
+    pub(crate) fn mute(&self) {
+        self.turn_to(Fault::Mute);
     }
 
     /// Cuts all open connections.
@@ -137,12 +161,32 @@ async fn carry(client: TcpStream, server: (String, u16), mut state: Receiver<Sta
     }
 }
 
+/// Passes on what both ends say, until one of them closes; what the server says while the proxy is mute is lost.
+async fn pass(client: &mut TcpStream, server: &mut TcpStream, state: &Receiver<State>) {
+    let (mut questions, mut told) = client.split();
+    let (mut answers, mut asked) = server.split();
+    let answer = async {
+        let mut chunk = [0; 4096];
+        while let Ok(length @ 1..) = answers.read(&mut chunk).await {
+            let is_lost = state.borrow().fault == Fault::Mute;
+            if !is_lost && told.write_all(&chunk[..length]).await.is_err() {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        _ = copy(&mut questions, &mut asked) => {}
+        () = answer => {}
+    }
+}
+
 async fn forward(mut client: TcpStream, server: (String, u16), mut state: watch::Receiver<State>) {
+    let passing = state.clone();
     let pass = async {
         let Ok(mut server) = TcpStream::connect(server).await else {
             return;
         };
-        let _ = copy_bidirectional(&mut client, &mut server).await;
+        pass(&mut client, &mut server, &passing).await;
     };
     tokio::pin!(pass);
     tokio::select! {
