@@ -9,6 +9,7 @@ mod body;
 pub mod cli;
 pub mod config;
 mod database;
+mod export;
 mod health;
 mod housekeeping;
 mod messages;
@@ -52,10 +53,11 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(problem::FormRefusal)
         .attach(drain)
         .attach(health::start_up_watch())
-        .attach(housekeeping::chores())
+        .attach(housekeeping::Chores::default())
         .register("/", problem::catchers())
         .mount("/", users::routes())
         .mount("/", messages::routes())
+        .mount("/", export::routes())
         .mount("/", health::routes())
         .mount("/", telemetry::routes());
     Ok(rocket)

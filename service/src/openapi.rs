@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use crate::problem::Document;
-use crate::{health, messages, telemetry, users};
+use crate::{export, health, messages, telemetry, users};
 
 /// The document as pretty-printed JSON.
 pub(crate) fn document() -> String {
@@ -27,6 +27,11 @@ pub(crate) fn document() -> String {
         users::create,
         users::show,
         users::issue_token,
+        users::revoke_tokens,
+        users::change_password,
+        users::change_email,
+        users::delete_account,
+        export::export,
         messages::send,
         messages::feed,
         messages::read,
@@ -72,6 +77,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [
         &mut item.get,
         &mut item.post,
+        &mut item.put,
         &mut item.patch,
         &mut item.delete,
     ]
@@ -219,6 +225,12 @@ problem_responses! {
         NoToken: 401, "There is no valid access token.",
             header "WWW-Authenticate": "The scheme of access tokens, and what is wrong with the one that came (RFC 6750).";
         OtherUser: 403, "The access token is another user's.";
+    }
+    /// Of every route that takes the password beside the token.
+    NotConfirmed {
+        NoToken: 401, "There is no valid access token.",
+            header "WWW-Authenticate": "The scheme of access tokens, and what is wrong with the one that came (RFC 6750).";
+        Refused: 403, "The access token is another user's, or the password is wrong; `type` says which.";
     }
     /// Of every route that names a message.
     NotFound { NoMessage: 404, "There is no such message, or it is not yours."; }

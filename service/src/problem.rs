@@ -31,6 +31,8 @@ pub(crate) enum Problem {
     WrongCredentials,
     /// 403: the path is another user's.
     OtherUser,
+    /// 403: the password that was asked for again is another one.
+    WrongPassword,
     /// 404: not there, or not the caller's.
     NotFound,
     /// 405: the path exists, for these methods.
@@ -121,7 +123,7 @@ impl Problem {
             Self::MissingToken | Self::InvalidToken | Self::WrongCredentials => {
                 Status::Unauthorized
             }
-            Self::OtherUser => Status::Forbidden,
+            Self::OtherUser | Self::WrongPassword => Status::Forbidden,
             Self::NotFound => Status::NotFound,
             Self::MethodNotAllowed(_) => Status::MethodNotAllowed,
             Self::Conflict(_) => Status::Conflict,
@@ -149,6 +151,7 @@ impl Problem {
             Self::InvalidToken => ("token-invalid", "The access token is not valid"),
             Self::WrongCredentials => ("credentials-wrong", "Username or password is wrong"),
             Self::OtherUser => ("other-user", "This belongs to another user"),
+            Self::WrongPassword => ("password-wrong", "The password is wrong"),
             Self::NotFound => ("not-found", "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "The method does not apply here"),
             Self::Conflict(_) => ("taken", "A value is taken"),
@@ -175,6 +178,9 @@ impl Problem {
                 .into(),
             Self::WrongCredentials => "There is no user with this name and password.".into(),
             Self::OtherUser => "The access token is not of the user in the path.".into(),
+            Self::WrongPassword => {
+                "This takes the account's password beside the access token.".into()
+            }
             Self::NotFound => "Nothing was found at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod account;
 mod auth;
 mod errors;
 mod faults;

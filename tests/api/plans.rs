@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::support::{Answer, Service, User};
+use crate::support::{Answer, Service, User, until};
 
 /// Enough that the optimizer has a choice to get wrong.
 const MESSAGES: u32 = 4_000;
@@ -71,6 +71,41 @@ async fn use_several_receivers(alice: &User) {
     }
 }
 
+/// Everything that an owner does with an account, to its end.
+async fn use_an_account_up(service: &Service) {
+    let carol = service.user("carol").await;
+    carol.send(&carol, "to be cleared away").await;
+    let (old, new) = ("password of carol", "carol's new password");
+    for (path, body) in [
+        (
+            "/email",
+            json!({"password": old, "email": "carol@example.org"}),
+        ),
+        ("/password", json!({"password": old, "new_password": new})),
+    ] {
+        let answer = Answer::of(carol.request(Method::PUT, path).json(&body)).await;
+        assert!(answer.status < 300, "{}", answer.text);
+    }
+    for last in ["/tokens", "/deletion"] {
+        let login = service
+            .post("/users/carol/token", &json!({"password": new}))
+            .await;
+        let token = login.json["access_token"].as_str().expect("a token");
+        let carol = User::new(&service.url, "carol", token.to_owned());
+        let request = match last {
+            "/tokens" => carol.request(Method::DELETE, last),
+            _ => carol.request(Method::POST, last),
+        };
+        let answer = Answer::of(request.json(&json!({"password": new}))).await;
+        assert_eq!(answer.status, 204, "{last}");
+    }
+    let count = "UPDATE messages SET subject = subject WHERE subject = 'to be cleared away'";
+    until("the chores are done", async || {
+        service.database.execute(count).await == 0
+    })
+    .await;
+}
+
 /// A send with a key, and the same again.
 async fn use_a_key(alice: &User) {
     for _ in 0..2 {
@@ -104,6 +139,8 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     assert_eq!(alice.get("").await.status, 200);
     use_several_receivers(alice).await;
     use_a_key(alice).await;
+    use_an_account_up(service).await;
+    assert_eq!(alice.get("/export").await.status, 200);
     for query in ["?box=sent", "?box=sent&before=2000", "?box=sent&page=3"] {
         assert_eq!(alice.get(&format!("/messages{query}")).await.status, 200);
     }

@@ -313,6 +313,9 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// Messages on the longest page.
+    pub(crate) const MOST: u64 = *PER_PAGE.end();
+
     pub(crate) const DEFAULT: Self = Self {
         mailbox: Mailbox::Inbox,
         unread: None,

@@ -176,10 +176,7 @@ pub(crate) async fn feed(
     page: Page,
     database: &State<Database>,
 ) -> Result<LinkedFeed, Problem> {
-    let received = match page.mailbox {
-        Mailbox::Inbox => store::received(database, &caller, &page).await?,
-        Mailbox::Sent => store::sent(database, &caller, &page).await?,
-    };
+    let received = store::page(database, &caller, &page).await?;
     let last = received.messages.last().filter(|_| received.has_more);
     let next = last.map(|last| path(&caller, &page.following(last.id)));
     let mut link = format!(

@@ -11,10 +11,11 @@ use sqlx::{Connection, Row};
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{
-    Content, IdempotencyKey, Message, MessageId, NewMessage, Page, RECEIVERS, Receiver, Receivers,
-    Subject, Text,
+    Content, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receiver,
+    Receivers, Subject, Text,
 };
 use crate::users::Username;
+use crate::users::store::Departure;
 
 /// One row past the page tells whether another page follows, without counting anything.
 const LOOK_AHEAD: u64 = 1;
@@ -155,6 +156,20 @@ pub(crate) async fn forget_keys(database: &Database) -> Result<bool, Error> {
             .await
     })?;
     Ok(forgotten.rows_affected() == SOME)
+}
+
+/// Deletes some of the messages that a deleted account has sent; whether there may be more of them.
+pub(crate) async fn clear_away(database: &Database, departure: &Departure) -> Result<bool, Error> {
+    /// Each with up to a hundred receipts.
+    const SOME: u64 = 100;
+    let deleted = unit_of_work!(database, |connection| {
+        sqlx::query("DELETE /*+ INDEX(messages messages_sender) */ FROM messages WHERE sender_id = ? LIMIT ?")
+            .bind(departure.user)
+            .bind(SOME)
+            .execute(connection)
+            .await
+    })?;
+    Ok(deleted.rows_affected() == SOME)
 }
 
 /// Inserts nothing if the first receiver is not there, which is the whole check where there is one.
@@ -320,12 +335,20 @@ mod statements {
     );
 }
 
-/// A page of the messages that the caller received and has not deleted.
-pub(crate) async fn received(
+/// A page of the caller's messages.
+pub(crate) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
 ) -> Result<Received, Error> {
+    match page.mailbox {
+        Mailbox::Inbox => received(database, caller, page).await,
+        Mailbox::Sent => sent(database, caller, page).await,
+    }
+}
+
+/// A page of the messages that the caller received and has not deleted.
+async fn received(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
     let rows = unit_of_work!(database, |connection| page_rows(connection, caller, page)
         .await)?;
     let has_more = rows.len() as u64 > page.per_page;
@@ -402,11 +425,7 @@ mod sent_statements {
 }
 
 /// A page of the messages that the caller sent and has not deleted, each with its receivers.
-pub(crate) async fn sent(
-    database: &Database,
-    caller: &Caller,
-    page: &Page,
-) -> Result<Received, Error> {
+async fn sent(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
     unit_of_work!(database, |connection| {
         let mut rows = sent_rows(connection, caller, page).await?;
         let has_more = rows.len() as u64 > page.per_page;

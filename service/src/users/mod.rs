@@ -5,5 +5,8 @@ mod routes;
 pub(crate) mod store;
 
 pub(crate) use model::{UserId, Username};
-pub(crate) use routes::{__path_create, __path_issue_token, __path_show, routes};
+pub(crate) use routes::{
+    __path_change_email, __path_change_password, __path_create, __path_delete_account,
+    __path_issue_token, __path_revoke_tokens, __path_show, Account, account, routes,
+};
 pub(crate) use store::Identity;

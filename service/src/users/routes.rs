@@ -2,21 +2,30 @@
 
 use chrono::{DateTime, Utc};
 use rocket::http::Status;
-use rocket::response::{Responder, status, status::Created};
+use rocket::response::{Responder, status, status::Created, status::NoContent};
 use rocket::serde::json::Json;
-use rocket::{Route, State, get, post, routes};
+use rocket::{Route, State, delete, get, post, put, routes};
 use secrecy::SecretString;
 use serde::Serialize;
 
-use crate::auth::{Caller, Claims, Passwords, TokenKeys, Verdict};
+use crate::auth::{Caller, Claims, Confirmed, Passwords, TokenKeys, Verdict};
 use crate::body::{Body, Fields, FromFields};
 use crate::database::{Database, Error};
+use crate::housekeeping::Chores;
 use crate::problem::{FieldError, Problem};
 use crate::users::model::{ClaimedPassword, Email, NewPassword, Username};
 use crate::users::store::{self, Credentials};
 
 pub(crate) fn routes() -> Vec<Route> {
-    routes![create, show, issue_token]
+    routes![
+        create,
+        show,
+        issue_token,
+        revoke_tokens,
+        change_password,
+        change_email,
+        delete_account
+    ]
 }
 
 /// Somebody who wants an account.
@@ -120,18 +129,24 @@ pub(crate) async fn show(
     caller: Caller,
     database: &State<Database>,
 ) -> Result<Json<Account>, Problem> {
-    let account = store::account(database, &caller).await?;
+    account(database, &caller).await.map(Json)
+}
+
+/// The caller's account.
+pub(crate) async fn account(database: &Database, caller: &Caller) -> Result<Account, Problem> {
+    let account = store::account(database, caller).await?;
     let store::Account {
         email,
         created_at,
         unread,
+        // Deleted a moment ago, if there is none.
     } = account.ok_or(Problem::InvalidToken)?;
-    Ok(Json(Account {
+    Ok(Account {
         username: caller.username().clone(),
         email,
         created_at,
         unread,
-    }))
+    })
 }
 
 /// The password of the account in the path.
@@ -237,4 +252,156 @@ async fn renew_hash(database: &Database, user: &Credentials, new: &str) {
     if let Err(fault) = store::rehash(database, user.id, &user.password_hash, new).await {
         tracing::warn!("the hash of a password could not be renewed: {fault}");
     }
+}
+
+/// Revoke all your access tokens, the one that is sent included.
+///
+/// For whoever fears that one was stolen: it takes no password, because a thief gains nothing by it.
+#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), responses(
+    (status = 204, description = "No token is valid any more."),
+    crate::openapi::NotTheCaller,
+    crate::openapi::Unavailable,
+))]
+#[delete("/users/<_>/tokens")]
+pub(crate) async fn revoke_tokens(
+    caller: Caller,
+    database: &State<Database>,
+) -> Result<NoContent, Problem> {
+    store::revoke_tokens(database, &caller).await?;
+    Ok(NoContent)
+}
+
+/// A new password beside the old one.
+#[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordChange {
+    /// The one until now.
+    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    password: ClaimedPassword,
+    /// The one from now on, taken exactly as it is.
+    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "staple of the horse")]
+    new_password: NewPassword,
+}
+
+impl FromFields for PasswordChange {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let password = fields.text("password", ClaimedPassword::parse);
+        let new_password = fields.text("new_password", NewPassword::parse);
+        Some(Self {
+            password: password?,
+            new_password: new_password?,
+        })
+    }
+}
+
+/// Change your password; all your access tokens are revoked.
+#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), request_body = PasswordChange,
+    responses(
+    (status = 204, description = "It is changed; the new one buys new tokens."),
+    crate::openapi::NotConfirmed,
+    crate::openapi::Invalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[put("/users/<_>/password", data = "<change>")]
+pub(crate) async fn change_password(
+    caller: Caller,
+    change: Body<PasswordChange>,
+    passwords: &State<Passwords>,
+    database: &State<Database>,
+) -> Result<NoContent, Problem> {
+    let PasswordChange {
+        password,
+        new_password,
+    } = change.0;
+    let owner = Confirmed::by(password.into_secret(), &caller, passwords, database).await?;
+    let hash = passwords
+        .queue_up()?
+        .hash(new_password.into_secret())
+        .await?;
+    let is_changed = store::change_password(database, &owner, &hash).await?;
+    is_changed.then_some(NoContent).ok_or(Problem::InvalidToken)
+}
+
+/// A new e-mail address, and the password.
+#[derive(utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EmailChange {
+    /// Belongs to one account only, whatever its case.
+    #[schema(value_type = String, format = "email", max_length = 254, example = "alice@example.org")]
+    email: Email,
+    /// Compared exactly as it is.
+    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    password: ClaimedPassword,
+}
+
+impl FromFields for EmailChange {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.text("email", Email::parse);
+        let password = fields.text("password", ClaimedPassword::parse);
+        Some(Self {
+            email: email?,
+            password: password?,
+        })
+    }
+}
+
+/// Change your e-mail address.
+#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), request_body = EmailChange,
+    responses(
+    (status = 200, description = "The account.", body = User),
+    crate::openapi::NotConfirmed,
+    crate::openapi::TakenOrInvalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[put("/users/<_>/email", data = "<change>")]
+pub(crate) async fn change_email(
+    caller: Caller,
+    change: Body<EmailChange>,
+    passwords: &State<Passwords>,
+    database: &State<Database>,
+) -> Result<Json<User>, Problem> {
+    let EmailChange { email, password } = change.0;
+    let owner = Confirmed::by(password.into_secret(), &caller, passwords, database).await?;
+    match store::change_email(database, &owner, &email).await {
+        Err(Error::Duplicate) => Err(conflict(store::Taken {
+            username: false,
+            email: true,
+        })),
+        Ok(false) => Err(Problem::InvalidToken),
+        outcome => {
+            outcome?;
+            let username = caller.username().clone();
+            Ok(Json(User { username, email }))
+        }
+    }
+}
+
+/// Delete your account and all messages that you sent, for everybody.
+///
+/// It takes the password, so it is a POST: a DELETE with a body is not carried by everything between you and here.
+#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), request_body = Password,
+    responses(
+    (status = 204, description = "It is gone; its messages follow within moments."),
+    crate::openapi::NotConfirmed,
+    crate::openapi::Invalid,
+    crate::openapi::BodyProblems,
+    crate::openapi::Unavailable,
+))]
+#[post("/users/<_>/deletion", data = "<claim>")]
+pub(crate) async fn delete_account(
+    caller: Caller,
+    claim: Body<Password>,
+    passwords: &State<Passwords>,
+    database: &State<Database>,
+    chores: &State<Chores>,
+) -> Result<NoContent, Problem> {
+    let password = claim.0.password.into_secret();
+    let owner = Confirmed::by(password, &caller, passwords, database).await?;
+    if !store::delete(database, &owner).await? {
+        return Err(Problem::InvalidToken);
+    }
+    chores.remind();
+    Ok(NoContent)
 }

@@ -1,10 +1,10 @@
 //! The accounts in MySQL.
 
-use chrono::{DateTime, Utc};
-use sqlx::Row;
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::mysql::MySqlRow;
+use sqlx::{Connection as _, Row};
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Confirmed};
 use crate::database::{Database, Error, unit_of_work};
 use crate::users::model::{Email, UserId, Username};
 
@@ -115,6 +115,131 @@ pub(crate) async fn account(
             created_at: account.try_get("created_at")?,
             unread: unread.len(),
         }))
+    })
+}
+
+/// Changes the password of somebody who has just confirmed the old one, and revokes all their tokens. Whether nothing
+/// of the kind happened meanwhile: of two at once, one succeeds.
+pub(crate) async fn change_password(
+    database: &Database,
+    owner: &Confirmed,
+    password_hash: &str,
+) -> Result<bool, Error> {
+    let changed = unit_of_work!(database, |connection| {
+        sqlx::query(
+            "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
+        )
+        .bind(password_hash)
+        .bind(u64::from(owner.id()))
+        .bind(owner.token_epoch())
+        .execute(connection)
+        .await
+    })?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Changes the e-mail address. Whether the owner's tokens were not revoked meanwhile.
+///
+/// # Errors
+/// [`Error::Duplicate`] if another account has the address.
+pub(crate) async fn change_email(
+    database: &Database,
+    owner: &Confirmed,
+    email: &Email,
+) -> Result<bool, Error> {
+    let changed = unit_of_work!(database, |connection| {
+        sqlx::query("UPDATE users SET email = ?, email_key = ? WHERE id = ? AND token_epoch = ?")
+            .bind(email.as_str())
+            .bind(email.key())
+            .bind(u64::from(owner.id()))
+            .bind(owner.token_epoch())
+            .execute(connection)
+            .await
+    })?;
+    Ok(changed.rows_affected() == 1)
+}
+
+/// Revokes all tokens of the caller.
+pub(crate) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
+    unit_of_work!(database, |connection| {
+        sqlx::query("UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ?")
+            .bind(u64::from(caller.id()))
+            .execute(connection)
+            .await
+            .map(drop)
+    })
+}
+
+/// Deletes the account: nobody can log in, name and address are free, and what is left of the row says nothing of its
+/// owner. Their messages are cleared away afterwards ([`crate::housekeeping`]). Whether their tokens were not revoked
+/// meanwhile.
+pub(crate) async fn delete(database: &Database, owner: &Confirmed) -> Result<bool, Error> {
+    let (id, now) = (u64::from(owner.id()), Utc::now());
+    unit_of_work!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let deleted = sqlx::query(
+            "UPDATE users SET username = CONCAT('~', id), email = '', email_key = CONCAT('~', id), password_hash = '', \
+             token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
+        )
+        .bind(id)
+        .bind(owner.token_epoch())
+        .execute(&mut *transaction)
+        .await?;
+        if deleted.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query("INSERT INTO departures (user_id, departed_at) VALUES (?, ?)")
+            .bind(id)
+            .bind(now)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    })
+}
+
+/// The first deleted account after this one whose messages are still to be cleared away.
+pub(crate) async fn next_departure(
+    database: &Database,
+    after: u64,
+) -> Result<Option<Departure>, Error> {
+    let row = unit_of_work!(database, |connection| {
+        sqlx::query(
+            "SELECT user_id, departed_at FROM departures WHERE user_id > ? ORDER BY user_id LIMIT 1",
+        )
+        .bind(after)
+        .fetch_optional(connection)
+        .await
+    })?;
+    Ok(row.map(|row| Departure {
+        user: row.get("user_id"),
+        departed_at: row.get("departed_at"),
+    }))
+}
+
+/// An account that was deleted.
+pub(crate) struct Departure {
+    pub(crate) user: u64,
+    departed_at: DateTime<Utc>,
+}
+
+/// Far longer than a send that was under way when its sender left can take.
+const LAST_SENDS: TimeDelta = TimeDelta::minutes(1);
+
+/// Nothing is left of the account, unless a send of it is still under way.
+pub(crate) async fn complete_departure(
+    database: &Database,
+    departure: &Departure,
+) -> Result<(), Error> {
+    if Utc::now() - departure.departed_at < LAST_SENDS {
+        return Ok(());
+    }
+    unit_of_work!(database, |connection| {
+        sqlx::query("DELETE FROM departures WHERE user_id = ?")
+            .bind(departure.user)
+            .execute(connection)
+            .await
+            .map(drop)
     })
 }
 
