@@ -51,34 +51,36 @@ test-image: ## Run the container image as production does, and use it
 ##@ Operate (ENV=prod names the form, environments/prod.tfvars)
 
 ENV ?= prod
+# As it was typed: its dollars are for the host's shell, not for make.
+override export CMD := $(value CMD)
 
 .PHONY: plan
 plan: ## Show what `deploy` would change, and save it
-	@scripts/deploy plan $(ENV)
+	@scripts/deploy plan '$(ENV)'
 
 .PHONY: deploy
 deploy: ## Bring the form onto AWS: asks once, or never with YES=1 (IMAGE=... deploys that instead of the source)
-	@scripts/deploy apply $(ENV)
+	@scripts/deploy apply '$(ENV)'
 
 .PHONY: status
 status: ## Show replicas, certificate, database and disk in a table
-	@scripts/operate status $(ENV)
+	@scripts/operate status '$(ENV)'
 
 .PHONY: logs
 logs: ## Show the last TAIL=200 lines of the service's and Traefik's logs (FOLLOW=1 goes on)
-	@scripts/operate logs $(ENV)
+	@scripts/operate logs '$(ENV)'
 
 .PHONY: ssh
 ssh: ## Open a shell on the host (CMD="..." runs that as root instead)
-	@scripts/operate ssh $(ENV)
+	@scripts/operate ssh '$(ENV)'
 
 .PHONY: rollback
 rollback: ## Go back to the previous release
-	@scripts/deploy rollback $(ENV)
+	@scripts/deploy rollback '$(ENV)'
 
 .PHONY: destroy
 destroy: ## Remove everything from AWS, after you have typed the name
-	@scripts/operate destroy $(ENV)
+	@scripts/operate destroy '$(ENV)'
 
 ##@ Clean up
 

@@ -12,6 +12,8 @@ output "deployment" {
     host_address = aws_eip.host.public_ip
     ssh_user     = "admin" # of Debian's images
 
+    ssh_public_key = var.ssh_public_key # EC2 installs it only once
+
     database = {
       host        = aws_db_instance.main.address
       port        = aws_db_instance.main.port

@@ -43,35 +43,43 @@ print(functools.reduce(dict.get, sys.argv[2].split("."), json.load(open(sys.argv
 }
 
 # choose_ssh: sets `ssh_options`, with which ssh and Ansible reach the host of the deployment. Its key is trusted at the
-# first meeting and remembered for this very machine: another that takes its place has another file.
+# first meeting and remembered for this very machine: another that takes its place has another file. (The quotes are for
+# ssh, which would take a path with a blank for two.)
 choose_ssh() {
   ssh_user=$(of_deployment ssh_user)
   ssh_address=$(of_deployment host_address)
   ssh_port=${HEROLO_SSH_PORT:-22}
   known_hosts=$work/known_hosts.$(of_deployment host_id)
-  ssh_options=(-o StrictHostKeyChecking=accept-new -o "UserKnownHostsFile=$known_hosts" -o ConnectTimeout=10 -o LogLevel=ERROR -p "$ssh_port")
+  ssh_options=(-o StrictHostKeyChecking=accept-new -o "UserKnownHostsFile=\"$known_hosts\"" -o ConnectTimeout=10
+    -o LogLevel=ERROR -o IdentitiesOnly=yes -p "$ssh_port")
   find_ssh_key
-  [ -z "$ssh_key" ] || ssh_options+=(-i "$ssh_key" -o IdentitiesOnly=yes)
+  ssh_options+=(-i "$ssh_key")
 }
 
-# find_ssh_key: sets `ssh_key` to the file of the private key for the form's public one; to nothing if the agent has it.
+# find_ssh_key: sets `ssh_key` to the file of the private key for the form's public one. If the agent has it, the public
+# one tells ssh which of the agent's keys is meant.
 find_ssh_key() {
   local public file
-  public=$(sed -n 's/^ *ssh_public_key *= *"[a-z0-9-]* \([A-Za-z0-9+/=]*\).*/\1/p' "$form")
+  public=$(sed -n 's/^ *ssh_public_key *= *"\([a-z0-9-]* [A-Za-z0-9+/=]*\).*/\1/p' "$form")
   if [ -n "${SSH_KEY:-}" ]; then
     [ -f "$SSH_KEY" ] || fail "there is no file '$SSH_KEY': SSH_KEY is the private key that belongs to ssh_public_key in environments/$environment.tfvars"
     ssh_key=$SSH_KEY
     return
   fi
+  if grep -F "$public" <<<"$(ssh-add -L 2>/dev/null)" >/dev/null; then
+    mkdir -p "$work"
+    ssh_key=$work/operator.pub
+    printf '%s\n' "$public" >"$ssh_key"
+    return
+  fi
   for file in "$HOME"/.ssh/*.pub; do
-    if [ -f "${file%.pub}" ] && grep -qF "$public" "$file"; then
-      ssh_key=${file%.pub}
+    ssh_key=${file%.pub}
+    if [ -f "$ssh_key" ] && grep -qF "$public" "$file"; then
+      ssh-keygen -y -P '' -f "$ssh_key" >/dev/null 2>&1 || fail "$ssh_key has a passphrase, for which nobody can be asked in between: type 'ssh-add $ssh_key' first"
       return
     fi
   done
-  ssh-add -L 2>/dev/null | grep -qF "$public" ||
-    fail "the private key of ssh_public_key in environments/$environment.tfvars is not in ~/.ssh and not in the agent: name it, SSH_KEY=path/to/key"
-  ssh_key=
+  fail "the private key of ssh_public_key in environments/$environment.tfvars is not in ~/.ssh and not in the agent: name it, SSH_KEY=path/to/key"
 }
 
 # on_remote: runs the shell commands on standard input on the host, as root.

@@ -46,7 +46,7 @@ release_of() {
 edge() {
   running=$(docker ps --filter label=com.docker.swarm.service.name=edge_traefik --format '{{.Status}}')
   case $running in
-    *healthy*) echo "traefik|healthy|$running" ;;
+    *'(healthy)'*) echo "traefik|healthy|$running" ;;
     *) echo "traefik|NOT HEALTHY|${running:-not running} (make logs says why)" ;;
   esac
 }

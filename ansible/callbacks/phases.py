@@ -34,6 +34,8 @@ class CallbackModule(CallbackBase):
 
     role = None
     check_mode = False
+    changes = 0
+    failure = None
 
     def v2_playbook_on_play_start(self, play):
         self.check_mode = play.check_mode
@@ -64,6 +66,8 @@ class CallbackModule(CallbackBase):
 
     def _end_role(self):
         if not self.role:
+            if self.failure:
+                self._write(f"error: {self.failure}\n")
             return
         if self.failure:
             outcome = "FAILED"
@@ -77,7 +81,8 @@ class CallbackModule(CallbackBase):
         self.role = None
 
     def _fail(self, result, words):
-        self.failure = f"{result.task_name}: {words}"
+        # What is tidied up after a failure may fail for the same reason.
+        self.failure = self.failure or f"{result.task_name}: {words}"
 
     def _words_of(self, values):
         """What went wrong, in the words of the task or of the command that it ran; of a loop, of the first that failed."""

@@ -29,11 +29,9 @@ apply_differences() {
 {"edge_image": "$edge_image", "socket_filter_image": "$socket_filter_image", "acme_ca_file": "$folder/acme-ca.pem",
  "duckdns_url": "http://127.0.0.1:$(cat "$folder/duckdns-port")"}
 END
-  cat >"$folder/operator" <<END
-export HEROLO_ENVIRONMENTS=$folder/environments HEROLO_INFRA=$folder/infra HEROLO_SETTINGS=$folder/settings.json
-export HEROLO_SSH_PORT=$ssh_port HEROLO_DATABASE_CA=file://$folder/database-ca.pem HEROLO_CURL_CONFIG=$folder/curl
-export TF_CLI_CONFIG_FILE=$PWD/.tools/deploy/terraform.rc SSH_KEY=$folder/ssh
-END
+  printf 'export %q\n' "HEROLO_ENVIRONMENTS=$folder/environments" "HEROLO_INFRA=$folder/infra" \
+    "HEROLO_SETTINGS=$folder/settings.json" "HEROLO_SSH_PORT=$ssh_port" "HEROLO_DATABASE_CA=file://$folder/database-ca.pem" \
+    "HEROLO_CURL_CONFIG=$folder/curl" "TF_CLI_CONFIG_FILE=$PWD/.tools/deploy/terraform.rc" "SSH_KEY=$folder/ssh" >"$folder/operator"
   # shellcheck source=/dev/null
   . "$folder/operator"
 }

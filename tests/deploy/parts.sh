@@ -54,6 +54,7 @@ start_database() {
   local image root_password
   image=$("$parts/../../scripts/mysql-image")
   root_password=$(random_hex 16)
+  rm -rf "$folder/database"
   mkdir "$folder/database"
   make_certificate database "$1" "$folder/database/server"
   printf 'MYSQL_ROOT_PASSWORD=%s\n' "$root_password" >"$folder/database.env"
@@ -127,6 +128,7 @@ names_api() {
 start_host() {
   local image address=$1 ssh_port=$2 domain names=()
   image=$("$parts/image" host)
+  rm -rf "$folder/host"
   mkdir "$folder/host"
   printf '%s\n' "$3" >"$folder/host/authorized_key"
   for domain in "${@:4}"; do names+=(--add-host "$domain:$address"); done

@@ -80,7 +80,7 @@ refuses_to_look() {
 }
 
 asks_first() {
-  ! operate deploy && grep -q '^error: .*YES=1 does' "$folder/deploy.log" && ! in_cloud left | grep -v '^record'
+  ! operate deploy && grep -q '^error: .*YES=1 does' "$folder/deploy.log" && leaves_nothing_in_cloud
 }
 
 # What the scripts have told the operator.
@@ -184,7 +184,9 @@ traefik_log() {
 }
 
 refuses_old_tls() {
-  ! openssl s_client -connect "$address:443" -servername "$domain" -tls1_1 -cipher ALL:@SECLEVEL=0 </dev/null >/dev/null 2>&1
+  local said
+  said=$(openssl s_client -connect "$address:443" -servername "$domain" -tls1_1 -cipher ALL:@SECLEVEL=0 </dev/null 2>&1) && return 1
+  [[ $said == *"alert protocol version"* ]]
 }
 
 plain_http_leads_nowhere() {
@@ -262,7 +264,7 @@ prove_inside() {
   passes "the database's users can do what they are for and no more, over TLS only" users_are_limited
 }
 
-# From Traefik's network, as a Traefik that somebody has taken over would.
+# As a Traefik that somebody has taken over would.
 filter_refuses() {
   # shellcheck disable=SC2016 # it is run on the host
   local script='
@@ -433,7 +435,7 @@ print("{requests} requests, {per_second} a second, {failed} failed; {acknowledge
 # replicas_run RELEASE
 replicas_run() {
   local id
-  id=$(docker image inspect --format '{{.Id}}' "$1")
+  id=$(on_host docker image inspect --format '{{.Id}}' "$1" </dev/null)
   [ "$(on_host docker service ps --filter desired-state=running --format '{{.Image}} {{.CurrentState}}' herolo_api </dev/null |
     grep -c "^$id Running")" -eq "$replicas" ]
 }
@@ -447,6 +449,7 @@ prove_another_domain() {
   sed -i.before -e "s/^domain .*/domain = \"$domain\"/" -e 's/^dns_provider .*/dns_provider = "duckdns"/' "$form"
   passes 'without its token nothing is changed, and the line to enter it is said' refuses_no_token
   sed -i.before "s/^duckdns_token: .*/duckdns_token: \"$(cat "$folder/duckdns-token")\"/" "$secrets"
+  passes 'make plan shows what that would change' operate plan "IMAGE=$release"
   passes 'make deploy tells DuckDNS the address' deploy "$release"
   lead_to "$domain" "$address"
   passes 'the API answers there, with a certificate of its own' certificate_is_issued
@@ -463,7 +466,8 @@ logs_in() {
 }
 
 has_no_record() {
-  ! in_cloud left | grep '^record ' >&2
+  local left
+  left=$(in_cloud left) && [[ $left == *instance* && $left != *"record "* ]]
 }
 
 # ---- secrets
@@ -493,11 +497,13 @@ all_of_operator() {
 }
 
 has_no_canary() {
-  ! "$@" | grep -aFf "$folder/canaries" >"$folder/found" || { cut -c 1-200 "$folder/found" | head -n 3 >&2; return 1; }
+  "$@" >"$folder/haystack" || return
+  [ -s "$folder/haystack" ] || return
+  ! grep -aFf "$folder/canaries" "$folder/haystack" >"$folder/found" || { cut -c 1-200 "$folder/found" | head -n 3 >&2; return 1; }
 }
 
 finds_a_planted_canary() {
-  ! { all_logs; head -n 1 "$folder/canaries"; } | has_no_canary cat 2>/dev/null
+  ! { all_logs; head -n 1 "$folder/canaries"; } | has_no_canary cat 2>/dev/null && [ -s "$folder/found" ]
 }
 
 inspect_all() {
@@ -520,7 +526,7 @@ all_layers() {
 }
 
 all_files() {
-  on_host sh -c 'cat /root/.ansible/tmp/* /home/admin/.ansible/tmp/* 2>/dev/null; grep -raF . /etc /tmp /var/tmp /var/lib/herolo /home /root 2>/dev/null' </dev/null
+  on_host sh -c 'cat /root/.ansible/tmp/* /home/admin/.ansible/tmp/* 2>/dev/null; grep -raF . /etc /tmp /var/tmp /var/lib/herolo /home /root 2>/dev/null; true' </dev/null # some files come and go
 }
 
 # ---- the end of it
@@ -528,6 +534,7 @@ all_files() {
 prove_destruction() {
   begin_section 'nothing remains'
   passes 'make destroy does nothing without the name' refuses_to_destroy
+  docker inspect --format '{{range .Mounts}}{{.Name}}{{"\n"}}{{end}}' "$run-host" "$run-database" | grep . >"$folder/volumes"
   passes 'make destroy removes it' operate destroy "CONFIRM=$environment"
   passes "nothing is left in AWS's API" leaves_nothing_in_cloud
   passes 'nothing is left on the machine' leaves_nothing_here
@@ -538,15 +545,28 @@ refuses_to_destroy() {
 }
 
 leaves_nothing_in_cloud() {
-  ! in_cloud left | grep . >&2
+  local left
+  left=$(in_cloud left) && [ -z "$left" ] || { echo "$left" >&2; return 1; }
 }
 
 # What the cloud's end of the instance and the database has taken along, and then the parts that were somebody else's.
 leaves_nothing_here() {
+  local volumes
   wait_until 60 parts_are_gone || return
+  volumes=$(docker volume ls --quiet)
+  ! grep -Fxf "$folder/volumes" <<<"$volumes" || return
+  end_processes
+  wait_until 20 processes_are_gone || return
   remove_parts
   [ -z "$(docker ps --all --quiet --filter "label=$label")$(docker network ls --quiet --filter "label=$label")" ] &&
     [ ! -e "$folder/environments/.$environment" ]
+}
+
+processes_are_gone() {
+  local process
+  while read -r process; do
+    ! kill -0 "$process" || return
+  done <"$folder/pids"
 }
 
 parts_are_gone() {

@@ -164,6 +164,7 @@ def ansible_is_told_all_it_needs(made):
         "host_id": made.one("aws_instance")["id"],
         "host_address": made.one("aws_eip")["public_ip"],
         "ssh_user": "admin",
+        "ssh_public_key": made.one("aws_key_pair")["public_key"],
         "database": {
             "host": made.one("aws_db_instance")["address"], "port": 3306, "name": "herolo", "master_user": "herolo_master"},
         "acme": {"email": "ops@example.com", "directory": "https://acme-staging-v02.api.letsencrypt.org/directory"},
