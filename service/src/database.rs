@@ -31,6 +31,7 @@ mod server_error {
     pub(super) const LOCK_WAIT_TIMEOUT: u16 = 1205;
     pub(super) const DEADLOCK: u16 = 1213;
     pub(super) const NO_SUCH_TABLE: u16 = 1146;
+    pub(super) const LOCKED: u16 = 3572;
     pub(super) const QUERY_TIMEOUT: u16 = 3024;
     /// A replica after a failover; another connection finds the new primary.
     pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
@@ -291,6 +292,11 @@ fn is_rolled_back(fault: &sqlx::Error) -> bool {
         number(fault),
         Some(server_error::DEADLOCK | server_error::LOCK_WAIT_TIMEOUT)
     )
+}
+
+/// Whether a statement that does not wait for locks found one.
+pub(crate) fn is_locked(fault: &Error) -> bool {
+    matches!(fault, Error::Broken(fault) if number(fault) == Some(server_error::LOCKED))
 }
 
 fn is_away(fault: &sqlx::Error) -> bool {

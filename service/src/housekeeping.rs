@@ -74,6 +74,9 @@ impl Fairing for Chores {
 
 async fn clear_up(database: &Database) -> Result<(), Error> {
     clear_away_departures(database).await?;
+    while users::store::forget_revocations(database).await? {
+        sleep(PAUSE).await;
+    }
     while messages::store::forget_keys(database).await? {
         sleep(PAUSE).await;
     }

@@ -12,6 +12,7 @@ mod database;
 mod export;
 mod health;
 mod housekeeping;
+mod live;
 mod messages;
 mod openapi;
 mod problem;
@@ -54,10 +55,12 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(drain)
         .attach(health::start_up_watch())
         .attach(housekeeping::Chores::default())
+        .attach(live::Live::default())
         .register("/", problem::catchers())
         .mount("/", users::routes())
         .mount("/", messages::routes())
         .mount("/", export::routes())
+        .mount("/", live::routes())
         .mount("/", health::routes())
         .mount("/", telemetry::routes());
     Ok(rocket)

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
 
 use crate::problem::Document;
-use crate::{export, health, messages, telemetry, users};
+use crate::{export, health, live, messages, telemetry, users};
 
 /// The document as pretty-printed JSON.
 pub(crate) fn document() -> String {
@@ -37,6 +37,7 @@ pub(crate) fn document() -> String {
         messages::read,
         messages::mark,
         messages::delete,
+        live::events,
         health::livez,
         health::readyz,
         health::drainz,
@@ -125,6 +126,20 @@ pub(crate) struct Repeatable {
         example = "7f2d6a52-3a0e-4a0b-9d1a-6a1f0c8b9e55"
     )]
     idempotency_key: Option<String>,
+}
+
+/// Where to continue.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes parameters")]
+pub(crate) struct Resumption {
+    /// The `id` of the last event that arrived, as it was.
+    #[param(
+        rename = "Last-Event-ID",
+        pattern = "^[0-9]+(-[0-9]+([.][0-9]+)*)?$",
+        example = "42"
+    )]
+    last_event_id: Option<String>,
 }
 
 /// The message in the path.

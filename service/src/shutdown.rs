@@ -1,14 +1,13 @@
 //! Stopping without a lost request: on SIGTERM the replica says so and goes on serving until nobody sends it requests.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rocket::fairing::{AdHoc, Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::tokio::signal::unix::{Signal, SignalKind, signal};
-use rocket::tokio::time::sleep;
+use rocket::tokio::sync::watch;
+use rocket::tokio::time::{Instant, sleep, sleep_until};
 use rocket::{Request, Response, Shutdown};
 
 use crate::problem::Problem;
@@ -20,14 +19,14 @@ use crate::problem::Problem;
 /// load balancer has then taken the replica out before Rocket shuts down.
 #[derive(Clone)]
 pub(crate) struct Drain {
-    begun: Arc<AtomicBool>,
+    begun: watch::Sender<Option<Instant>>,
     length: Duration,
 }
 
 impl Drain {
     pub(crate) fn new(seconds: u64) -> Self {
         Self {
-            begun: Arc::default(),
+            begun: watch::Sender::new(None),
             length: Duration::from_secs(seconds),
         }
     }
@@ -48,7 +47,26 @@ impl Drain {
     }
 
     fn has_begun(&self) -> bool {
-        self.begun.load(Ordering::Relaxed)
+        self.begun.borrow().is_some()
+    }
+
+    /// Waits until those who listen have to go to another replica: when half of the drain is over. The load balancer has
+    /// taken this one out by then, so that they do not come back to it.
+    pub(crate) async fn lets_listeners_go(&self) {
+        let mut begun = self.begun.subscribe();
+        // The sender is ours, so this ends only when the drain has begun.
+        let begun = begun.wait_for(Option::is_some).await.map(|begun| *begun);
+        if let Ok(Some(begun)) = begun {
+            sleep_until(begun + self.length / 2).await;
+        }
+    }
+
+    /// Refuses those who would be let go at once.
+    pub(crate) fn check_listeners(&self) -> Result<(), Problem> {
+        match *self.begun.borrow() {
+            Some(begun) if begun.elapsed() >= self.length / 2 => self.check(),
+            _ => Ok(()),
+        }
     }
 
     /// SIGTERM drains first; SIGINT (Ctrl-C) or a second SIGTERM stops at once, requests under way excepted.
@@ -60,7 +78,7 @@ impl Drain {
     ) {
         rocket::tokio::select! {
             _ = terminate.recv() => {
-                self.begun.store(true, Ordering::Relaxed);
+                self.begun.send_replace(Some(Instant::now()));
                 tracing::info!("SIGTERM: draining for {} s", self.length.as_secs());
                 rocket::tokio::select! {
                     () = sleep(self.length) => {}

@@ -15,6 +15,7 @@ mod errors;
 mod faults;
 mod flood;
 mod lifecycle;
+mod live;
 mod messages;
 mod migrations;
 mod openapi;

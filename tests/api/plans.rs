@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::support::{Answer, Service, User, until};
+use crate::support::{Answer, Listener, Service, User, until};
 
 /// Enough that the optimizer has a choice to get wrong.
 const MESSAGES: u32 = 4_000;
@@ -106,6 +106,26 @@ async fn use_an_account_up(service: &Service) {
     .await;
 }
 
+/// A listener who comes back, hears of a message, and of one whose id is given up.
+async fn listen(alice: &User, bob: &User) {
+    let mut listener = Listener::after(bob, Some("1")).await;
+    for _ in 0..150 {
+        listener.next().await.expect("what was missed");
+    }
+    alice.delete(alice.send(bob, "passed over").await).await;
+    drop(listener);
+    let mut listener = Listener::of(bob).await;
+    alice.delete(alice.send(alice, "passed over").await).await;
+    alice.send(bob, "heard").await;
+    loop {
+        alice.send(bob, "heard").await;
+        let event = listener.next().await.expect("an event");
+        if event.name == "message" && !event.id.contains('-') {
+            break;
+        }
+    }
+}
+
 /// A send with a key, and the same again.
 async fn use_a_key(alice: &User) {
     for _ in 0..2 {
@@ -196,6 +216,7 @@ async fn plan(connection: &mut MySqlConnection, statement: &str) -> Vec<MySqlRow
 async fn every_statement_walks_a_key() {
     let (service, alice, bob) = big_inbox().await;
     use_everything(&service, &alice, &bob).await;
+    listen(&alice, &bob).await;
     let mut connection = service.database.connect().await;
     // The look at the few applied migrations by /readyz is the one read of a whole table.
     let of_the_api: Vec<_> = prepared(&service, &mut connection)

@@ -1,6 +1,9 @@
 //! The guard of everything that belongs to a user.
 
+use std::time::Duration;
+
 use rocket::request::{FromRequest, Outcome, Request};
+use rocket::tokio::time::sleep;
 
 use crate::auth::{Identities, TokenKeys};
 use crate::problem::Problem;
@@ -13,6 +16,7 @@ use crate::users::{UserId, Username};
 pub(crate) struct Caller {
     id: UserId,
     username: Username,
+    token_epoch: u32,
 }
 
 impl Caller {
@@ -22,6 +26,11 @@ impl Caller {
 
     pub(crate) fn username(&self) -> &Username {
         &self.username
+    }
+
+    /// The epoch of the caller's token.
+    pub(crate) fn token_epoch(&self) -> u32 {
+        self.token_epoch
     }
 
     async fn identify(request: &Request<'_>) -> Result<Self, Problem> {
@@ -42,6 +51,7 @@ impl Caller {
         Ok(Self {
             id: claims.user,
             username: identity.username,
+            token_epoch: claims.epoch,
         })
     }
 }
@@ -53,6 +63,36 @@ impl<'r> FromRequest<'r> for Caller {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::identify(request).await {
             Ok(caller) => Outcome::Success(caller),
+            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+        }
+    }
+}
+
+/// The moment when the access token of the request is over.
+pub(crate) struct TokenEnd {
+    remaining: Duration,
+}
+
+impl TokenEnd {
+    /// Waits for it.
+    pub(crate) async fn comes(self) {
+        sleep(self.remaining).await;
+    }
+}
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for TokenEnd {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        let remaining = bearer_token(request)
+            .ok_or(Problem::MissingToken)
+            .and_then(|token| {
+                let keys = state::<TokenKeys>(request)?;
+                keys.remaining(token).map_err(|_| Problem::InvalidToken)
+            });
+        match remaining {
+            Ok(remaining) => Outcome::Success(Self { remaining }),
             Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
         }
     }

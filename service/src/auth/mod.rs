@@ -6,7 +6,7 @@ mod identities;
 mod passwords;
 mod tokens;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, TokenEnd};
 pub(crate) use confirmation::Confirmed;
 pub(crate) use identities::Identities;
 pub(crate) use passwords::{Failed, Overloaded, Passwords, Verdict};

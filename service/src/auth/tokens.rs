@@ -1,6 +1,6 @@
 //! Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256 under a ring of keys.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
@@ -107,6 +107,21 @@ impl TokenKeys {
 
     /// What the token says, if one of the keys signed it and it is not over.
     pub(crate) fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
+        let payload = self.payload(token)?;
+        let user = payload.sub.parse().map_err(|_| InvalidToken)?;
+        Ok(Claims {
+            user,
+            epoch: payload.epoch,
+        })
+    }
+
+    /// How long the token is still valid.
+    pub(crate) fn remaining(&self, token: &str) -> Result<Duration, InvalidToken> {
+        let end = self.payload(token)?.exp;
+        Ok(Duration::from_secs(end.saturating_sub(now())))
+    }
+
+    fn payload(&self, token: &str) -> Result<Payload, InvalidToken> {
         let header = decode_header(token).map_err(|_| InvalidToken)?;
         if header.typ.as_deref() != Some(TYPE) {
             return Err(InvalidToken);
@@ -116,14 +131,9 @@ impl TokenKeys {
             .iter()
             .find(|key| Some(&key.kid) == header.kid.as_ref())
             .ok_or(InvalidToken)?;
-        let payload = decode::<Payload>(token, &key.verifying, &self.validation)
-            .map_err(|_| InvalidToken)?
-            .claims;
-        let user = payload.sub.parse().map_err(|_| InvalidToken)?;
-        Ok(Claims {
-            user,
-            epoch: payload.epoch,
-        })
+        decode::<Payload>(token, &key.verifying, &self.validation)
+            .map(|token| token.claims)
+            .map_err(|_| InvalidToken)
     }
 
     fn prove(&self) -> Result<(), String> {

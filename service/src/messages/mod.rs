@@ -4,7 +4,7 @@ mod model;
 mod routes;
 pub(crate) mod store;
 
-pub(crate) use model::{Mailbox, Message, Page};
+pub(crate) use model::{Content, Mailbox, Message, MessageId, Page};
 pub(crate) use routes::{
     __path_delete, __path_feed, __path_mark, __path_read, __path_send, routes,
 };

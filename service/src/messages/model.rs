@@ -199,6 +199,7 @@ impl IdempotencyKey {
 }
 
 /// What is the same in a message for everybody who has it.
+#[derive(Clone)]
 pub(crate) struct Content {
     pub(crate) id: MessageId,
     pub(crate) sender: Username,

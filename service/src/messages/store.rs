@@ -594,13 +594,15 @@ pub(crate) async fn delete(
     })
 }
 
-fn received_message(row: &MySqlRow, receiver: Username) -> sqlx::Result<Message> {
+/// A message as the row's receiver has it.
+pub(crate) fn received_message(row: &MySqlRow, receiver: Username) -> sqlx::Result<Message> {
     let sender = Username::stored(row.try_get("sender")?);
     let read = row.try_get("is_read")?;
     Ok(Message::of_receiver(content(row, sender)?, receiver, read))
 }
 
-fn content(row: &MySqlRow, sender: Username) -> sqlx::Result<Content> {
+/// What a row says of a message.
+pub(crate) fn content(row: &MySqlRow, sender: Username) -> sqlx::Result<Content> {
     Ok(Content {
         id: id(row)?,
         sender,

@@ -1,7 +1,7 @@
 //! The accounts in MySQL.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::mysql::MySqlRow;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Row};
 
 use crate::auth::{Caller, Confirmed};
@@ -125,17 +125,50 @@ pub(crate) async fn change_password(
     owner: &Confirmed,
     password_hash: &str,
 ) -> Result<bool, Error> {
-    let changed = unit_of_work!(database, |connection| {
-        sqlx::query(
+    unit_of_work!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let changed = sqlx::query(
             "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(password_hash)
         .bind(u64::from(owner.id()))
         .bind(owner.token_epoch())
+        .execute(&mut *transaction)
+        .await?;
+        if changed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        spread_revocation(&mut transaction, owner.id()).await?;
+        transaction.commit().await?;
+        Ok(true)
+    })
+}
+
+/// Tells the replicas that tokens of the user were revoked, so that they end what those tokens listen to.
+async fn spread_revocation(connection: &mut MySqlConnection, user: UserId) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO revocations (user_id, token_epoch, revoked_at) \
+         SELECT id, token_epoch, UTC_TIMESTAMP(3) FROM users WHERE id = ? \
+         ON DUPLICATE KEY UPDATE token_epoch = users.token_epoch, revoked_at = UTC_TIMESTAMP(3)",
+    )
+    .bind(u64::from(user))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Forgets some revocations that every replica has long heard of; whether there may be more of them.
+pub(crate) async fn forget_revocations(database: &Database) -> Result<bool, Error> {
+    const SOME: u64 = 500;
+    let forgotten = unit_of_work!(database, |connection| {
+        sqlx::query(
+            "DELETE FROM revocations WHERE revoked_at < UTC_TIMESTAMP(3) - INTERVAL 1 HOUR ORDER BY revoked_at LIMIT ?",
+        )
+        .bind(SOME)
         .execute(connection)
         .await
     })?;
-    Ok(changed.rows_affected() == 1)
+    Ok(forgotten.rows_affected() == SOME)
 }
 
 /// Changes the e-mail address. Whether the owner's tokens were not revoked meanwhile.
@@ -162,11 +195,13 @@ pub(crate) async fn change_email(
 /// Revokes all tokens of the caller.
 pub(crate) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
     unit_of_work!(database, |connection| {
+        let mut transaction = connection.begin().await?;
         sqlx::query("UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ?")
             .bind(u64::from(caller.id()))
-            .execute(connection)
-            .await
-            .map(drop)
+            .execute(&mut *transaction)
+            .await?;
+        spread_revocation(&mut transaction, caller.id()).await?;
+        transaction.commit().await
     })
 }
 
@@ -193,6 +228,7 @@ pub(crate) async fn delete(database: &Database, owner: &Confirmed) -> Result<boo
             .bind(now)
             .execute(&mut *transaction)
             .await?;
+        spread_revocation(&mut transaction, owner.id()).await?;
         transaction.commit().await?;
         Ok(true)
     })

@@ -3,6 +3,7 @@
 mod account;
 mod api;
 mod database;
+mod listener;
 mod mysql;
 mod process;
 mod proxy;
@@ -12,6 +13,7 @@ mod service;
 pub(crate) use account::Account;
 pub(crate) use api::{Answer, User, problem, unavailable};
 pub(crate) use database::TestDatabase;
+pub(crate) use listener::Listener;
 pub(crate) use process::{Finished, Herolo, Process, finish};
 pub(crate) use proxy::Proxy;
 pub(crate) use service::{Replica, SIGNING_KEY, Service, token_keys};

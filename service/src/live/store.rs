@@ -1,0 +1,223 @@
+//! What the one reader of each replica asks MySQL, and what a listener who comes back has missed.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use sqlx::Row;
+use sqlx::mysql::MySqlRow;
+
+use super::WINDOW;
+use super::position::Position;
+use crate::auth::Caller;
+use crate::database::{Database, Error, is_locked, unit_of_work};
+use crate::messages::store::{content, received_message};
+use crate::messages::{Content, Message};
+use crate::users::Username;
+
+/// A message arrived for somebody.
+pub(super) struct Arrival {
+    pub(super) message: u64,
+    pub(super) receiver: u64,
+}
+
+/// Receipts that are read at once. More than the receivers of one message.
+const ARRIVALS: u64 = 1_000;
+/// Messages that somebody who comes back gets at once.
+const MISSED: u64 = 100;
+
+/// The statements about several messages by their ids. A statement is a constant, so each has a place for a hundred;
+/// places that are left over repeat the last id, which changes nothing.
+mod by_ids {
+    macro_rules! ten {
+        () => {
+            "?,?,?,?,?,?,?,?,?,?"
+        };
+    }
+    macro_rules! hundred {
+        ($before:literal, $after:literal) => {
+            concat!(
+                $before,
+                "(",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ",",
+                ten!(),
+                ")",
+                $after
+            )
+        };
+    }
+
+    pub(super) const PLACES: usize = 100;
+    pub(super) const ARRIVED: &str = hundred!(
+        "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN ",
+        ""
+    );
+    pub(super) const CONTENTS: &str = hundred!(
+        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
+         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN ",
+        ""
+    );
+    /// Fails where one of them is being written or deleted.
+    pub(super) const UNDER_WAY: &str = hundred!(
+        "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN ",
+        " FOR SHARE NOWAIT"
+    );
+}
+
+/// The ids, and the last of them again until every place of a statement is taken.
+fn in_every_place(ids: &[u64]) -> impl Iterator<Item = u64> {
+    let last = ids.last().copied().unwrap_or(0);
+    let ids = ids.iter().copied().chain(std::iter::repeat(last));
+    ids.take(by_ids::PLACES)
+}
+
+fn arrivals(rows: &[MySqlRow]) -> Vec<Arrival> {
+    let arrival = |row: &MySqlRow| Arrival {
+        message: row.get("message_id"),
+        receiver: row.get("receiver_id"),
+    };
+    rows.iter().map(arrival).collect()
+}
+
+/// Where the reader begins: at the newest message. Ids shortly before it that are not there may be on their way.
+pub(super) async fn newest(database: &Database) -> Result<Position, Error> {
+    unit_of_work!(database, |connection| {
+        let newest: Option<u64> = sqlx::query_scalar("SELECT MAX(id) FROM messages")
+            .fetch_one(&mut *connection)
+            .await?;
+        let reached = newest.unwrap_or(0);
+        let begin = reached.saturating_sub(WINDOW);
+        let there: Vec<u64> =
+            sqlx::query_scalar("SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id > ?")
+                .bind(begin)
+                .fetch_all(connection)
+                .await?;
+        let mut missing: BTreeSet<_> = (begin + 1..reached).collect();
+        for id in there {
+            missing.remove(&id);
+        }
+        Ok(Position { reached, missing })
+    })
+}
+
+/// What arrived after this id, each message with all its receivers, and whether there may be more.
+pub(super) async fn arrived_after(
+    database: &Database,
+    id: u64,
+) -> Result<(Vec<Arrival>, bool), Error> {
+    let rows = unit_of_work!(database, |connection| {
+        sqlx::query(
+            "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id > ? \
+             ORDER BY message_id LIMIT ?",
+        )
+        .bind(id)
+        .bind(ARRIVALS)
+        .fetch_all(connection)
+        .await
+    })?;
+    let mut arrivals = arrivals(&rows);
+    let is_cut_off = arrivals.len() as u64 == ARRIVALS;
+    if is_cut_off {
+        // The last message's other receivers may be beyond the cut.
+        let last = arrivals.last().map_or(0, |last| last.message);
+        arrivals.retain(|arrival| arrival.message < last);
+    }
+    Ok((arrivals, is_cut_off))
+}
+
+/// Which of these messages, up to a hundred, have arrived.
+pub(super) async fn arrived(database: &Database, ids: &[u64]) -> Result<Vec<Arrival>, Error> {
+    let rows = unit_of_work!(database, |connection| {
+        in_every_place(ids)
+            .fold(sqlx::query(by_ids::ARRIVED), sqlx::query::Query::bind)
+            .fetch_all(connection)
+            .await
+    })?;
+    Ok(arrivals(&rows))
+}
+
+/// Whether somebody writes or deletes one of these messages, up to a hundred, right now. A message that was not
+/// committed yet is locked by who writes it.
+pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bool, Error> {
+    let looked = unit_of_work!(database, |connection| {
+        in_every_place(ids)
+            .fold(sqlx::query(by_ids::UNDER_WAY), sqlx::query::Query::bind)
+            .fetch_all(connection)
+            .await
+    });
+    match looked {
+        Ok(_) => Ok(false),
+        Err(fault) if is_locked(&fault) => Ok(true),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Those of these messages, up to a hundred, that are still there.
+pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Content>, Error> {
+    unit_of_work!(database, |connection| {
+        let rows = in_every_place(ids)
+            .fold(sqlx::query(by_ids::CONTENTS), sqlx::query::Query::bind)
+            .fetch_all(connection)
+            .await?;
+        rows.iter()
+            .map(|row| content(row, Username::stored(row.try_get("sender")?)))
+            .collect()
+    })
+}
+
+/// Users whose tokens were revoked within the last seconds, with the epoch from which on tokens are good.
+pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, Error> {
+    let rows = unit_of_work!(database, |connection| {
+        sqlx::query(
+            "SELECT user_id, token_epoch FROM revocations WHERE revoked_at > UTC_TIMESTAMP(3) - INTERVAL 15 SECOND",
+        )
+        .fetch_all(connection)
+        .await
+    })?;
+    let revocation = |row: &MySqlRow| (row.get("user_id"), row.get("token_epoch"));
+    Ok(rows.iter().map(revocation).collect())
+}
+
+/// Some of the messages of a range that the caller received and has not deleted, oldest first, and whether there may be
+/// more.
+pub(super) async fn missed(
+    database: &Database,
+    caller: &Caller,
+    ids: &RangeInclusive<u64>,
+) -> Result<(Vec<Message>, bool), Error> {
+    unit_of_work!(database, |connection| {
+        let rows = sqlx::query(
+            "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
+             FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+             STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+             WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.message_id BETWEEN ? AND ? \
+             ORDER BY r.message_id LIMIT ?",
+        )
+        .bind(u64::from(caller.id()))
+        .bind(ids.start())
+        .bind(ids.end())
+        .bind(MISSED)
+        .fetch_all(connection)
+        .await?;
+        let message = |row| received_message(row, caller.username().clone());
+        let messages: Vec<_> = rows.iter().map(message).collect::<Result<_, _>>()?;
+        let is_cut_off = messages.len() as u64 == MISSED;
+        Ok((messages, is_cut_off))
+    })
+}
