@@ -48,6 +48,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "86400",
     ),
     (
+        "HEROLO_CORS_ORIGINS",
+        "web pages of other origins that may use the API: https://app.example.com, comma-separated, or all",
+        "none",
+    ),
+    (
         "HEROLO_DRAIN_SECONDS",
         "seconds between SIGTERM and the last accepted request",
         "6",
@@ -70,8 +75,17 @@ pub struct Config {
     pub token_keys: SecretString,
     /// Seconds that an access token is valid.
     pub token_lifetime: u64,
+    /// Web pages of other origins that may use the API: origins, comma-separated, or `all`, or `none`.
+    pub cors_origins: String,
     /// Seconds between SIGTERM and the last accepted request.
     pub drain_seconds: u64,
+}
+
+/// Which origins' web pages may use the API.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Origins {
+    All,
+    Listed(Vec<String>),
 }
 
 /// The settings that have a default.
@@ -81,6 +95,7 @@ struct Defaults {
     port: u16,
     database_max_connections: u32,
     token_lifetime: u64,
+    cors_origins: &'static str,
     drain_seconds: u64,
 }
 
@@ -91,6 +106,7 @@ impl Default for Defaults {
             port: 8000,
             database_max_connections: 16,
             token_lifetime: 86_400,
+            cors_origins: "none",
             drain_seconds: 6,
         }
     }
@@ -136,6 +152,7 @@ impl Config {
     fn check(self) -> Result<Self, ConfigError> {
         self.connect_options()?;
         self.signing_keys()?;
+        self.cors_origins()?;
         let bounds = [
             (
                 "HEROLO_DATABASE_MAX_CONNECTIONS",
@@ -196,6 +213,27 @@ impl Config {
         }
     }
 
+    /// Which origins' web pages may use the API. An origin is compared as browsers write it.
+    pub(crate) fn cors_origins(&self) -> Result<Origins, ConfigError> {
+        match self.cors_origins.trim() {
+            "none" => return Ok(Origins::Listed(Vec::new())),
+            "all" => return Ok(Origins::All),
+            _ => {}
+        }
+        let origins = self.cors_origins.split(',').map(str::trim);
+        origins
+            .map(|origin| {
+                if is_origin(origin) {
+                    return Ok(origin.to_owned());
+                }
+                let fix = "must be all, none, or origins as browsers write them, comma-separated \
+                           (https://app.example.com, without a path or an upper-case letter)";
+                Err(ConfigError::new("HEROLO_CORS_ORIGINS", fix))
+            })
+            .collect::<Result<_, _>>()
+            .map(Origins::Listed)
+    }
+
     /// The keys of access tokens.
     pub(crate) fn signing_keys(&self) -> Result<KeyRing, ConfigError> {
         let keys = self.token_keys.expose_secret();
@@ -220,6 +258,19 @@ impl Config {
         }
         Ok(ring)
     }
+}
+
+/// Whether it is `scheme://host` or `scheme://host:port` as browsers write it (RFC 6454 section 6.2).
+fn is_origin(text: &str) -> bool {
+    let host = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    host.is_some_and(|host| {
+        let is_plain = |byte: u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte)
+        };
+        !host.is_empty() && host.bytes().all(is_plain)
+    })
 }
 
 fn signing_key(entry: &str) -> Result<(String, SecretBox<[u8]>), String> {
@@ -472,6 +523,7 @@ mod tests {
             config.port.to_string(),
             config.database_max_connections.to_string(),
             config.token_lifetime.to_string(),
+            config.cors_origins.clone(),
             config.drain_seconds.to_string(),
         ];
         let documented: BTreeSet<_> = SETTINGS
@@ -504,6 +556,7 @@ mod tests {
             (config.token_lifetime, config.drain_seconds),
             (defaults.token_lifetime, defaults.drain_seconds)
         );
+        assert_eq!(config.cors_origins, defaults.cors_origins);
     }
 
     #[test]
@@ -676,6 +729,28 @@ mod tests {
             "18446744073709551615",
             "must be from 1 to",
         );
+    }
+
+    #[test]
+    fn origins_are_taken_as_browsers_write_them_and_not_otherwise() {
+        let origins = |value: &str| {
+            let config = with("HEROLO_CORS_ORIGINS", value).expect("valid");
+            config.cors_origins().expect("valid")
+        };
+        assert_eq!(origins("all"), Origins::All);
+        assert_eq!(origins("none"), Origins::Listed(Vec::new()));
+        let two = ["https://app.example.com", "http://localhost:5173"].map(str::to_owned);
+        assert_eq!(origins(&two.join(", ")), Origins::Listed(two.to_vec()));
+        for wrong in [
+            "*",
+            "app.example.com",
+            "https://App.example.com",
+            "https://a.example/",
+            "https://",
+            ",",
+        ] {
+            refused("HEROLO_CORS_ORIGINS", wrong, "https://app.example.com");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod config;
 mod database;
 mod export;
+mod headers;
 mod health;
 mod housekeeping;
 mod live;
@@ -24,12 +25,14 @@ use std::time::Duration;
 
 use rocket::{
     Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, figment::Figment,
+    shield::Shield,
 };
 
 use crate::auth::{Identities, Passwords, TokenKeys};
 pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
+use crate::headers::AnswerHeaders;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
 
@@ -50,6 +53,9 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
         .manage(drain.clone())
+        // Ours say it all; Rocket's would come first and say less.
+        .attach(Shield::new())
+        .attach(AnswerHeaders::new(config)?)
         .attach(telemetry)
         .attach(problem::FormRefusal)
         .attach(drain)

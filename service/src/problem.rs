@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::auth::{Failed, Overloaded};
 use crate::body::BODY_LIMIT_BYTES;
 use crate::shutdown::Drain;
-use crate::{database, telemetry};
+use crate::{database, headers, telemetry};
 
 /// Seconds after which a client of a busy service may come again.
 const RETRY_SECONDS: u32 = 1;
@@ -286,12 +286,14 @@ impl<'r> Responder<'r, 'static> for Problem {
         if let Some(header) = self.header() {
             response.header(header);
         }
+        let mut response = response.finalize();
+        headers::secure(&mut response);
         // The fairings do the same for every answer, but for those to requests that Rocket cannot read.
-        response.header(telemetry::request_id_header(request));
+        response.set_header(telemetry::request_id_header(request));
         if let Some(close) = request.rocket().state::<Drain>().and_then(Drain::header) {
-            response.header(close);
+            response.set_header(close);
         }
-        response.ok()
+        Ok(response)
     }
 }
 

@@ -14,6 +14,7 @@ mod auth;
 mod errors;
 mod faults;
 mod flood;
+mod headers;
 mod lifecycle;
 mod live;
 mod messages;

@@ -143,6 +143,7 @@ fn settings(database: &TestDatabase) -> Config {
         database_max_connections: 8,
         token_keys: token_keys(&[("test", SIGNING_KEY)]).into(),
         token_lifetime: 3_600,
+        cors_origins: "none".to_owned(),
         drain_seconds: 0,
     }
 }
