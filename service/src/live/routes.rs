@@ -20,6 +20,8 @@ use crate::users::Username;
 
 /// Between two comments that say nothing but that the line still stands. Shorter than what proxies wait for.
 const HEARTBEAT: Duration = Duration::from_secs(15);
+/// How long a stream goes on. Proxies end what takes longer than they allow (ours, five minutes), in the middle of an event.
+const LIFETIME: Duration = Duration::from_mins(4);
 /// Until what a listener has missed is asked for again from a database that is away.
 const PAUSE: Duration = Duration::from_millis(500);
 /// Until a client comes back after a goodbye, in ms: at random, so that not all come at once.
@@ -32,8 +34,8 @@ pub(crate) fn routes() -> Vec<Route> {
 /// Listen to your messages as they arrive.
 ///
 /// The answer is a stream of Server-Sent Events that goes on. `hello` comes first. A `message` has the message as its
-/// data, as its receiver reads it. `goodbye` says that the stream ends here, because the token is over or this replica
-/// is; come back after `retry` milliseconds. Comments come in between, so that the connection is seen to be alive.
+/// data, as its receiver reads it. `goodbye` says that the stream ends here, because it is four minutes old, the token is
+/// over or this replica is; come back after `retry` milliseconds. Comments come in between, so that the connection is seen to be alive.
 ///
 /// Whoever comes back with the id of the last event, at any replica, gets what arrived meanwhile, each message once.
 #[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Resumption),
@@ -56,14 +58,7 @@ pub(crate) async fn events(
 ) -> Result<EventStream![], Problem> {
     drain.check_listeners()?;
     let (seat, start) = live.listen(&caller).await?;
-    let drain = drain.inner().clone();
-    let over = async move {
-        rocket::tokio::select! {
-            () = end.comes() => {}
-            () = drain.lets_listeners_go() => {}
-            () = shutdown => {}
-        }
-    };
+    let over = stream_is_over(end, drain.inner().clone(), shutdown);
     let position = last.0.unwrap_or_else(|| start.clone());
     let first_missing = position.missing.first().copied();
     let behind = Some(first_missing.unwrap_or(position.reached + 1));
@@ -92,6 +87,15 @@ pub(crate) async fn events(
             .with_retry(Duration::from_millis(rand::random_range(COME_BACK)));
     };
     Ok(stream.heartbeat(HEARTBEAT))
+}
+
+async fn stream_is_over(end: TokenEnd, drain: Drain, shutdown: Shutdown) {
+    rocket::tokio::select! {
+        () = end.comes() => {}
+        () = sleep(LIFETIME) => {}
+        () = drain.lets_listeners_go() => {}
+        () = shutdown => {}
+    }
 }
 
 fn event(name: &'static str, position: &Position, data: String) -> Event {
