@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::query::Query;
 use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
@@ -305,7 +306,6 @@ mod statements {
                  STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
                  WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
                 $filter,
-                " AND r.message_id ",
                 $from,
                 " ORDER BY r.message_id DESC LIMIT ?"
             )
@@ -314,7 +314,7 @@ mod statements {
     macro_rules! nth {
         (key: $key:literal, filter: $filter:literal) => {
             concat!(
-                "<= (SELECT s.message_id FROM receipts AS s FORCE INDEX (",
+                " AND r.message_id <= (SELECT s.message_id FROM receipts AS s FORCE INDEX (",
                 $key,
                 ") WHERE s.receiver_id = ? AND s.is_deleted = FALSE",
                 $filter,
@@ -323,11 +323,20 @@ mod statements {
         };
     }
 
-    pub(super) const ALL_BEFORE: &str = page!(key: "PRIMARY", filter: "", from: "< ?");
+    // The newest need no bound: with one, MySQL estimates the whole inbox and reads ahead thousands of receipts of a
+    // great one.
+    pub(super) const ALL_NEWEST: &str = page!(key: "PRIMARY", filter: "", from: "");
+    pub(super) const ALL_BEFORE: &str =
+        page!(key: "PRIMARY", filter: "", from: " AND r.message_id < ?");
     pub(super) const ALL_FROM_NTH: &str =
         page!(key: "PRIMARY", filter: "", from: nth!(key: "PRIMARY", filter: ""));
-    pub(super) const MARKED_BEFORE: &str =
-        page!(key: "receipts_read", filter: " AND r.is_read = ?", from: "< ?");
+    pub(super) const MARKED_NEWEST: &str =
+        page!(key: "receipts_read", filter: " AND r.is_read = ?", from: "");
+    pub(super) const MARKED_BEFORE: &str = page!(
+        key: "receipts_read",
+        filter: " AND r.is_read = ?",
+        from: " AND r.message_id < ?"
+    );
     pub(super) const MARKED_FROM_NTH: &str = page!(
         key: "receipts_read",
         filter: " AND r.is_read = ?",
@@ -370,15 +379,17 @@ async fn page_rows(
     let read = page.unread.map(|unread| !unread);
     let limit = page.per_page + LOOK_AHEAD;
     if page.offset() == 0 {
-        // No id reaches the largest number that the column holds.
-        let before = page.before.map_or(u64::MAX, MessageId::get);
-        let query = match read {
-            None => sqlx::query(statements::ALL_BEFORE).bind(receiver),
-            Some(read) => sqlx::query(statements::MARKED_BEFORE)
-                .bind(receiver)
-                .bind(read),
+        let statement = match (read, page.before) {
+            (None, None) => statements::ALL_NEWEST,
+            (None, Some(_)) => statements::ALL_BEFORE,
+            (Some(_), None) => statements::MARKED_NEWEST,
+            (Some(_), Some(_)) => statements::MARKED_BEFORE,
         };
-        return query.bind(before).bind(limit).fetch_all(connection).await;
+        let query = sqlx::query(statement).bind(receiver);
+        let query = read.into_iter().fold(query, Query::bind);
+        let before = page.before.map(MessageId::get);
+        let query = before.into_iter().fold(query, Query::bind);
+        return query.bind(limit).fetch_all(connection).await;
     }
     let query = match read {
         None => sqlx::query(statements::ALL_FROM_NTH)
