@@ -22,17 +22,16 @@ local FIND = "SELECT m.id, sender.username AS sender, receiver.username AS recei
   .. "STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id "
   .. "WHERE m.id = ? AND (m.sender_id = ? OR (r.receiver_id = ? AND r.is_deleted = FALSE))"
 
+local PAGE = "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read "
+  .. "FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id "
+  .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.receiver_id = ? AND r.is_deleted = FALSE"
+
 -- Each operation: its statements, with the types of their parameters and the columns of the work that are bound to
 -- them. Values of a column are numbers or texts as the type says.
 local operations = {
-  page = {
-    {
-      "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read "
-        .. "FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id "
-        .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
-        .. "WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?",
-      { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 3 },
-    },
+  page = { { PAGE .. " ORDER BY r.message_id DESC LIMIT ?", { BIGINT, 1 }, { BIGINT, 3 } } },
+  great_page = {
+    { PAGE .. " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?", { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 3 } },
   },
   read = { { FIND, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 }, { BIGINT, 1 } } },
   send = {
@@ -66,6 +65,7 @@ local operations = {
   },
 }
 operations.unknown = operations.read
+operations.great_newest = operations.page
 
 local function read_work(path)
   local work = {}
@@ -102,7 +102,8 @@ end
 
 function thread_init()
   connection = sysbench.sql.driver():connect()
-  connection:query("SET SESSION transaction_isolation = 'READ-COMMITTED'")
+  -- As the service does.
+  connection:query("SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION eq_range_index_dive_limit = 1")
   steps = {}
   for _, description in ipairs(operations[sysbench.opt.operation]) do
     steps[#steps + 1] = prepared(connection, description)

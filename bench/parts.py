@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-from operations import HERE, SAME_FLOOR, TOKEN_KEYS, fill
+from operations import HERE, TOKEN_KEYS, fill
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -137,7 +137,7 @@ def children_seconds():
 def drive_floor(mysql, database, operation, work, connections, seconds, tls=False):
     """The statements alone, by sysbench."""
     command = [
-        "sysbench", str(HERE / "floor.lua"), f"--operation={SAME_FLOOR.get(operation, operation)}", f"--work={work}",
+        "sysbench", str(HERE / "floor.lua"), f"--operation={operation}", f"--work={work}",
         "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={mysql.port}", "--mysql-user=root",
         f"--mysql-password={mysql.password}", f"--mysql-db={database}", f"--mysql-ssl={'on' if tls else 'off'}",
         f"--threads={connections}", f"--time={seconds}", "--percentile=99", "--histogram=on", "run",
