@@ -123,6 +123,7 @@ prove_outside() {
   begin_section 'used from outside, over HTTPS at the domain'
   passes "the certificate is the ACME server's, for the domain" certificate_is_issued
   passes "the contract works over HTTPS: sign up, log in, send, list, read, mark, delete" round_trip
+  passes 'a message arrives by itself in a stream of events' hears_message
   passes "requests reach all $replicas replicas" reaches_all_replicas
   passes "TLS 1.1 is refused" refuses_old_tls
   passes "plain HTTP leads nowhere, and is not redirected" plain_http_leads_nowhere
@@ -170,6 +171,18 @@ round_trip() {
     [ "$(request DELETE "/users/alice/messages/$id" '' "$alice")" = 204 ] &&
     [ "$(request GET "/users/bob/messages/$id" '' "$bob")" = 404 ] &&
     [ "$(request GET /users/bob/messages)" = 401 ] && grep -q '"status":401' "$folder/answer"
+}
+
+hears_message() {
+  local listener heard=1
+  curl --silent --no-buffer --max-time 60 --config "$folder/curl" --header "Authorization: Bearer $bob" \
+    "https://$domain/users/bob/events" >"$folder/events" &
+  listener=$!
+  wait_until 20 grep '^event:hello' "$folder/events" &&
+    [ "$(request POST /users/alice/messages '{"receiver":"bob","subject":"Live","message":"Heard at once."}' "$alice")" = 201 ] &&
+    wait_until 20 grep 'Heard at once.' "$folder/events" && heard=0
+  kill "$listener" 2>/dev/null || : # it has ended by itself
+  return "$heard"
 }
 
 # By what Traefik's access log says of the requests that were sent.
