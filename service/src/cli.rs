@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use rocket::tokio::runtime::Builder;
 
 use crate::config::{Config, SETTINGS};
 use crate::{build, openapi, shutdown, telemetry};
@@ -51,13 +52,25 @@ pub fn main() -> ExitCode {
                 .map_err(|fault| fault.to_string())
                 .and_then(|config| match command {
                     Command::Migrate { wait } => {
-                        rocket::execute(migrate(&config, Duration::from_secs(wait)))
+                        run(1, migrate(&config, Duration::from_secs(wait)))
                     }
-                    _ => rocket::execute(serve(&config)),
+                    _ => run(usize::from(config.workers), serve(&config)),
                 })
         }
     };
     finish(outcome)
+}
+
+/// Runs it to its end. One worker is this thread, which then never has to wake another one.
+fn run(workers: usize, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let mut builder = match workers {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let runtime = builder.worker_threads(workers).enable_all().build();
+    runtime
+        .map_err(|fault| format!("cannot start {workers} threads: {fault}; set HEROLO_WORKERS"))?
+        .block_on(work)
 }
 
 /// Prints to standard output. Whoever reads only its beginning has got what they wanted.

@@ -57,6 +57,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "seconds between SIGTERM and the last accepted request",
         "6",
     ),
+    (
+        "HEROLO_WORKERS",
+        "threads that serve requests; one does it with the least work, and a replica more uses another processor",
+        "1",
+    ),
 ];
 
 /// What the service must know to run. Secrets neither print nor serialise.
@@ -79,6 +84,8 @@ pub struct Config {
     pub cors_origins: String,
     /// Seconds between SIGTERM and the last accepted request.
     pub drain_seconds: u64,
+    /// Threads that serve requests. (Passwords are hashed by others.)
+    pub workers: u16,
 }
 
 /// Which origins' web pages may use the API.
@@ -97,6 +104,7 @@ struct Defaults {
     token_lifetime: u64,
     cors_origins: &'static str,
     drain_seconds: u64,
+    workers: u16,
 }
 
 impl Default for Defaults {
@@ -108,6 +116,7 @@ impl Default for Defaults {
             token_lifetime: 86_400,
             cors_origins: "none",
             drain_seconds: 6,
+            workers: 1,
         }
     }
 }
@@ -165,6 +174,7 @@ impl Config {
                 1..=366 * 24 * 60 * 60,
             ),
             ("HEROLO_DRAIN_SECONDS", self.drain_seconds, 0..=3_600),
+            ("HEROLO_WORKERS", u64::from(self.workers), 1..=256),
         ];
         match bounds
             .iter()
@@ -525,6 +535,7 @@ mod tests {
             config.token_lifetime.to_string(),
             config.cors_origins.clone(),
             config.drain_seconds.to_string(),
+            config.workers.to_string(),
         ];
         let documented: BTreeSet<_> = SETTINGS
             .iter()
@@ -556,7 +567,10 @@ mod tests {
             (config.token_lifetime, config.drain_seconds),
             (defaults.token_lifetime, defaults.drain_seconds)
         );
-        assert_eq!(config.cors_origins, defaults.cors_origins);
+        assert_eq!(
+            (config.cors_origins.as_str(), config.workers),
+            (defaults.cors_origins, defaults.workers)
+        );
     }
 
     #[test]
@@ -724,6 +738,7 @@ mod tests {
             "99999999999",
             "must be from 0 to 3600",
         );
+        refused("HEROLO_WORKERS", "0", "must be from 1 to 256");
         refused(
             "HEROLO_TOKEN_LIFETIME",
             "18446744073709551615",

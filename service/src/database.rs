@@ -9,7 +9,7 @@ use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
 
-pub(crate) use self::gather::Gather;
+pub(crate) use self::gather::{Gather, LARGEST_ROUND};
 use self::pool::{Held, Pool};
 
 use crate::config::{Config, ConfigError};
@@ -66,6 +66,51 @@ macro_rules! unit_of_work {
     };
 }
 pub(crate) use unit_of_work;
+
+/// A place of a statement, so many times, between commas: `places!(100, "?")`. sqlx takes statements that are constants,
+/// so one about several things has a fixed number of places.
+macro_rules! places {
+    (1, $place:literal) => {
+        $place
+    };
+    (2, $place:literal) => {
+        $crate::database::twice!(1, $place)
+    };
+    (4, $place:literal) => {
+        $crate::database::twice!(2, $place)
+    };
+    (8, $place:literal) => {
+        $crate::database::twice!(4, $place)
+    };
+    (16, $place:literal) => {
+        $crate::database::twice!(8, $place)
+    };
+    (32, $place:literal) => {
+        $crate::database::twice!(16, $place)
+    };
+    (64, $place:literal) => {
+        $crate::database::twice!(32, $place)
+    };
+    (100, $place:literal) => {
+        concat!(
+            $crate::database::places!(64, $place),
+            ",",
+            $crate::database::places!(32, $place),
+            ",",
+            $crate::database::places!(4, $place)
+        )
+    };
+}
+macro_rules! twice {
+    ($count:tt, $place:literal) => {
+        concat!(
+            $crate::database::places!($count, $place),
+            ",",
+            $crate::database::places!($count, $place)
+        )
+    };
+}
+pub(crate) use {places, twice};
 
 /// Why a unit of work on the database did not succeed.
 #[derive(Debug, thiserror::Error)]

@@ -16,6 +16,7 @@ mod housekeeping;
 mod live;
 mod messages;
 mod openapi;
+mod pieces;
 mod problem;
 mod shutdown;
 mod telemetry;
@@ -49,6 +50,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     telemetry.show(passwords.counters());
     let rocket = rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
+        .manage(messages::Outbox::new(database.clone()))
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
@@ -57,6 +59,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(Shield::new())
         .attach(AnswerHeaders::new(config)?)
         .attach(telemetry)
+        .attach(pieces::FewPieces)
         .attach(problem::FormRefusal)
         .attach(drain)
         .attach(health::start_up_watch())

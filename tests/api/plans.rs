@@ -136,6 +136,44 @@ async fn use_a_key(alice: &User) {
     }
 }
 
+/// A message from each of the users to the one named, all at once; what the service answered to each. The first to come
+/// to the table of messages wait for its lock, and the others gather behind them.
+async fn send_at_once(
+    service: &Service,
+    sends: impl IntoIterator<Item = (User, String)>,
+) -> Vec<Answer> {
+    let mut session = service.database.connect().await;
+    let mut lock = async |statement: &'static str| {
+        session.execute(statement).await.expect("the lock is free");
+    };
+    lock("LOCK TABLES messages WRITE").await;
+    let sends: Vec<_> = sends
+        .into_iter()
+        .map(|(sender, receiver)| {
+            let new =
+                json!({"receiver": receiver, "subject": "s", "message": format!("to {receiver}")});
+            tokio::spawn(async move { sender.post("/messages", &new).await })
+        })
+        .collect();
+    lock("DO SLEEP(0.3)").await;
+    lock("UNLOCK TABLES").await;
+    let mut answers = Vec::new();
+    for send in sends {
+        answers.push(send.await.expect("an answer"));
+    }
+    answers
+}
+
+/// So many that transactions of all lengths come about.
+async fn use_a_full_outbox(service: &Service, alice: &User) {
+    for count in [64, 33, 18, 9, 5, 3] {
+        let sends = vec![(alice.clone(), "alice".to_owned()); count + 2];
+        for answer in send_at_once(service, sends).await {
+            assert_eq!(answer.status, 201, "{}", answer.text);
+        }
+    }
+}
+
 /// Uses every route once with success, and the feed in all its forms.
 async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_accounts(service).await;
@@ -158,6 +196,7 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     }
     assert_eq!(alice.get("").await.status, 200);
     use_several_receivers(alice).await;
+    use_a_full_outbox(service, alice).await;
     use_a_key(alice).await;
     use_an_account_up(service).await;
     assert_eq!(alice.get("/export").await.status, 200);
@@ -235,6 +274,12 @@ async fn every_statement_walks_a_key() {
             && count("INSERT") >= 3
             && count("UPDATE") >= 3
             && count("DELETE") >= 1
+    );
+    assert!(
+        of_the_api
+            .iter()
+            .any(|statement| statement.contains("auto_increment_increment")),
+        "messages were sent together"
     );
     for statement in of_the_api {
         let faults: Vec<_> = plan(&mut connection, &statement)
@@ -425,6 +470,48 @@ async fn a_connection_in_use_is_not_asked_whether_it_is_still_there() {
     // Only a machine that stands still for a second lets a connection rest so long.
     let pings = after.pings - before.pings;
     assert!(pings < REQUESTS / 2, "{pings} pings for {REQUESTS} pages");
+}
+
+#[tokio::test]
+async fn messages_sent_at_once_share_transactions_and_each_is_a_send_of_its_own() {
+    const USERS: usize = 40;
+    let service = Service::start_with(|config| config.database_max_connections = 4).await;
+    let mut users = Vec::new();
+    for number in 0..USERS {
+        users.push(service.user(&format!("user{number}")).await);
+    }
+    // Each to the next, but for every eighth, who writes to nobody.
+    let is_to_nobody = |number: usize| number % 8 == 3;
+    let receiver = |number: usize| match is_to_nobody(number) {
+        true => format!("nobody{number}"),
+        false => format!("user{}", (number + 1) % USERS),
+    };
+    let before = round_trips(&service).await;
+    let sends = users.iter().cloned().enumerate();
+    let sends = sends.map(|(number, user)| (user, receiver(number)));
+    let answers = send_at_once(&service, sends).await;
+    let statements = round_trips(&service).await.statements - before.statements;
+
+    for (number, answer) in answers.iter().enumerate() {
+        if is_to_nobody(number) {
+            assert_eq!(answer.status, 422, "{}", answer.text);
+            assert!(answer.text.contains(&receiver(number)), "{}", answer.text);
+            continue;
+        }
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let inbox = users[(number + 1) % USERS].get("/messages").await.json;
+        assert_eq!(inbox["messages"].as_array().map(Vec::len), Some(1));
+        let received = &inbox["messages"][0];
+        for field in ["id", "sender", "receiver", "message", "created_at"] {
+            assert_eq!(received[field], answer.json[field], "{field}");
+        }
+        assert_eq!(received["sender"], format!("user{number}"));
+        assert_eq!(received["message"], format!("to {}", receiver(number)));
+    }
+    assert!(
+        statements < 4 * USERS as u64,
+        "{statements} statements for {USERS} sends"
+    );
 }
 
 /// The inbox of each of the users, all asked for at once.

@@ -14,7 +14,7 @@ impl Identities {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
-            gather: Gather::new(),
+            gather: Gather::new(1),
         }
     }
 

@@ -10,12 +10,12 @@ use rocket::tokio::time::{Instant, timeout};
 use crate::database::{DEADLINE, Error};
 
 /// How many questions are answered at once, at most.
-const LARGEST_ROUND: usize = 64;
+pub(crate) const LARGEST_ROUND: usize = 64;
 /// A round that takes longer is not waited for: the next begins beside it. One connection that a network swallowed must
 /// not stop everybody.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-/// Gathers questions while an answer is on its way, and then has all of them answered in the next round.
+/// Gathers questions while answers are on their way, and then has all of them answered in the next round.
 ///
 /// A round begins after each of its questions was asked, so the answers are as fresh as if each had been answered by
 /// itself. Who asks alone does not wait for others.
@@ -25,8 +25,10 @@ pub(crate) struct Gather<Question, Answer> {
 
 struct State<Question, Answer> {
     waiting: VecDeque<Asked<Question, Answer>>,
-    /// The round that is on its way, and since when.
-    current: Option<(u64, Instant)>,
+    /// How many rounds may be on their way at once.
+    lanes: usize,
+    /// The rounds that are on their way, and since when.
+    rounds: Vec<(u64, Instant)>,
     /// Of the last round that began.
     number: u64,
 }
@@ -38,10 +40,12 @@ where
     Question: Send + 'static,
     Answer: Send + 'static,
 {
-    pub(crate) fn new() -> Self {
+    /// With so many rounds on their way at once, at most. More rounds are smaller ones.
+    pub(crate) fn new(lanes: usize) -> Self {
         let state = State {
             waiting: VecDeque::new(),
-            current: None,
+            lanes,
+            rounds: Vec::with_capacity(lanes),
             number: 0,
         };
         Self {
@@ -49,53 +53,61 @@ where
         }
     }
 
-    /// The answer to one question. `answer` gives as many answers as it gets questions, in their order.
+    /// The answer to one question. `answer` gives as many answers as it gets questions, in their order. A question that
+    /// is answered is answered to its end, also if nobody waits any more.
     pub(crate) async fn ask<Work, Answers>(
         &self,
         question: Question,
         answer: Work,
     ) -> Result<Answer, Error>
     where
-        Work: Fn(Vec<Question>) -> Answers + Send + 'static,
+        Work: Fn(Vec<Question>) -> Answers + Clone + Send + 'static,
         Answers: Future<Output = Result<Vec<Answer>, Error>> + Send + 'static,
     {
-        let (sender, receiver) = oneshot::channel();
-        let begins = {
-            let mut state = lock(&self.state);
-            state.waiting.push_back((question, sender));
-            state.begin()
-        };
-        if let Some(number) = begins {
-            rocket::tokio::spawn(run(Arc::clone(&self.state), number, answer));
-        }
-        match timeout(DEADLINE, receiver).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) | Err(_) => Err(Error::Unavailable("nobody answered in time".to_owned())),
+        let (sender, mut receiver) = oneshot::channel();
+        lock(&self.state).waiting.push_back((question, sender));
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let begins = lock(&self.state).begin();
+            if let Some(number) = begins {
+                rocket::tokio::spawn(run(Arc::clone(&self.state), number, answer.clone()));
+            }
+            match timeout(PATIENCE, &mut receiver).await {
+                Ok(Ok(answer)) => return answer,
+                Err(_) if Instant::now() < deadline => {}
+                Ok(Err(_)) | Err(_) => {
+                    return Err(Error::Unavailable("nobody answered in time".to_owned()));
+                }
+            }
         }
     }
 }
 
 impl<Question, Answer> State<Question, Answer> {
-    /// The number of a round that is to begin now; `None` if one is on its way.
+    /// The number of a round that is to begin now; `None` if enough are on their way, or nobody waits.
     fn begin(&mut self) -> Option<u64> {
-        if self
-            .current
-            .is_some_and(|(_, since)| since.elapsed() < PATIENCE)
-        {
+        self.rounds.retain(|(_, since)| since.elapsed() < PATIENCE);
+        if self.waiting.is_empty() || self.rounds.len() >= self.lanes {
             return None;
         }
         self.number += 1;
-        self.current = Some((self.number, Instant::now()));
+        self.rounds.push((self.number, Instant::now()));
         Some(self.number)
     }
 
-    /// The questions of the next turn of this round; none if it is over, or others took over meanwhile.
+    /// The questions of the next turn of this round; none if it is over, or others took over meanwhile. Questions that
+    /// nobody waits for any more are dropped.
     fn take(&mut self, number: u64) -> Vec<Asked<Question, Answer>> {
-        if self.current.is_none_or(|(current, _)| current != number) {
+        let Some(place) = self.rounds.iter().position(|(one, _)| *one == number) else {
             return Vec::new();
-        }
+        };
+        self.waiting.retain(|(_, sender)| !sender.is_closed());
         let count = self.waiting.len().min(LARGEST_ROUND);
-        self.current = (count > 0).then(|| (number, Instant::now()));
+        if count == 0 {
+            self.rounds.swap_remove(place);
+        } else {
+            self.rounds[place].1 = Instant::now();
+        }
         self.waiting.drain(..count).collect()
     }
 }

@@ -28,38 +28,11 @@ const MISSED: u64 = 100;
 /// The statements about several messages by their ids. A statement is a constant, so each has a place for a hundred;
 /// places that are left over repeat the last id, which changes nothing.
 mod by_ids {
-    macro_rules! ten {
-        () => {
-            "?,?,?,?,?,?,?,?,?,?"
-        };
-    }
+    use crate::database::places;
+
     macro_rules! hundred {
         ($before:literal, $after:literal) => {
-            concat!(
-                $before,
-                "(",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ")",
-                $after
-            )
+            concat!($before, "(", places!(100, "?"), ")", $after)
         };
     }
 

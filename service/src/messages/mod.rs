@@ -1,10 +1,12 @@
 //! Messages, as their sender and their receivers have them.
 
 mod model;
+mod outbox;
 mod routes;
 pub(crate) mod store;
 
 pub(crate) use model::{Content, Mailbox, Message, MessageId, Page};
+pub(crate) use outbox::Outbox;
 pub(crate) use routes::{
     __path_delete, __path_feed, __path_mark, __path_read, __path_send, routes,
 };

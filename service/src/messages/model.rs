@@ -129,6 +129,13 @@ impl Receivers {
     }
 }
 
+/// What a message gets when it is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Postmark {
+    pub(crate) id: MessageId,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
 /// A message to be sent.
 pub(crate) struct NewMessage {
     pub(crate) receivers: Receivers,
@@ -138,12 +145,7 @@ pub(crate) struct NewMessage {
 
 impl NewMessage {
     /// The message as its sender has it when it was just sent.
-    pub(crate) fn sent(
-        &self,
-        id: MessageId,
-        sender: Username,
-        created_at: DateTime<Utc>,
-    ) -> Message {
+    pub(crate) fn sent(&self, postmark: Postmark, sender: Username) -> Message {
         let unread = |username: &Username| Receiver {
             username: username.clone(),
             read: false,
@@ -151,11 +153,11 @@ impl NewMessage {
         let receivers = self.receivers.names().iter().map(unread).collect();
         Message::of_sender(
             Content {
-                id,
+                id: postmark.id,
                 sender,
                 subject: self.subject.clone(),
                 message: self.message.clone(),
-                created_at,
+                created_at: postmark.created_at,
             },
             receivers,
         )

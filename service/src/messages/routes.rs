@@ -17,6 +17,7 @@ use crate::messages::model::{
     self, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receivers,
     Subject, Text,
 };
+use crate::messages::outbox::Outbox;
 use crate::messages::store::{self, Refusal};
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
@@ -89,12 +90,14 @@ pub(crate) async fn send(
     caller: Caller,
     key: Key,
     new: Body<NewMessage>,
-    database: &State<Database>,
+    outbox: &State<Outbox>,
 ) -> Result<Created<Json<Message>>, Problem> {
-    let message = store::send(database, &caller, &new.0, key.0.as_ref())
+    let field = receivers_field(&new.0);
+    let message = outbox
+        .send(caller, new.0, key.0)
         .await?
-        .map_err(|refusal| problem(&new.0, refusal))?;
-    let location = format!("/users/{}/messages/{}", caller.username(), message.id);
+        .map_err(|refusal| problem(field, refusal))?;
+    let location = format!("/users/{}/messages/{}", message.sender, message.id);
     Ok(Created::new(location).body(Json(message)))
 }
 
@@ -122,11 +125,15 @@ impl<'r> FromRequest<'r> for Key {
     }
 }
 
-fn problem(new: &NewMessage, refusal: Refusal) -> Problem {
-    let field = match new.receivers {
+/// Which field names them.
+fn receivers_field(new: &NewMessage) -> &'static str {
+    match new.receivers {
         Receivers::One(_) => "receiver",
         Receivers::Several(_) => "receivers",
-    };
+    }
+}
+
+fn problem(field: &str, refusal: Refusal) -> Problem {
     match refusal {
         Refusal::KeyOfAnother => Problem::KeyReused,
         Refusal::NoSuchReceivers(names) => Problem::Invalid(

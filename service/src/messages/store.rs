@@ -12,8 +12,8 @@ use sqlx::{Connection, Row};
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{
-    Content, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receiver,
-    Receivers, Subject, Text,
+    Content, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, Postmark, RECEIVERS,
+    Receiver, Receivers, Subject, Text,
 };
 use crate::users::Username;
 use crate::users::store::Departure;
@@ -35,6 +35,10 @@ pub(crate) enum Refusal {
     KeyOfAnother,
 }
 
+mod together;
+
+pub(crate) use self::together::send_together;
+
 /// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
 pub(crate) async fn send(
     database: &Database,
@@ -50,7 +54,7 @@ pub(crate) async fn send(
                     return Ok(answer);
                 }
             }
-            (Ok(Some(message)), _) => return Ok(Ok(message)),
+            (Ok(Some(mark)), _) => return Ok(Ok(new.sent(mark, caller.username().clone()))),
             (Ok(None), _) => {
                 let unknown = unknown(database, &new.receivers).await?;
                 return Ok(Err(Refusal::NoSuchReceivers(unknown)));
@@ -64,14 +68,14 @@ pub(crate) async fn send(
 ///
 /// # Errors
 /// [`Error::Duplicate`] if there was a send with the key before. One that is under way is waited for.
-async fn send_once(
+pub(crate) async fn send_once(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
-) -> Result<Option<Message>, Error> {
+) -> Result<Option<Postmark>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
-    let id = unit_of_work!(database, |connection| {
+    unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let Some(id) = insert_message(&mut transaction, caller, new, created_at).await? else {
             return Ok(None);
@@ -85,9 +89,8 @@ async fn send_once(
             insert_key(&mut transaction, caller, key, new, id, created_at).await?;
         }
         transaction.commit().await?;
-        Ok(Some(id))
-    })?;
-    Ok(id.map(|id| new.sent(id, caller.username().clone(), created_at)))
+        Ok(Some(Postmark { id, created_at }))
+    })
 }
 
 async fn insert_key(
@@ -133,11 +136,11 @@ async fn sent_before(
             return Ok(Some(Err(Refusal::KeyOfAnother)));
         }
         let sender = caller.username().clone();
-        Ok(Some(Ok(new.sent(
-            id(&row)?,
-            sender,
-            row.try_get("created_at")?,
-        ))))
+        let postmark = Postmark {
+            id: id(&row)?,
+            created_at: row.try_get("created_at")?,
+        };
+        Ok(Some(Ok(new.sent(postmark, sender))))
     })
 }
 
@@ -197,37 +200,11 @@ async fn insert_message(
 /// The statements about several users by their names. A statement is a constant, so each has a place for as many names
 /// as there may be; places that are left over repeat the last name, which changes nothing.
 mod by_names {
-    macro_rules! ten {
-        () => {
-            "?,?,?,?,?,?,?,?,?,?"
-        };
-    }
+    use crate::database::places;
+
     macro_rules! hundred {
         ($before:literal) => {
-            concat!(
-                $before,
-                "(",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ",",
-                ten!(),
-                ")"
-            )
+            concat!($before, "(", places!(100, "?"), ")")
         };
     }
 

@@ -281,31 +281,27 @@ pub(crate) async fn complete_departure(
 
 /// Look-ups of so many users as there are parameters.
 mod statements {
+    use crate::database::places;
+
     macro_rules! identities {
-        ($parameters:literal) => {
-            concat!(
-                "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
-                $parameters,
-                ")"
+        ($count:tt) => {
+            (
+                $count,
+                concat!(
+                    "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
+                    places!($count, "?"),
+                    ")"
+                ),
             )
         };
     }
 
     /// A few statements of fixed lengths, because each is prepared once on each connection.
     pub(super) const IDENTITIES: [(usize, &str); 4] = [
-        (1, identities!("?")),
-        (4, identities!("?, ?, ?, ?")),
-        (
-            16,
-            identities!("?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"),
-        ),
-        (
-            64,
-            identities!(
-                "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, \
-                 ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-            ),
-        ),
+        identities!(1),
+        identities!(4),
+        identities!(16),
+        identities!(64),
     ];
 }
 

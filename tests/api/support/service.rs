@@ -145,6 +145,7 @@ fn settings(database: &TestDatabase) -> Config {
         token_lifetime: 3_600,
         cors_origins: "none".to_owned(),
         drain_seconds: 0,
+        workers: 1,
     }
 }
 

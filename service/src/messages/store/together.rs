@@ -1,0 +1,186 @@
+//! Several sends as one transaction.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{Connection, Row};
+
+use crate::database::{Database, Error, LARGEST_ROUND, unit_of_work};
+use crate::messages::model::{MessageId, Postmark};
+use crate::messages::outbox::Outgoing;
+use crate::users::Username;
+
+/// Statements of fixed lengths, because each is prepared once on each connection. A number of messages is put together
+/// from these.
+mod statements {
+    use crate::database::places;
+
+    /// For so many messages: their insertion, that of their receipts, and the look-up of their receivers.
+    pub(super) struct Length {
+        pub(super) count: usize,
+        pub(super) messages: &'static str,
+        pub(super) receipts: &'static str,
+        pub(super) users: &'static str,
+    }
+
+    macro_rules! length {
+        ($count:tt) => {
+            Length {
+                count: $count,
+                messages: concat!(
+                    "INSERT INTO messages (sender_id, subject, body, created_at) VALUES ",
+                    places!($count, "(?, ?, ?, ?)")
+                ),
+                receipts: concat!(
+                    "INSERT INTO receipts (receiver_id, message_id) VALUES ",
+                    places!($count, "(?, ?)")
+                ),
+                // By how much one id that a statement gives is greater than the one before it is the server's to say.
+                users: concat!(
+                    "SELECT id, username, @@SESSION.auto_increment_increment AS step FROM users WHERE username IN (",
+                    places!($count, "?"),
+                    ")"
+                ),
+            }
+        };
+    }
+
+    /// From the longest to the shortest.
+    pub(super) const LENGTHS: [Length; 7] = [
+        length!(64),
+        length!(32),
+        length!(16),
+        length!(8),
+        length!(4),
+        length!(2),
+        length!(1),
+    ];
+}
+use statements::{LENGTHS, Length};
+const _: () = assert!(LENGTHS[0].count >= LARGEST_ROUND);
+
+/// A message and the id of its receiver.
+type Addressed<'a> = (&'a Outgoing, u64);
+
+/// Sends several messages, each to its one receiver, in one transaction. `None` for each whose receiver is not there; the
+/// others are sent nevertheless. At most [`LARGEST_ROUND`].
+pub(crate) async fn send_together(
+    database: &Database,
+    all: &[Arc<Outgoing>],
+) -> Result<Vec<Option<Postmark>>, Error> {
+    let created_at = Utc::now().trunc_subsecs(3);
+    let ids = unit_of_work!(database, |connection| {
+        let users = Users::named_in(connection, all).await?;
+        let addressed: Vec<_> = all
+            .iter()
+            .filter_map(|one| Some((&**one, users.id_of(one.receiver())?)))
+            .collect();
+        let mut transaction = connection.begin().await?;
+        let given = insert(&mut transaction, &addressed, users.step, created_at).await?;
+        transaction.commit().await?;
+        let mut given = VecDeque::from(given);
+        let id = |one: &Arc<Outgoing>| users.id_of(one.receiver()).and_then(|_| given.pop_front());
+        Ok(all.iter().map(id).collect::<Vec<_>>())
+    })?;
+    let postmark = |id: Option<u64>| {
+        Some(Postmark {
+            id: MessageId::stored(id?)?,
+            created_at,
+        })
+    };
+    Ok(ids.into_iter().map(postmark).collect())
+}
+
+/// The receivers that there are.
+struct Users {
+    ids: HashMap<String, u64>,
+    /// By how much each of the ids that one statement gives is greater than the one before it.
+    step: usize,
+}
+
+impl Users {
+    async fn named_in(
+        connection: &mut MySqlConnection,
+        all: &[Arc<Outgoing>],
+    ) -> sqlx::Result<Self> {
+        let shortest = LENGTHS
+            .iter()
+            .rev()
+            .find(|length| length.count >= all.len());
+        let length = shortest.unwrap_or(&LENGTHS[0]);
+        // Places that are left over repeat a name, which changes nothing.
+        let names = all.iter().cycle().take(length.count);
+        let rows = names
+            .fold(sqlx::query(length.users), |query, one| {
+                query.bind(one.receiver().as_str())
+            })
+            .fetch_all(connection)
+            .await?;
+        let step = rows
+            .first()
+            .map_or(Ok(1), |row| row.try_get::<u64, _>("step"))?;
+        let entry = |row: &MySqlRow| Ok((row.try_get("username")?, row.try_get("id")?));
+        Ok(Self {
+            ids: rows.iter().map(entry).collect::<sqlx::Result<_>>()?,
+            step: usize::try_from(step).unwrap_or(1),
+        })
+    }
+
+    fn id_of(&self, name: &Username) -> Option<u64> {
+        self.ids.get(name.as_str()).copied()
+    }
+}
+
+/// The ids of the messages, in their order.
+async fn insert(
+    connection: &mut MySqlConnection,
+    mut messages: &[Addressed<'_>],
+    step: usize,
+    created_at: DateTime<Utc>,
+) -> sqlx::Result<Vec<u64>> {
+    let mut ids = Vec::with_capacity(messages.len());
+    while let Some(length) = LENGTHS.iter().find(|length| length.count <= messages.len()) {
+        let (part, rest) = messages.split_at(length.count);
+        let first = insert_messages(connection, length, part, created_at).await?;
+        let given: Vec<u64> = (first..).step_by(step).take(part.len()).collect();
+        insert_receipts(connection, length, part, &given).await?;
+        ids.extend(given);
+        messages = rest;
+    }
+    Ok(ids)
+}
+
+/// The id of the first of them. Those of a statement that inserts a known number of rows follow each other, whatever
+/// others insert at the same time
+/// (<https://dev.mysql.com/doc/refman/8.4/en/innodb-auto-increment-handling.html>, "simple inserts").
+async fn insert_messages(
+    connection: &mut MySqlConnection,
+    length: &Length,
+    messages: &[Addressed<'_>],
+    created_at: DateTime<Utc>,
+) -> sqlx::Result<u64> {
+    let mut query = sqlx::query(length.messages);
+    for (outgoing, _) in messages {
+        query = query
+            .bind(u64::from(outgoing.caller().id()))
+            .bind(outgoing.message().subject.as_str())
+            .bind(outgoing.message().message.as_str())
+            .bind(created_at);
+    }
+    Ok(query.execute(connection).await?.last_insert_id())
+}
+
+async fn insert_receipts(
+    connection: &mut MySqlConnection,
+    length: &Length,
+    messages: &[Addressed<'_>],
+    ids: &[u64],
+) -> sqlx::Result<()> {
+    let mut query = sqlx::query(length.receipts);
+    for ((_, receiver), id) in messages.iter().zip(ids) {
+        query = query.bind(*receiver).bind(*id);
+    }
+    query.execute(connection).await.map(drop)
+}
