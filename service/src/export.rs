@@ -93,8 +93,7 @@ async fn piece(
         }
         text += &json(message)?;
     }
-    let last = found.messages.last().filter(|_| found.has_more);
-    Ok((text, last.map(|last| page.following(last.id))))
+    Ok((text, found.rest.map(|last| page.following(last))))
 }
 
 fn json(value: &impl Serialize) -> Result<String, Error> {

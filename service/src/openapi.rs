@@ -164,6 +164,19 @@ pub(crate) struct PageParams {
     /// box.
     #[param(schema_with = truth)]
     unread: Option<bool>,
+    /// Only messages that this user sent. Not in the sent box.
+    #[param(min_length = 3, max_length = 64, example = "alice")]
+    from: Option<String>,
+    /// Only messages created at or after this moment, as RFC 3339 writes it.
+    #[param(value_type = Option<String>, format = "date-time", example = "2026-11-22T12:00:00Z")]
+    since: Option<String>,
+    /// Only messages with all of these words, each in the subject or the text: 1 to 5 words, which may be parts of
+    /// words. Neither case nor accents count, and no character has a meaning of its own.
+    ///
+    /// With `from`, `since` or `q` a page is what was found among 1,000 messages: it may be short or empty and have a
+    /// `next` nevertheless, which searches on.
+    #[param(min_length = 1, max_length = 100, example = "lunch")]
+    q: Option<String>,
     /// How many messages a page has, at most.
     #[param(minimum = 1, maximum = 100, default = 20)]
     per_page: Option<u64>,

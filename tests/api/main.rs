@@ -26,6 +26,7 @@ mod readme;
 mod receivers;
 mod retries;
 mod robustness;
+mod search;
 mod settings;
 mod users;
 mod visibility;

@@ -187,6 +187,10 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
         "?unread=false&page=5",
         "?before=2000",
         "?unread=false&before=2000",
+        "?from=alice&page=2",
+        "?since=2026-11-22T12:00:00Z&unread=true",
+        "?q=word",
+        "?q=word&unread=false&before=2000",
     ] {
         assert_eq!(
             bob.get(&format!("/messages{query}")).await.status,
@@ -200,7 +204,13 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_a_key(alice).await;
     use_an_account_up(service).await;
     assert_eq!(alice.get("/export").await.status, 200);
-    for query in ["?box=sent", "?box=sent&before=2000", "?box=sent&page=3"] {
+    for query in [
+        "?box=sent",
+        "?box=sent&before=2000",
+        "?box=sent&page=3",
+        "?box=sent&q=word",
+        "?box=sent&since=2026-11-22T12:00:00Z",
+    ] {
         assert_eq!(alice.get(&format!("/messages{query}")).await.status, 200);
     }
     assert_eq!(bob.read(id).await.status, 200);
@@ -233,6 +243,7 @@ fn filled(statement: &str) -> String {
         .replace("LIMIT ?", "LIMIT 21")
         .replace("OFFSET ?", "OFFSET 40")
         .replace("_at < ?", "_at < '2026-11-22 12:00:00'")
+        .replace("_at >= ?", "_at >= '2026-11-22 12:00:00'")
         .replace('?', "'1'")
 }
 
@@ -366,6 +377,33 @@ async fn a_numbered_page_passes_over_receipts_only() {
     );
 }
 
+#[tokio::test]
+async fn a_search_looks_through_a_thousand_messages_at_most() {
+    const STRETCH: u64 = 1_000;
+    let (service, alice, bob) = big_inbox().await;
+    for (user, path) in [
+        (&bob, "/messages?q=nothing"),
+        (&bob, "/messages?from=nobody"),
+        (&bob, "/messages?q=nothing&unread=false&before=3000"),
+        (&bob, "/messages?since=9999-01-01T00:00:00Z"),
+        (&alice, "/messages?box=sent&q=nothing"),
+    ] {
+        let rows = rows_examined(&service, user, path).await;
+        assert!(
+            rows >= STRETCH,
+            "{rows} rows for {path}: the counter counts"
+        );
+        // Passed over for where the stretch ends; then the receipt, the message and its sender.
+        assert!(
+            rows <= 4 * STRETCH + ROWS_OF_A_PAGE,
+            "{rows} rows for {path}"
+        );
+    }
+    // What is found at once ends the search.
+    let rows = rows_examined(&service, &bob, "/messages?q=xxx").await;
+    assert!(rows <= STRETCH + 2 * ROWS_OF_A_PAGE, "{rows} rows");
+}
+
 /// What the service sent to MySQL, each for one round trip.
 #[derive(Clone, Copy)]
 struct RoundTrips {
@@ -413,6 +451,7 @@ async fn no_read_makes_more_round_trips_than_it_needs() {
     for (path, expected) in [
         ("/messages".to_owned(), CHECK + 1),
         ("/messages?page=9".to_owned(), CHECK + 1),
+        ("/messages?q=x&from=alice".to_owned(), CHECK + 2),
         (format!("/messages/{id}"), CHECK + 1),
         ("/messages/999999".to_owned(), CHECK + 1),
     ] {

@@ -3,6 +3,7 @@
 mod model;
 mod outbox;
 mod routes;
+mod search;
 pub(crate) mod store;
 
 pub(crate) use model::{Content, Mailbox, Message, MessageId, Page};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -23,6 +23,11 @@ const PER_PAGE: RangeInclusive<u64> = 1..=100;
 pub(crate) const RECEIVERS: RangeInclusive<usize> = 1..=100;
 /// Pages by number. Whoever reads that far follows `next`, which costs the same on every page.
 const PAGES: RangeInclusive<u64> = 1..=1_000_000;
+
+/// Characters of what is searched for.
+const SEARCH_LENGTH: RangeInclusive<usize> = 1..=100;
+/// Words of it.
+pub(crate) const WORDS: RangeInclusive<usize> = 1..=5;
 
 /// Messages that a page may pass over. Reading from there on takes about as long as a request may.
 const FARTHEST_OFFSET: u64 = 1_000_000;
@@ -303,12 +308,60 @@ pub(crate) enum Mailbox {
     Sent,
 }
 
+/// Words that must all occur in a message, each in the subject or in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Words(Vec<String>);
+
+impl Words {
+    /// What stands between white space is a word, whatever its characters are elsewhere.
+    ///
+    /// # Errors
+    /// What is wrong with the words, going on from "q".
+    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
+        let words: Vec<_> = text.split_whitespace().map(str::to_owned).collect();
+        if SEARCH_LENGTH.contains(&text.chars().count()) && WORDS.contains(&words.len()) {
+            return Ok(Self(words));
+        }
+        Err("must be 1 to 5 words of 1 to 100 characters in all".into())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0.join(" "))
+    }
+}
+
+/// What no key is in the order of: messages are looked through for it, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Filter {
+    /// Only messages that this user sent.
+    pub(crate) from: Option<Username>,
+    /// Only messages created at or after this moment.
+    pub(crate) since: Option<DateTime<Utc>>,
+    /// Only messages with these words.
+    pub(crate) words: Option<Words>,
+}
+
+impl Filter {
+    pub(crate) const NONE: Self = Self {
+        from: None,
+        since: None,
+        words: None,
+    };
+}
+
 /// Which messages of a mailbox to show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
     pub(crate) mailbox: Mailbox,
     /// Only unread ones, only read ones, or all.
     pub(crate) unread: Option<bool>,
+    pub(crate) filter: Filter,
     pub(crate) per_page: u64,
     pub(crate) page: u64,
     /// Only messages older than this one. Then `page` merely counts; otherwise it says how many to pass over.
@@ -322,6 +375,7 @@ impl Page {
     pub(crate) const DEFAULT: Self = Self {
         mailbox: Mailbox::Inbox,
         unread: None,
+        filter: Filter::NONE,
         per_page: 20,
         page: 1,
         before: None,
@@ -349,12 +403,12 @@ impl Page {
         .into())
     }
 
-    /// The page that follows one whose last message is `last`.
+    /// The page that goes on with what is older than `last`.
     pub(crate) fn following(&self, last: MessageId) -> Self {
         Self {
             page: (self.page + 1).min(*PAGES.end()),
             before: Some(last),
-            ..*self
+            ..self.clone()
         }
     }
 }
@@ -389,6 +443,21 @@ fn number_within(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Invalid
         )
         .into()),
     }
+}
+
+/// The value of `since`. Nothing was sent before 1970 or will be after 9999, which is as far as the database counts.
+pub(crate) fn moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
+    const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
+    const LAST_SECONDS: i64 = 253_402_300_799;
+    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| {
+        "must be a time as RFC 3339 writes it, such as 2026-11-22T12:00:00Z (and a + is %2B in a query)"
+    })?;
+    let last = DateTime::from_timestamp(LAST_SECONDS, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let moment = moment.to_utc().clamp(FIRST, last);
+    let in_full = moment.trunc_subsecs(3);
+    // Messages have milliseconds: what is after a part of one is at or after the next.
+    let part = TimeDelta::milliseconds(i64::from(in_full < moment));
+    Ok(in_full + part)
 }
 
 /// The value of `before`.
@@ -517,6 +586,29 @@ mod tests {
             "1",
         ] {
             assert!(truth(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_has_an_offset_and_stays_within_what_the_database_counts() {
+        let seconds = |text: &str| moment(text).map(|moment| moment.timestamp());
+        assert_eq!(seconds("1970-01-01T01:00:01+01:00"), Ok(1));
+        assert_eq!(seconds("0000-01-01T00:00:00Z"), Ok(0));
+        let last = seconds("9999-12-31T23:59:59Z");
+        assert_eq!(seconds("9999-12-31T23:59:59-12:00"), last);
+        for text in ["", "2026-11-22", "2026-11-22T12:00:00", "now", "1"] {
+            assert!(moment(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn words_are_what_stands_between_white_space() {
+        let words = |text: &str| Words::parse(text).map(|words| words.to_string());
+        assert_eq!(words(" a  +b\t\"c "), Ok("a +b \"c".to_owned()));
+        assert_eq!(words("1 2 3 4 5").map(|words| words.len()), Ok(9));
+        assert!(words(&"\u{1F511}".repeat(100)).is_ok());
+        for text in ["", " ", "1 2 3 4 5 6", &"x".repeat(101)] {
+            assert!(words(text).is_err(), "{text:?}");
         }
     }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use rocket::http::Header;
+use chrono::SecondsFormat;
+use rocket::http::{Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{Responder, status::Created, status::NoContent};
 use rocket::serde::json::Json;
@@ -14,8 +15,8 @@ use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::database::Database;
 use crate::messages::model::{
-    self, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receivers,
-    Subject, Text,
+    self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
+    Receivers, Subject, Text, Words,
 };
 use crate::messages::outbox::Outbox;
 use crate::messages::store::{self, Refusal};
@@ -184,8 +185,9 @@ pub(crate) async fn feed(
     database: &State<Database>,
 ) -> Result<LinkedFeed, Problem> {
     let received = store::page(database, &caller, &page).await?;
-    let last = received.messages.last().filter(|_| received.has_more);
-    let next = last.map(|last| path(&caller, &page.following(last.id)));
+    let next = received
+        .rest
+        .map(|last| path(&caller, &page.following(last)));
     let mut link = format!(
         "<{}>; rel=\"first\"",
         path(
@@ -193,7 +195,7 @@ pub(crate) async fn feed(
             &Page {
                 page: 1,
                 before: None,
-                ..page
+                ..page.clone()
             }
         )
     );
@@ -225,6 +227,18 @@ fn path(caller: &Caller, page: &Page) -> String {
     }
     if let Some(unread) = page.unread {
         let _ = write!(path, "&unread={unread}");
+    }
+    let Filter { from, since, words } = &page.filter;
+    if let Some(from) = from {
+        let _ = write!(path, "&from={from}");
+    }
+    if let Some(since) = since {
+        let since = since.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let _ = write!(path, "&since={since}");
+    }
+    if let Some(words) = words {
+        let words = words.to_string();
+        let _ = write!(path, "&q={}", RawStr::new(&words).percent_encode());
     }
     if let Some(before) = page.before {
         let _ = write!(path, "&before={before}");
@@ -339,6 +353,11 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
             .value("box", model::mailbox)
             .unwrap_or(Page::DEFAULT.mailbox),
         unread: query.value("unread", model::truth),
+        filter: Filter {
+            from: query.value("from", |name| Username::parse(name.to_owned())),
+            since: query.value("since", model::moment),
+            words: query.value("q", Words::parse),
+        },
         per_page: query
             .value("per_page", model::per_page)
             .unwrap_or(Page::DEFAULT.per_page),
@@ -350,6 +369,10 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
     if page.mailbox == Mailbox::Sent && page.unread.is_some() {
         let detail = "applies to received messages; read each message's receivers";
         query.errors.push(FieldError::parameter("unread", detail));
+    }
+    if page.mailbox == Mailbox::Sent && page.filter.from.is_some() {
+        let detail = "applies to received messages; those of the sent box are yours";
+        query.errors.push(FieldError::parameter("from", detail));
     }
     if let Err(Invalid(detail)) = page.check_offset() {
         query.errors.push(FieldError::parameter("page", detail));

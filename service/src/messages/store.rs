@@ -12,19 +12,21 @@ use sqlx::{Connection, Row};
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{
-    Content, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, Postmark, RECEIVERS,
-    Receiver, Receivers, Subject, Text,
+    Content, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, Postmark,
+    RECEIVERS, Receiver, Receivers, Subject, Text,
 };
+use crate::messages::search;
 use crate::users::Username;
 use crate::users::store::Departure;
 
 /// One row past the page tells whether another page follows, without counting anything.
-const LOOK_AHEAD: u64 = 1;
+pub(super) const LOOK_AHEAD: u64 = 1;
 
 /// A page of messages, newest first.
 pub(crate) struct Received {
     pub(crate) messages: Vec<Message>,
-    pub(crate) has_more: bool,
+    /// Where there may be more: what is older than this.
+    pub(crate) rest: Option<MessageId>,
 }
 
 /// Why a message was not sent.
@@ -327,6 +329,9 @@ pub(crate) async fn page(
     caller: &Caller,
     page: &Page,
 ) -> Result<Received, Error> {
+    if page.filter != Filter::NONE {
+        return search::page(database, caller, page).await;
+    }
     match page.mailbox {
         Mailbox::Inbox => received(database, caller, page).await,
         Mailbox::Sent => sent(database, caller, page).await,
@@ -335,16 +340,23 @@ pub(crate) async fn page(
 
 /// A page of the messages that the caller received and has not deleted.
 async fn received(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
-    let rows = unit_of_work!(database, |connection| page_rows(connection, caller, page)
+    let mut rows = unit_of_work!(database, |connection| page_rows(connection, caller, page)
         .await)?;
-    let has_more = rows.len() as u64 > page.per_page;
+    let rest = cut_off(&mut rows, page);
     let messages = rows
         .iter()
-        .take(rows.len() - usize::from(has_more))
         .map(|row| received_message(row, caller.username().clone()))
         .collect::<Result<_, _>>()
         .map_err(Error::Broken)?;
-    Ok(Received { messages, has_more })
+    Ok(Received { messages, rest })
+}
+
+/// Takes away the row past the page, if there is one, and tells what the next page is older than.
+pub(super) fn cut_off(rows: &mut Vec<MySqlRow>, page: &Page) -> Option<MessageId> {
+    let has_more = rows.len() as u64 > page.per_page;
+    rows.truncate(rows.len() - usize::from(has_more));
+    let last = rows.last().filter(|_| has_more)?;
+    MessageId::stored(last.get("id"))
 }
 
 async fn page_rows(
@@ -416,8 +428,7 @@ mod sent_statements {
 async fn sent(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
     unit_of_work!(database, |connection| {
         let mut rows = sent_rows(connection, caller, page).await?;
-        let has_more = rows.len() as u64 > page.per_page;
-        rows.truncate(rows.len() - usize::from(has_more));
+        let rest = cut_off(&mut rows, page);
         let (newest, oldest) = (rows.first(), rows.last());
         let id = |row: Option<&MySqlRow>| row.map_or(0, |row| row.get("id"));
         let mut receivers = receivers(connection, caller, id(oldest)..=id(newest)).await?;
@@ -429,7 +440,7 @@ async fn sent(database: &Database, caller: &Caller, page: &Page) -> Result<Recei
                 messages.push(Message::of_sender(content, receivers).with_receivers());
             }
         }
-        Ok(Received { messages, has_more })
+        Ok(Received { messages, rest })
     })
 }
 

@@ -1,0 +1,323 @@
+//! Pages of the feed by sender, time and words.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Service, User, problem};
+
+/// A service with three users.
+async fn three() -> (Service, User, User, User) {
+    let service = Service::start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let carol = service.user("carol").await;
+    (service, alice, bob, carol)
+}
+
+/// Sends a message with this subject and text, and gives its id.
+async fn say(sender: &User, receiver: &User, subject: &str, message: &str) -> u64 {
+    let new = json!({"receiver": receiver.name, "subject": subject, "message": message});
+    let answer = sender.post("/messages", &new).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    answer.json["id"].as_u64().expect("an id")
+}
+
+/// The ids of the page with these parameters.
+async fn found(user: &User, parameters: &[(&str, &str)]) -> Vec<u64> {
+    ids(&ask(user, parameters).await)
+}
+
+async fn ask(user: &User, parameters: &[(&str, &str)]) -> Answer {
+    let request = user.request(Method::GET, "/messages").query(parameters);
+    let answer = Answer::of(request).await;
+    assert_eq!(answer.status, 200, "{parameters:?}: {}", answer.text);
+    answer
+}
+
+fn ids(answer: &Answer) -> Vec<u64> {
+    let messages = answer.json["messages"].as_array().expect("messages");
+    let ids = messages.iter().map(|message| message["id"].as_u64());
+    ids.map(|id| id.expect("an id")).collect()
+}
+
+/// All pages from one on, by `next`: the ids of each.
+async fn follow(service: &Service, user: &User, first: Answer) -> Vec<Vec<u64>> {
+    let mut pages = vec![ids(&first)];
+    let mut next = first.json["next"].clone();
+    while let Value::String(path) = next {
+        let request = service.request(Method::GET, &path);
+        let answer = Answer::of(request.bearer_auth(&user.token)).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text);
+        pages.push(ids(&answer));
+        next = answer.json["next"].clone();
+    }
+    pages
+}
+
+#[tokio::test]
+async fn messages_are_found_by_sender_whatever_the_case() {
+    let (_service, alice, bob, carol) = three().await;
+    let first = alice.send(&bob, "one").await;
+    let other = carol.send(&bob, "two").await;
+    let last = alice.send(&bob, "three").await;
+    alice.send(&carol, "not bob's").await;
+
+    assert_eq!(found(&bob, &[("from", "Alice")]).await, [last, first]);
+    assert_eq!(found(&bob, &[("from", "carol")]).await, [other]);
+    for nobody in ["bob", "nobody"] {
+        assert_eq!(found(&bob, &[("from", nobody)]).await, [0; 0], "{nobody}");
+    }
+    bob.mark(last, true).await;
+    let unread = [("from", "alice"), ("unread", "true")];
+    assert_eq!(found(&bob, &unread).await, [first]);
+    let read = [("from", "alice"), ("unread", "false")];
+    assert_eq!(found(&bob, &read).await, [last]);
+    bob.delete(first).await;
+    assert_eq!(found(&bob, &[("from", "alice")]).await, [last]);
+}
+
+#[tokio::test]
+async fn messages_are_found_by_time_to_the_millisecond_in_both_boxes() {
+    let (service, alice, bob, _) = three().await;
+    let mut sent = Vec::new();
+    for second in 0..4 {
+        let id = alice.send(&bob, "at a known time").await;
+        let statement = format!(
+            "UPDATE messages SET created_at = '2026-05-01 12:00:0{second}.500' WHERE id = {id}"
+        );
+        service.database.execute(statement).await;
+        sent.insert(0, id);
+    }
+    for (since, expected) in [
+        ("2026-05-01T12:00:02.500Z", &sent[..2]),
+        ("2026-05-01T12:00:02.5000001Z", &sent[..1]),
+        ("2026-05-01T14:00:02.5+02:00", &sent[..2]),
+        ("2026-05-01T12:00:02.501Z", &sent[..1]),
+        ("2026-05-02T00:00:00Z", &[]),
+        ("0001-01-01T00:00:00Z", &sent[..]),
+        ("9999-12-31T23:59:59.999-23:00", &[]),
+    ] {
+        let inbox = found(&bob, &[("since", since)]).await;
+        assert_eq!(inbox, expected, "{since}");
+        let box_of_sent = found(&alice, &[("since", since), ("box", "sent")]).await;
+        assert_eq!(box_of_sent, expected, "{since}");
+    }
+}
+
+#[tokio::test]
+async fn words_are_found_in_subject_and_text_whatever_their_case_accents_or_script() {
+    let (_service, alice, bob, _) = three().await;
+    let menu = say(&alice, &bob, "Menü for Friday", "Crème brûlée, or the pie").await;
+    let tokyo = say(&alice, &bob, "会議", "明日の会議は東京タワーです").await;
+    let odd = say(&alice, &bob, "100% sure", "C:\\a_b|c +x -y \"z\" (a*) 🔑").await;
+    for (words, expected) in [
+        ("friday", &[menu][..]),
+        ("FRIDAY menu", &[menu]),
+        ("creme BRULEE", &[menu]),
+        ("friday creme", &[menu]),
+        ("rida", &[menu]),
+        ("the", &[menu]),
+        ("friday tokyo", &[]),
+        ("東京", &[tokyo]),
+        ("は", &[tokyo]),
+        ("会議 明日", &[tokyo]),
+        ("100%", &[odd]),
+        ("0%s", &[]),
+        ("a_b", &[odd]),
+        ("a_c", &[]),
+        ("C:\\a", &[odd]),
+        ("b|c", &[odd]),
+        ("+x -y \"z\" (a*)", &[odd]),
+        ("-friday", &[]),
+        ("fri*", &[]),
+        ("%", &[odd]),
+        ("🔑", &[odd]),
+        ("🗝", &[]),
+        ("' OR 1=1 --", &[]),
+        ("e", &[odd, menu]),
+    ] {
+        assert_eq!(found(&bob, &[("q", words)]).await, expected, "{words}");
+        let sent = [("q", words), ("box", "sent")];
+        assert_eq!(found(&alice, &sent).await, expected, "{words}, sent");
+    }
+}
+
+#[tokio::test]
+async fn nobody_finds_what_is_not_theirs_any_more_or_never_was() {
+    let (_service, alice, bob, carol) = three().await;
+    let secret = say(&alice, &bob, "secret", "the secret of alice and bob").await;
+    let query = [("q", "secret")];
+    for (user, sent) in [
+        (&carol, false),
+        (&carol, true),
+        (&alice, false),
+        (&bob, true),
+    ] {
+        let mailbox = if sent { "sent" } else { "inbox" };
+        let answer = ask(user, &[query[0], ("box", mailbox)]).await;
+        assert_eq!(answer.json["messages"], json!([]), "{} {sent}", user.name);
+        assert_eq!(answer.json["next"], Value::Null);
+    }
+    bob.delete(secret).await;
+    assert_eq!(found(&bob, &query).await, [0; 0]);
+    assert_eq!(found(&alice, &[query[0], ("box", "sent")]).await, [secret]);
+    alice.delete(secret).await;
+    assert_eq!(found(&alice, &[query[0], ("box", "sent")]).await, [0; 0]);
+}
+
+#[tokio::test]
+async fn the_sent_box_shows_the_receivers_of_what_was_found() {
+    let (_service, alice, bob, carol) = three().await;
+    let new = json!({"receivers": ["bob", "carol"], "subject": "minutes", "message": "m"});
+    let id = alice.post("/messages", &new).await.json["id"].as_u64();
+    let id = id.expect("an id");
+    alice.send(&bob, "another").await;
+    carol.mark(id, true).await;
+
+    let found = ask(&alice, &[("box", "sent"), ("q", "minutes")]).await;
+
+    let all = alice.get("/messages?box=sent").await;
+    assert_eq!(found.json["messages"], json!([all.json["messages"][1]]));
+    assert_eq!(found.json["messages"][0]["id"], id);
+}
+
+#[tokio::test]
+async fn next_and_first_carry_what_was_asked_for() {
+    let (service, alice, bob, carol) = three().await;
+    let mut expected = Vec::new();
+    for index in 0..5 {
+        expected.insert(0, say(&alice, &bob, "a&b=c #1", "50%+ \"é\" <x>").await);
+        carol.send(&bob, "a&b=c #1 50%+ \"é\" <x>").await;
+        say(&alice, &bob, "other", &index.to_string()).await;
+    }
+    let parameters = [
+        ("from", "alice"),
+        ("since", "2000-01-01T00:00:00.25+01:00"),
+        ("q", "a&b=c  #1 50%+ \"É\" <x>"),
+        ("unread", "true"),
+        ("per_page", "2"),
+    ];
+    let first = ask(&bob, &parameters).await;
+
+    let link = first.header("Link").to_owned();
+    let again = link.split(['<', '>']).nth(1).expect("the first page");
+    let request = service.request(Method::GET, again);
+    let again = Answer::of(request.bearer_auth(&bob.token)).await;
+    assert_eq!(again.json, first.json, "{link}");
+    let next = first.json["next"].as_str().expect("a next page");
+    assert!(next.contains("&since=1999-12-31T23:00:00.250Z&"), "{next}");
+    assert!(link.contains(&format!("<{next}>; rel=\"next\"")), "{link}");
+    let pages = follow(&service, &bob, first).await;
+    assert_eq!(pages.concat(), expected);
+    assert_eq!(pages.len(), 3);
+    let mut second = parameters.to_vec();
+    second.push(("page", "2"));
+    assert_eq!(found(&bob, &second).await, pages[1]);
+}
+
+/// Bob gets so many messages, of which those whose number divides by this are about lunch. Gives their ids, newest
+/// first.
+async fn many(service: &Service, bob: &User, count: u32, divisor: u32) -> Vec<u64> {
+    let numbers = format!(
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
+         SELECT /*+ SET_VAR(cte_max_recursion_depth = {count}) */"
+    );
+    let alice = "(SELECT id FROM users WHERE username = 'alice')";
+    for statement in [
+        format!(
+            "INSERT INTO messages (sender_id, subject, body, created_at) {numbers} \
+             {alice}, IF(MOD(i, {divisor}) = 0, 'lunch', 'other'), 'm', \
+             '2026-05-01 00:00:00' + INTERVAL i MINUTE FROM n"
+        ),
+        format!(
+            "INSERT INTO receipts (receiver_id, message_id) \
+             SELECT (SELECT id FROM users WHERE username = '{}'), id FROM messages",
+            bob.name
+        ),
+    ] {
+        service.database.execute(statement).await;
+    }
+    let mut ids = Vec::new();
+    let mut path = "/messages?per_page=100".to_owned();
+    loop {
+        let page = bob.get(&path).await;
+        for message in page.json["messages"].as_array().expect("messages") {
+            if message["subject"] == "lunch" {
+                ids.push(message["id"].as_u64().expect("an id"));
+            }
+        }
+        match page.json["next"].as_str() {
+            Some(next) => path = next.trim_start_matches("/users/bob").to_owned(),
+            None => return ids,
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_search_goes_on_with_next_beyond_what_one_page_looks_through() {
+    let (service, alice, bob, _) = three().await;
+    let lunches = many(&service, &bob, 2_500, 400).await;
+    assert_eq!(lunches.len(), 6);
+    for user in [&bob, &alice] {
+        let mailbox = if user.name == "bob" { "inbox" } else { "sent" };
+        let parameters = [("q", "lunch"), ("box", mailbox)];
+        let pages = follow(&service, user, ask(user, &parameters).await).await;
+        assert_eq!(pages.concat(), lunches, "{mailbox}");
+        assert_eq!(pages.len(), 3, "{mailbox}: a page for each thousand");
+    }
+    let pages = follow(&service, &bob, ask(&bob, &[("q", "nothing like it")]).await).await;
+    assert_eq!(pages, [const { Vec::<u64>::new() }; 3]);
+    // By its number a page is looked for among the newest thousand, and `next` goes on behind them.
+    let second = ask(&bob, &[("q", "lunch"), ("page", "2")]).await;
+    assert_eq!(ids(&second), [0; 0]);
+    let rest = follow(&service, &bob, second).await;
+    let newest = found(&bob, &[("q", "lunch")]).await;
+    assert_eq!(rest.concat(), lunches[newest.len()..]);
+}
+
+#[tokio::test]
+async fn a_search_for_what_is_recent_ends_where_all_is_older() {
+    let (service, _, bob, _) = three().await;
+    many(&service, &bob, 2_500, 1).await;
+    // The newest is 2,500 minutes after the beginning of May.
+    let since = "2026-05-02T17:30:00Z";
+    let recent = ask(&bob, &[("since", since), ("per_page", "100")]).await;
+    assert_eq!(ids(&recent).len(), 11);
+    assert_eq!(recent.json["next"], Value::Null);
+    let pages = [("since", since), ("per_page", "5")];
+    let pages = follow(&service, &bob, ask(&bob, &pages).await).await;
+    let lengths: Vec<_> = pages.iter().map(Vec::len).collect();
+    assert_eq!(lengths, [5, 5, 1]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_searched_for_is_refused_by_name() {
+    let (_service, alice, ..) = three().await;
+    let long = "x".repeat(101);
+    for (name, value) in [
+        ("from", ""),
+        ("from", "~17"),
+        ("from", "no such name"),
+        ("since", ""),
+        ("since", "yesterday"),
+        ("since", "2026-11-22"),
+        ("since", "2026-11-22T12:00:00"),
+        ("since", "2026-13-01T00:00:00Z"),
+        ("q", ""),
+        ("q", " "),
+        ("q", "1 2 3 4 5 6"),
+        ("q", &long),
+    ] {
+        let request = alice.request(Method::GET, "/messages");
+        let answer = Answer::of(request.query(&[(name, value)])).await;
+        problem(&answer, 422);
+        assert_eq!(answer.pointers(), [format!("?{name}")], "{value}");
+    }
+    let twice = alice.get("/messages?q=a&q=b").await;
+    assert_eq!(twice.pointers(), ["?q"]);
+    let sent = alice.get("/messages?box=sent&from=bob").await;
+    problem(&sent, 422);
+    assert_eq!(sent.pointers(), ["?from"]);
+    // In a query a + is a blank.
+    let plus = alice.get("/messages?since=2026-11-22T12:00:00+01:00").await;
+    assert!(plus.text.contains("%2B"), "{}", plus.text);
+}
