@@ -36,7 +36,7 @@ pub(crate) struct Exported<S> {
 /// Export your account and all messages that you received or sent.
 ///
 /// It arrives in pieces. If something goes wrong on the way it ends early, and then it is not valid JSON.
-#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), responses(
+#[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::openapi::Owner), responses(
     (status = 200, description = "All of it.", body = Export, headers(
         ("Content-Disposition" = String, description = "The name of a file to keep it in."))),
     crate::openapi::NotTheCaller,

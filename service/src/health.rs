@@ -25,11 +25,12 @@ pub(crate) struct Health {
     /// Whether the database was there with the right schema at least once since the process began. A container that
     /// has not got that far is not healthy yet; one that has stays so while the database is away, because
     /// restarting it would help nobody.
+    #[schema(example = true)]
     pub(crate) started: bool,
 }
 
 /// Is the process alive? Independent of the database.
-#[utoipa::path(tag = "probes", responses((status = 200, description = "It is.", body = Health)))]
+#[utoipa::path(tag = "probes", operation_id = "checkLiveness", responses((status = 200, description = "It is.", body = Health)))]
 #[get("/livez")]
 pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
     Json(Health {
@@ -38,7 +39,7 @@ pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
 }
 
 /// Can it serve requests? It can while the database is there with the right schema and the replica does not drain.
-#[utoipa::path(tag = "probes", responses(
+#[utoipa::path(tag = "probes", operation_id = "checkReadiness", responses(
     (status = 200, description = "It can.", body = Health),
     crate::openapi::Unavailable,
 ))]
@@ -56,7 +57,7 @@ pub(crate) async fn readyz(
 }
 
 /// Should a load balancer send requests? Only a replica that is about to stop says no.
-#[utoipa::path(tag = "probes", responses(
+#[utoipa::path(tag = "probes", operation_id = "checkDraining", responses(
     (status = 200, description = "It should.", body = Health),
     crate::openapi::Unavailable,
 ))]

@@ -70,6 +70,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .mount("/", messages::routes())
         .mount("/", export::routes())
         .mount("/", live::routes())
+        .mount("/", openapi::routes())
         .mount("/", health::routes())
         .mount("/", telemetry::routes());
     Ok(rocket)
@@ -87,7 +88,7 @@ pub async fn migrate(config: &Config, patience: Duration) -> Result<(), Migratio
 /// The OpenAPI 3.1 document of the service's interface, as pretty-printed JSON.
 #[must_use]
 pub fn openapi() -> String {
-    openapi::document()
+    openapi::document().to_owned()
 }
 
 /// Rocket's own settings. They are the product's decisions rather than the operator's, hence constants.

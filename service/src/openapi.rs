@@ -1,28 +1,86 @@
 //! The OpenAPI 3.1 document: the routes describe themselves, and here is what they share.
 
+mod examples;
+mod headers;
+mod links;
+mod problems;
+
+use std::sync::LazyLock;
+
+use rocket::response::content::RawJson;
+use rocket::{Route, get, routes};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{IntoParams, IntoResponses, Modify, OpenApi};
+use utoipa::{IntoParams, Modify, OpenApi};
 
+use self::examples::Examples;
+use self::headers::Headers;
+use self::links::Links;
+use self::problems::SharedProblems;
+pub(crate) use self::problems::{
+    BodyProblems, Invalid, InvalidQuery, NotConfirmed, NotFound, NotSent, NotTheCaller,
+    TakenOrInvalid, Unavailable, WrongCredentials,
+};
 use crate::problem::Document;
-use crate::{export, health, live, messages, telemetry, users};
+use crate::{export, health, live, messages, openapi, telemetry, users};
 
-/// The document as pretty-printed JSON.
-pub(crate) fn document() -> String {
+/// The document as pretty-printed JSON. It is the same for as long as the process lives.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     Api::openapi()
         .to_pretty_json()
         .expect("the document is plain data")
+});
+
+/// The document as pretty-printed JSON.
+pub(crate) fn document() -> &'static str {
+    &DOCUMENT
 }
+
+pub(crate) fn routes() -> Vec<Route> {
+    routes![describe]
+}
+
+/// Get this document.
+///
+/// It describes the version that answers, and needs neither an access token nor the database.
+#[utoipa::path(tag = "document", operation_id = "getOpenApiDocument", responses(
+    (status = 200, description = "The document.", content_type = "application/json", body = Object,
+        example = json!({"openapi": "3.1.0", "info": {"title": "Herolo", "version": "0.1.0"}, "paths": {}})),
+))]
+#[get("/openapi.json")]
+pub(crate) fn describe() -> RawJson<&'static str> {
+    RawJson(document())
+}
+
+/// What is the same for all requests.
+const OVERVIEW: &str = "\
+Send messages to other users, read those that you received, mark them as read and delete them.
+
+Sign up, let the password buy an access token, and send that as `Authorization: Bearer <access_token>`. `<username>` in \
+a path is the user whose token is sent.
+
+**Bodies** are JSON objects, whatever their content type says; forms alone are refused (415). An unknown, missing or \
+repeated field is an error (422). Unknown parameters of the query are ignored, and a known one that comes twice is an \
+error. Times are RFC 3339, UTC, with milliseconds.
+
+**Errors** are problem documents (RFC 9457, `application/problem+json`). `type` is for programs, and the examples of \
+each answer name all that it can have. A path that there is not is a `not-found` (404); a method that a path does not \
+take is a `method-not-allowed` (405) with `Allow`. What cannot be read as HTTP, such as a raw `\"` in the query, a head \
+that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status.
+
+**Every answer** has `X-Request-Id`, and tells browsers neither to run, frame, guess at nor keep it. Whatever takes GET \
+takes HEAD.";
 
 #[derive(OpenApi)]
 #[openapi(
     info(
         title = "Herolo",
-        description = "Send messages to other users and read your own.\n\nEvery error is a problem document (RFC 9457).",
+        description = OVERVIEW,
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    servers((url = "/", description = "The service that this document comes from.")),
     paths(
         users::create,
         users::show,
@@ -38,6 +96,7 @@ pub(crate) fn document() -> String {
         messages::mark,
         messages::delete,
         live::events,
+        openapi::describe,
         health::livez,
         health::readyz,
         health::drainz,
@@ -46,10 +105,11 @@ pub(crate) fn document() -> String {
     components(schemas(Document<'static>)),
     tags(
         (name = "users", description = "Accounts and access tokens."),
-        (name = "messages", description = "Sending, reading, marking and deleting."),
-        (name = "probes", description = "For the machines that run the service; the edge does not route them."),
+        (name = "messages", description = "Sending, reading, listening, marking and deleting."),
+        (name = "document", description = "What you are reading."),
+        (name = "probes", description = "For the machines that run the service; of these, the edge routes `/livez` alone."),
     ),
-    modifiers(&Token, &OwnersPath),
+    modifiers(&Token, &OwnersPath, &SharedProblems, &Headers, &Examples, &Links),
 )]
 struct Api;
 
@@ -101,13 +161,29 @@ impl Modify for OwnersPath {
     }
 }
 
+/// The name of a user, in a list of them.
+#[derive(utoipa::ToSchema)]
+#[schema(
+    min_length = 3,
+    max_length = 64,
+    pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    example = "bob"
+)]
+#[expect(dead_code, reason = "describes names")]
+pub(crate) struct Name(String);
+
 /// The user in the path.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Owner {
     /// The user whom the access token was issued to; case does not count.
-    #[param(example = "alice")]
+    #[param(
+        min_length = 3,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        example = "alice"
+    )]
     username: String,
 }
 
@@ -120,6 +196,7 @@ pub(crate) struct Repeatable {
     /// body gets the same answer; with another body it is refused.
     #[param(
         rename = "Idempotency-Key",
+        nullable = false,
         min_length = 1,
         max_length = 255,
         pattern = "^[!-~]+$",
@@ -136,6 +213,7 @@ pub(crate) struct Resumption {
     /// The `id` of the last event that arrived, as it was.
     #[param(
         rename = "Last-Event-ID",
+        nullable = false,
         pattern = "^[0-9]+(-[0-9]+([.][0-9]+)*)?$",
         example = "42"
     )]
@@ -148,7 +226,7 @@ pub(crate) struct Resumption {
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Id {
     /// The message.
-    #[param(value_type = u64, minimum = 1, example = 42)]
+    #[param(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_i64, example = 42)]
     id: u64,
 }
 
@@ -158,11 +236,11 @@ pub(crate) struct Id {
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct PageParams {
     /// `inbox`: the messages you received, `sent`: those you sent, each with its receivers and who has read it.
-    #[param(schema_with = mailbox)]
+    #[param(schema_with = mailbox, example = "inbox")]
     r#box: Option<String>,
     /// `true`: only unread messages, `false`: only read ones, absent: all. May stand in double quotes. Not in the sent
     /// box.
-    #[param(schema_with = truth)]
+    #[param(schema_with = truth, example = true)]
     unread: Option<bool>,
     /// Only messages that this user sent. Not in the sent box.
     #[param(min_length = 3, max_length = 64, example = "alice")]
@@ -178,14 +256,14 @@ pub(crate) struct PageParams {
     #[param(min_length = 1, max_length = 100, example = "lunch")]
     q: Option<String>,
     /// How many messages a page has, at most.
-    #[param(minimum = 1, maximum = 100, default = 20)]
+    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     per_page: Option<u64>,
     /// Which page, within the first 1,000,000 messages. To read on, follow `next` instead: it costs the same on every
     /// page.
-    #[param(minimum = 1, maximum = 1_000_000, default = 1)]
+    #[param(minimum = 1, maximum = 1_000_000, default = 1, example = 1)]
     page: Option<u64>,
     /// Only messages older than the one with this id; `next` has it.
-    #[param(minimum = 1)]
+    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_i64, example = 42)]
     before: Option<u64>,
 }
 
@@ -206,65 +284,4 @@ pub(crate) fn truth() -> Schema {
         .item(ObjectBuilder::new().schema_type(Type::Boolean))
         .item(word)
         .into()
-}
-
-macro_rules! problem_responses {
-    ($($(#[$doc:meta])* $name:ident {
-        $($variant:ident: $status:literal, $description:literal $(, header $header:literal: $meaning:literal)?;)+
-    })+) => {$(
-        $(#[$doc])*
-        #[derive(IntoResponses)]
-        #[expect(dead_code, reason = "describes responses")]
-        pub(crate) enum $name {
-            $(
-                #[response(
-                    status = $status,
-                    description = $description,
-                    content_type = "application/problem+json",
-                    $(headers(($header = String, description = $meaning)))?
-                )]
-                $variant(Document<'static>),
-            )+
-        }
-    )+};
-}
-
-problem_responses! {
-    /// Of every route that reads a body.
-    BodyProblems {
-        Malformed: 400, "The body is not JSON.";
-        TooLarge: 413, "The body is over 512 KiB.";
-        Form: 415, "The body is a form.";
-    }
-    /// Of every route that checks values.
-    Invalid { Values: 422, "A value is not valid; `errors` names each."; }
-    /// Of signing up.
-    TakenOrInvalid {
-        Taken: 409, "The username or the e-mail address is taken.";
-        Values: 422, "A value is not valid; `errors` names each.";
-    }
-    /// Of logging in.
-    WrongCredentials {
-        Wrong: 401, "There is no user with this name and password.",
-            header "WWW-Authenticate": "The scheme of access tokens (RFC 6750).";
-    }
-    /// Of every route that belongs to a user.
-    NotTheCaller {
-        NoToken: 401, "There is no valid access token.",
-            header "WWW-Authenticate": "The scheme of access tokens, and what is wrong with the one that came (RFC 6750).";
-        OtherUser: 403, "The access token is another user's.";
-    }
-    /// Of every route that takes the password beside the token.
-    NotConfirmed {
-        NoToken: 401, "There is no valid access token.",
-            header "WWW-Authenticate": "The scheme of access tokens, and what is wrong with the one that came (RFC 6750).";
-        Refused: 403, "The access token is another user's, or the password is wrong; `type` says which.";
-    }
-    /// Of every route that names a message.
-    NotFound { NoMessage: 404, "There is no such message, or it is not yours."; }
-    /// Of every route that needs the database.
-    Unavailable {
-        Away: 503, "The database is away, or there is more to do than can be done.",
-            header "Retry-After": "Seconds after which to try again.";
-    }
 }

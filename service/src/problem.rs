@@ -91,9 +91,14 @@ impl FieldError {
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct Document<'a> {
-    /// Names the kind of problem; stable, for programs.
+    /// Names the kind of problem; stable, for programs. Each answer's examples name all that it can have; kinds may be
+    /// added.
     #[serde(rename = "type")]
-    #[schema(example = "urn:problem-type:herolo:not-found")]
+    #[schema(
+        format = "uri",
+        pattern = "^urn:problem-type:herolo:[a-z-]+$",
+        example = "urn:problem-type:herolo:not-found"
+    )]
     kind: String,
     /// The kind of problem, for people.
     title: &'a str,
@@ -141,6 +146,19 @@ impl Problem {
         let status = self.status();
         request.local_cache(|| Some(self));
         status
+    }
+
+    /// What the caller gets to read about it, as the answer to a request for the path `instance`.
+    pub(crate) fn document<'a>(&'a self, instance: &'a str) -> Document<'a> {
+        let (kind, title) = self.kind();
+        Document {
+            kind: format!("urn:problem-type:herolo:{kind}"),
+            title,
+            status: self.status().code,
+            detail: self.detail(),
+            instance,
+            errors: self.errors(),
+        }
     }
 
     /// The last part of `type`, and `title`.
@@ -210,7 +228,7 @@ impl Problem {
     }
 
     /// The header that the status asks for beside the document.
-    fn header(&self) -> Option<Header<'static>> {
+    pub(crate) fn header(&self) -> Option<Header<'static>> {
         match self {
             // RFC 6750 section 3: no error code where no token came along.
             Self::MissingToken | Self::WrongCredentials => {
@@ -268,15 +286,7 @@ fn summary(errors: &[FieldError]) -> String {
 impl<'r> Responder<'r, 'static> for Problem {
     fn respond_to(self, request: &'r Request<'_>) -> response::Result<'static> {
         self.log(request);
-        let (kind, title) = self.kind();
-        let document = Document {
-            kind: format!("urn:problem-type:herolo:{kind}"),
-            title,
-            status: self.status().code,
-            detail: self.detail(),
-            instance: request.uri().path().as_str(),
-            errors: self.errors(),
-        };
+        let document = self.document(request.uri().path().as_str());
         let body = serde_json::to_vec(&document).map_err(|_| Status::InternalServerError)?;
         let mut response = Response::build();
         response

@@ -208,7 +208,10 @@ pub(crate) fn routes() -> Vec<Route> {
 }
 
 /// Counters and gauges of this replica, in Prometheus' text format.
-#[utoipa::path(tag = "probes", responses((status = 200, description = "The metrics.", content_type = "text/plain", body = String)))]
+#[utoipa::path(tag = "probes", operation_id = "getMetrics", responses(
+    (status = 200, description = "The metrics.", content_type = "text/plain", body = String,
+        example = "# TYPE herolo_database_connections gauge\nherolo_database_connections 4\n"),
+))]
 #[get("/metrics")]
 pub(crate) fn metrics(
     telemetry: &State<Telemetry>,

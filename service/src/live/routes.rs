@@ -31,6 +31,25 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![events]
 }
 
+/// An event of the stream: the fields that Server-Sent Events have, by their names.
+#[derive(utoipa::ToSchema)]
+#[schema(as = Event)]
+#[expect(dead_code, reason = "describes events")]
+pub(crate) struct EventFields {
+    /// What it is. Kinds may be added; pass over those that you do not know.
+    #[schema(pattern = "^(hello|message|goodbye)$", example = "message")]
+    event: String,
+    /// Where the listener is after it, for `Last-Event-ID`. Not a number: `9-8` says that message 8 may yet come.
+    #[schema(pattern = "^[0-9]+(-[0-9]+([.][0-9]+)*)?$", example = "42")]
+    id: String,
+    /// JSON: a `Message` if the event is a `message`, else an empty object.
+    #[schema(content_media_type = "application/json", example = "{}")]
+    data: String,
+    /// Milliseconds after which to come back; of `goodbye`.
+    #[schema(nullable = false, minimum = 100, maximum = 2000, example = 1234)]
+    retry: Option<u64>,
+}
+
 /// Listen to your messages as they arrive.
 ///
 /// The answer is a stream of Server-Sent Events that goes on. `hello` comes first. A `message` has the message as its
@@ -38,11 +57,17 @@ pub(crate) fn routes() -> Vec<Route> {
 /// over or this replica is; come back after `retry` milliseconds. Comments come in between, so that the connection is seen to be alive.
 ///
 /// Whoever comes back with the id of the last event, at any replica, gets what arrived meanwhile, each message once.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Resumption),
+#[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Resumption),
     responses(
-    (status = 200, description = "The stream.", content_type = "text/event-stream", body = String),
-    (status = 400, description = "The `Last-Event-ID` is not one of an event.",
-        content_type = "application/problem+json", body = crate::problem::Document<'static>),
+    (status = 200, description = "The stream, of such events:\n\n```text\nid:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\n\
+        data:{\"id\":42,…}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n```", content_type = "text/event-stream",
+        body = EventFields, examples(
+            ("hello" = (value = json!({"event": "hello", "id": "41", "data": "{}"}))),
+            ("message" = (value = json!({"event": "message", "id": "42", "data": "{\"id\":42,\"sender\":\"alice\",\
+                \"receiver\":\"bob\",\"subject\":\"Lunch\",\"message\":\"At noon?\",\
+                \"created_at\":\"2026-11-22T12:00:00.000Z\",\"read\":false}"}))),
+            ("goodbye" = (value = json!({"event": "goodbye", "id": "42", "data": "{}", "retry": 1234}))),
+        )),
     crate::openapi::NotTheCaller,
     crate::openapi::Unavailable,
 ))]

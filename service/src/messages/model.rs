@@ -222,13 +222,14 @@ pub(crate) struct Receiver {
     #[schema(value_type = String, example = "bob")]
     pub(crate) username: Username,
     /// Whether they marked it as read.
+    #[schema(example = false)]
     pub(crate) read: bool,
 }
 
 /// A message as its sender or one of its receivers sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct Message {
-    #[schema(value_type = u64, minimum = 1, example = 42)]
+    #[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_i64, example = 42)]
     pub(crate) id: MessageId,
     #[schema(value_type = String, example = "alice")]
     pub(crate) sender: Username,
@@ -237,17 +238,18 @@ pub(crate) struct Message {
     pub(crate) receiver: Username,
     /// All receivers, for the sender alone: in the sent box, and elsewhere where there are several.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
+    #[schema(nullable = false, min_items = 1, max_items = 100)]
     pub(crate) receivers: Option<Vec<Receiver>>,
-    #[schema(value_type = String, example = "Lunch")]
+    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     pub(crate) subject: Subject,
-    #[schema(value_type = String, example = "At noon?")]
+    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     pub(crate) message: Text,
     /// RFC 3339, UTC, milliseconds.
     #[serde(serialize_with = "crate::body::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
     pub(crate) created_at: DateTime<Utc>,
     /// Whether you marked it as read, if you received it; otherwise whether all its receivers did.
+    #[schema(example = false)]
     pub(crate) read: bool,
 }
 

@@ -27,24 +27,46 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 
-/// A message to be sent: to `receiver`, or to all `receivers`, but not both.
+/// A message to be sent to one user.
 #[derive(utoipa::ToSchema)]
 #[schema(as = NewMessage)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes a body")]
 pub(crate) struct NewMessageFields {
     /// The name of the user who is to get it; case does not count. It may be the sender.
-    #[schema(value_type = String, required = false, example = "bob")]
-    receiver: Option<Username>,
-    /// The names of all who are to get it, instead of `receiver`. Each gets it once, also if named twice; if nobody has
-    /// one of the names, nobody gets it.
-    #[schema(value_type = Vec<String>, required = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
-    receivers: Option<Vec<Username>>,
+    #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
+    receiver: Username,
     #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     subject: Subject,
     /// At most 65,535 bytes of UTF-8, kept byte for byte.
     #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     message: Text,
+}
+
+/// A message to be sent to several users.
+#[derive(utoipa::ToSchema)]
+#[schema(as = NewMessageToSeveral)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "describes a body")]
+pub(crate) struct NewMessageToSeveralFields {
+    /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
+    /// of the names, nobody gets it.
+    #[schema(value_type = Vec<crate::openapi::Name>, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    receivers: Vec<Username>,
+    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Minutes")]
+    subject: Subject,
+    /// At most 65,535 bytes of UTF-8, kept byte for byte.
+    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "As promised.")]
+    message: Text,
+}
+
+/// What can be sent.
+#[derive(utoipa::ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "describes a body")]
+pub(crate) enum Sendable {
+    One(NewMessageFields),
+    Several(NewMessageToSeveralFields),
 }
 
 fn receivers(fields: &mut Fields) -> Option<Receivers> {
@@ -78,11 +100,12 @@ impl FromFields for NewMessage {
 ///
 /// With an `Idempotency-Key` a send can be repeated until an answer arrives, and the message is sent once. Keys are each
 /// user's own and are kept for a day at least.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable), request_body = NewMessageFields,
+#[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable),
+    request_body = inline(Sendable),
     responses(
     (status = 201, description = "The message.", body = Message, headers(("Location" = String, description = "Its path."))),
     crate::openapi::NotTheCaller,
-    crate::openapi::Invalid,
+    crate::openapi::NotSent,
     crate::openapi::BodyProblems,
     crate::openapi::Unavailable,
 ))]
@@ -151,14 +174,18 @@ fn problem(field: &str, refusal: Refusal) -> Problem {
 pub(crate) struct Feed {
     messages: Vec<Message>,
     /// Which page this is.
-    #[schema(example = 1)]
+    #[schema(minimum = 1, example = 1)]
     page: u64,
     /// How many messages a page has, at most.
-    #[schema(example = 20)]
+    #[schema(minimum = 1, maximum = 100, example = 20)]
     per_page: u64,
     /// Where the next page is; `null` on the last one. It continues after the last message of this page, so that
     /// messages that arrive meanwhile neither repeat nor hide others.
-    #[schema(example = "/users/bob/messages?per_page=20&page=2&before=42")]
+    #[schema(
+        required = true,
+        format = "uri-reference",
+        example = "/users/bob/messages?per_page=20&page=2&before=42"
+    )]
     next: Option<String>,
 }
 
@@ -170,12 +197,12 @@ pub(crate) struct LinkedFeed {
 }
 
 /// Read the received messages or those you sent, newest first.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::PageParams),
+#[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::PageParams),
     responses(
     (status = 200, description = "A page of them.", body = Feed, headers(
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
     crate::openapi::NotTheCaller,
-    crate::openapi::Invalid,
+    crate::openapi::InvalidQuery,
     crate::openapi::Unavailable,
 ))]
 #[get("/users/<_>/messages")]
@@ -247,7 +274,7 @@ fn path(caller: &Caller, page: &Page) -> String {
 }
 
 /// Read one message that you sent or received.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+#[utoipa::path(tag = "messages", operation_id = "getMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
     responses(
     (status = 200, description = "The message.", body = Message),
     crate::openapi::NotTheCaller,
@@ -285,7 +312,7 @@ impl FromFields for ReadMark {
 }
 
 /// Mark a received message as read or unread.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+#[utoipa::path(tag = "messages", operation_id = "markMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
     request_body = ReadMark, responses(
     (status = 200, description = "The message.", body = Message),
     crate::openapi::NotTheCaller,
@@ -306,7 +333,7 @@ pub(crate) async fn mark(
 }
 
 /// Delete a message: as its sender for everybody, as its receiver from your own feed.
-#[utoipa::path(tag = "messages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+#[utoipa::path(tag = "messages", operation_id = "deleteMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
     responses(
     (status = 204, description = "It is gone."),
     crate::openapi::NotTheCaller,

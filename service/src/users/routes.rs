@@ -36,7 +36,7 @@ pub(crate) struct NewUser {
     #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")]
     username: Username,
     /// Belongs to one account only, whatever its case.
-    #[schema(value_type = String, format = "email", max_length = 254, example = "alice@example.com")]
+    #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.com")]
     email: Email,
     /// Taken exactly as it is.
     #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "correct horse battery")]
@@ -66,7 +66,7 @@ pub(crate) struct User {
 }
 
 /// Create an account.
-#[utoipa::path(tag = "users", request_body = NewUser, responses(
+#[utoipa::path(tag = "users", operation_id = "createUser", request_body = NewUser, responses(
     (status = 201, description = "The account.", body = User, headers(("Location" = String, description = "Its path."))),
     crate::openapi::TakenOrInvalid,
     crate::openapi::BodyProblems,
@@ -119,7 +119,7 @@ pub(crate) struct Account {
 }
 
 /// Look at your account and how much is unread.
-#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), responses(
+#[utoipa::path(tag = "users", operation_id = "getAccount", security(("token" = [])), params(crate::openapi::Owner), responses(
     (status = 200, description = "The account.", body = Account),
     crate::openapi::NotTheCaller,
     crate::openapi::Unavailable,
@@ -170,11 +170,12 @@ impl FromFields for Password {
 #[derive(Serialize, utoipa::ToSchema)]
 pub(crate) struct AccessToken {
     /// To be sent as `Authorization: Bearer <access_token>`. Its content is no part of the interface.
+    #[schema(example = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJl")]
     access_token: String,
-    #[schema(example = "Bearer")]
+    #[schema(pattern = "^Bearer$", example = "Bearer")]
     token_type: &'static str,
     /// Seconds from now.
-    #[schema(example = 86400)]
+    #[schema(minimum = 1, example = 86400)]
     expires_in: u64,
 }
 
@@ -186,7 +187,9 @@ pub(crate) struct Issued {
 }
 
 /// Get an access token.
-#[utoipa::path(tag = "users", params(("username" = String, Path, description = "Whose token.", example = "alice")),
+#[utoipa::path(tag = "users", operation_id = "issueToken", 
+    params(("username" = String, Path, description = "Whose token; case does not count.", min_length = 3, max_length = 64,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")),
     request_body = Password, responses(
     (status = 201, description = "The token.", body = AccessToken),
     crate::openapi::WrongCredentials,
@@ -257,7 +260,7 @@ async fn renew_hash(database: &Database, user: &Credentials, new: &str) {
 /// Revoke all your access tokens, the one that is sent included.
 ///
 /// For whoever fears that one was stolen: it takes no password, because a thief gains nothing by it.
-#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), responses(
+#[utoipa::path(tag = "users", operation_id = "revokeTokens", security(("token" = [])), params(crate::openapi::Owner), responses(
     (status = 204, description = "No token is valid any more."),
     crate::openapi::NotTheCaller,
     crate::openapi::Unavailable,
@@ -295,7 +298,7 @@ impl FromFields for PasswordChange {
 }
 
 /// Change your password; all your access tokens are revoked.
-#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), request_body = PasswordChange,
+#[utoipa::path(tag = "users", operation_id = "changePassword", security(("token" = [])), params(crate::openapi::Owner), request_body = PasswordChange,
     responses(
     (status = 204, description = "It is changed; the new one buys new tokens."),
     crate::openapi::NotConfirmed,
@@ -328,7 +331,7 @@ pub(crate) async fn change_password(
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmailChange {
     /// Belongs to one account only, whatever its case.
-    #[schema(value_type = String, format = "email", max_length = 254, example = "alice@example.org")]
+    #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.org")]
     email: Email,
     /// Compared exactly as it is.
     #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
@@ -347,7 +350,7 @@ impl FromFields for EmailChange {
 }
 
 /// Change your e-mail address.
-#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), request_body = EmailChange,
+#[utoipa::path(tag = "users", operation_id = "changeEmail", security(("token" = [])), params(crate::openapi::Owner), request_body = EmailChange,
     responses(
     (status = 200, description = "The account.", body = User),
     crate::openapi::NotConfirmed,
@@ -381,7 +384,7 @@ pub(crate) async fn change_email(
 /// Delete your account and all messages that you sent, for everybody.
 ///
 /// It takes the password, so it is a POST: a DELETE with a body is not carried by everything between you and here.
-#[utoipa::path(tag = "users", security(("token" = [])), params(crate::openapi::Owner), request_body = Password,
+#[utoipa::path(tag = "users", operation_id = "deleteAccount", security(("token" = [])), params(crate::openapi::Owner), request_body = Password,
     responses(
     (status = 204, description = "It is gone; its messages follow within moments."),
     crate::openapi::NotConfirmed,

@@ -1,0 +1,104 @@
+//! Examples of bodies, put together from those of their fields. Whoever adds a field gives it an example, and all bodies
+//! that have it show it.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use utoipa::Modify;
+use utoipa::openapi::example::{Example, ExampleBuilder};
+use utoipa::openapi::schema::{ArrayItems, Object, Schema};
+use utoipa::openapi::{Content, RefOr};
+
+use super::operations;
+
+/// The schemas by their names.
+type Schemas = BTreeMap<String, RefOr<Schema>>;
+
+/// Gives every JSON body that has no example of its own one that its schema makes.
+pub(super) struct Examples;
+
+impl Modify for Examples {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for item in document.paths.paths.values_mut() {
+            for operation in operations(item) {
+                if let Some(RefOr::T(body)) = &mut operation.request_body {
+                    give(body.content.values_mut(), &components.schemas);
+                }
+                for response in operation.responses.responses.values_mut() {
+                    if let RefOr::T(response) = response {
+                        give(response.content.values_mut(), &components.schemas);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn give<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, schemas: &Schemas) {
+    for content in contents {
+        let RefOr::T(content) = content else { continue };
+        if content.example.is_some() || !content.examples.is_empty() {
+            continue;
+        }
+        match &content.schema {
+            Some(RefOr::T(Schema::OneOf(choice))) => {
+                let named = choice.items.iter().filter_map(|item| named(item, schemas));
+                content.examples = named.collect();
+            }
+            Some(schema) => content.example = example(schema, schemas),
+            None => {}
+        }
+    }
+}
+
+/// One of several forms of a body, under its name.
+fn named(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<(String, RefOr<Example>)> {
+    let RefOr::Ref(reference) = schema else {
+        return None;
+    };
+    let value = example(schema, schemas)?;
+    let example = ExampleBuilder::new().value(Some(value)).build();
+    Some((name_of(&reference.ref_location).to_owned(), example.into()))
+}
+
+fn name_of(location: &str) -> &str {
+    location.rsplit('/').next().unwrap_or_default()
+}
+
+/// A value of this schema; `None` if it does not say enough.
+fn example(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<Value> {
+    match schema {
+        RefOr::Ref(reference) => example(schemas.get(name_of(&reference.ref_location))?, schemas),
+        RefOr::T(Schema::Object(object)) => own(object).or_else(|| composed(object, schemas)),
+        RefOr::T(Schema::Array(array)) => match (&array.example, &array.items) {
+            (Some(own), _) => Some(own.clone()),
+            (None, ArrayItems::RefOrSchema(item)) => Some(vec![example(item, schemas)?].into()),
+            _ => None,
+        },
+        RefOr::T(Schema::OneOf(choice)) => {
+            let own = choice.example.clone();
+            own.or_else(|| example(choice.items.first()?, schemas))
+        }
+        RefOr::T(_) => None,
+    }
+}
+
+fn own(object: &Object) -> Option<Value> {
+    let first = object.examples.first();
+    object.example.as_ref().or(first).cloned()
+}
+
+/// An object of those fields that are always there.
+fn composed(object: &Object, schemas: &Schemas) -> Option<Value> {
+    if object.properties.is_empty() {
+        return None;
+    }
+    let fields = object.required.iter().map(|name| {
+        let value = example(object.properties.get(name)?, schemas)?;
+        Some((name.clone(), value))
+    });
+    fields
+        .collect::<Option<serde_json::Map<_, _>>>()
+        .map(Value::Object)
+}
