@@ -22,6 +22,10 @@ test: ## Run all tests that need no host, on a real MySQL (ARGS="..." goes to ca
 test-infra: ## Test the Terraform from plan to destroy, without AWS
 	@tests/deploy/infra
 
+.PHONY: test-consumers
+test-consumers: ## Run every snippet of the guide for API consumers, docs/api.md
+	@tests/consumers/run
+
 .PHONY: rehearse
 rehearse: ## Deploy on this machine alone as `deploy` does to AWS, and prove what that promises (KEEP=1 leaves it)
 	@tests/deploy/rehearse

@@ -49,7 +49,7 @@ class Language:
 LANGUAGES = {
     "sh": Language("sh", f"printf '{SEPARATOR}'\n", {"lost", "refused"}),
     "python": Language("py", f"print({SEPARATOR!r}, end='', flush=True)\n", {"lost", "refused", "cut"}),
-    "js": Language("mjs", f"process.stdout.write({SEPARATOR!r});\n".replace("\\x1e", "\\u001e"), {"lost", "refused", "cut"}),
+    "js": Language("mjs", f"process.stdout.write({SEPARATOR!r});\n", {"lost", "refused", "cut"}),
 }
 
 
@@ -162,20 +162,28 @@ def run(language: str, snippets: list[Snippet], options: argparse.Namespace) -> 
     with running_service(options, f"guide_{language}", log) as port, Line(port) as line:
         program = folder / f"session.{LANGUAGES[language].suffix}"
         program.write_text(script(snippets, f"http://127.0.0.1:{line.server_address[1]}"))
-        done = subprocess.run(
-            [*interpreters[language], program],
-            cwd=folder, env=clean_environment(), timeout=PATIENCE, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )
+        printed, end = play([*interpreters[language], program], folder)
         missing = LANGUAGES[language].faults - set(line.faults)
-    wrong, count = compare(snippets, done.stdout.decode())
-    if done.returncode != 0:
-        wrong.append(f"{language}: the session ends with status {done.returncode}")
+    wrong, count = compare(snippets, printed)
+    if end:
+        wrong.append(f"{language}: {end}")
     if missing:
         wrong.append(f"{language}: the bad line has never {' or '.join(sorted(missing))} anything")
     if wrong:
         wrong.append(f"the service's last words in {language}:\n" + "".join(log.read_text().splitlines(True)[-5:]))
     return wrong, count
+
+
+def play(command: list, folder: pathlib.Path) -> tuple[str, str]:
+    """Runs a session in this folder. What it prints, and what is wrong with how it ends."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=clean_environment(), timeout=PATIENCE, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )
+    except subprocess.TimeoutExpired as fault:
+        return (fault.output or b"").decode(), f"the session does not end in {PATIENCE} s"
+    return done.stdout.decode(), f"the session ends with status {done.returncode}" if done.returncode else ""
 
 
 def compare(snippets: list[Snippet], printed: str) -> tuple[list[str], int]:
