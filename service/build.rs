@@ -1,5 +1,63 @@
-//! Tells cargo that a new migration file means a new build.
+//! Makes what the binary carries: the files of the pages, as they are and compressed. It also tells cargo that a new
+//! migration file means a new build.
 
-fn main() {
+use std::error::Error;
+use std::fs;
+use std::io::{Cursor, Read as _, Write as _};
+use std::path::Path;
+
+use flate2::{Compression, write::GzEncoder};
+use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
+use zip::ZipArchive;
+
+/// Our own pages: a folder each.
+const PAGES: &str = "pages";
+/// What the reference needs of Swagger UI's distribution.
+const SWAGGER_UI: [&str; 2] = ["swagger-ui-bundle.js", "swagger-ui.css"];
+
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=migrations");
+    println!("cargo:rerun-if-changed={PAGES}");
+    let out = std::env::var("OUT_DIR")?;
+    let out = Path::new(&out);
+    for folder in fs::read_dir(PAGES)? {
+        let folder = folder?;
+        let into = out.join(folder.file_name());
+        for file in fs::read_dir(folder.path())? {
+            let file = file?;
+            let name = file.file_name();
+            keep(&into, &name.to_string_lossy(), &fs::read(file.path())?)?;
+        }
+    }
+    keep_swagger_ui(&out.join("docs"))
+}
+
+fn keep_swagger_ui(into: &Path) -> Result<(), Box<dyn Error>> {
+    let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
+    let mut missing = SWAGGER_UI.to_vec();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index)?;
+        let path = file.name()?.into_owned();
+        let wanted = |name: &&str| path.ends_with(&format!("/dist/{name}"));
+        let Some(place) = missing.iter().position(|name| wanted(name)) else {
+            continue;
+        };
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        keep(into, missing.swap_remove(place), &content)?;
+    }
+    if !missing.is_empty() {
+        return Err(format!("Swagger UI has no {missing:?} any more").into());
+    }
+    Ok(())
+}
+
+/// Writes a file, and beside it what gzip (RFC 1952) makes of it.
+fn keep(folder: &Path, name: &str, content: &[u8]) -> Result<(), Box<dyn Error>> {
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(name), content)?;
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(content)?;
+    fs::write(folder.join(format!("{name}.gz")), encoder.finish()?)?;
+    Ok(())
 }

@@ -53,6 +53,16 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "none",
     ),
     (
+        "HEROLO_INBOX_PAGE",
+        "whether / is a page to read and send messages with",
+        "true",
+    ),
+    (
+        "HEROLO_DOCS_PAGE",
+        "whether /docs is a page with the reference of the API",
+        "true",
+    ),
+    (
         "HEROLO_DRAIN_SECONDS",
         "seconds between SIGTERM and the last accepted request",
         "6",
@@ -82,6 +92,10 @@ pub struct Config {
     pub token_lifetime: u64,
     /// Web pages of other origins that may use the API: origins, comma-separated, or `all`, or `none`.
     pub cors_origins: String,
+    /// Whether `/` is a page to read and send messages with.
+    pub inbox_page: bool,
+    /// Whether `/docs` is a page with the reference of the API.
+    pub docs_page: bool,
     /// Seconds between SIGTERM and the last accepted request.
     pub drain_seconds: u64,
     /// Threads that serve requests. (Passwords are hashed by others.)
@@ -103,6 +117,8 @@ struct Defaults {
     database_max_connections: u32,
     token_lifetime: u64,
     cors_origins: &'static str,
+    inbox_page: bool,
+    docs_page: bool,
     drain_seconds: u64,
     workers: u16,
 }
@@ -115,6 +131,8 @@ impl Default for Defaults {
             database_max_connections: 16,
             token_lifetime: 86_400,
             cors_origins: "none",
+            inbox_page: true,
+            docs_page: true,
             drain_seconds: 6,
             workers: 1,
         }
@@ -419,9 +437,12 @@ fn read_secret_file(variable: &str, path: &str) -> Result<String, ConfigError> {
         })
 }
 
-/// Numbers arrive as text in the environment; everything else is taken as it is.
+/// Numbers and truths arrive as text in the environment; everything else is taken as it is.
 fn typed(text: String) -> Value {
-    text.parse::<u64>()
+    if let Ok(number) = text.parse::<u64>() {
+        return Value::from(number);
+    }
+    text.parse::<bool>()
         .map_or_else(|_| Value::from(text), Value::from)
 }
 
@@ -477,6 +498,7 @@ fn in_words(expected: &str) -> &str {
     match expected {
         "u16" => "a whole number from 0 to 65535",
         "u32" | "u64" => "a whole number, not negative",
+        "a boolean" => "true or false",
         other => other,
     }
 }

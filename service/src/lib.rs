@@ -16,6 +16,7 @@ mod housekeeping;
 mod live;
 mod messages;
 mod openapi;
+mod pages;
 mod pieces;
 mod problem;
 mod shutdown;
@@ -34,6 +35,7 @@ pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
 use crate::headers::AnswerHeaders;
+pub use crate::pages::is_page;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
 
@@ -72,7 +74,8 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .mount("/", live::routes())
         .mount("/", openapi::routes())
         .mount("/", health::routes())
-        .mount("/", telemetry::routes());
+        .mount("/", telemetry::routes())
+        .mount("/", pages::routes(config));
     Ok(rocket)
 }
 

@@ -360,7 +360,8 @@ fn any(status: Status, request: &Request<'_>) -> Problem {
 /// What Rocket cannot read before routing: the URI, which it then takes for `/`, or the name of the method.
 fn malformed(request: &Request<'_>) -> Problem {
     match allowed_methods(request) {
-        none if none.is_empty() => {
+        // At `/` it may be either.
+        none if none.is_empty() || request.uri().path() == "/" => {
             Problem::Malformed("The method, the path or the query is malformed.".to_owned())
         }
         allowed => Problem::MethodNotAllowed(allowed),

@@ -82,7 +82,7 @@ impl Service {
         }
     }
 
-    /// The mounted routes, as `METHOD path`.
+    /// The mounted routes of the API, as `METHOD path`.
     pub(crate) fn routes(&self) -> &[String] {
         &self.routes
     }
@@ -144,6 +144,8 @@ fn settings(database: &TestDatabase) -> Config {
         token_keys: token_keys(&[("test", SIGNING_KEY)]).into(),
         token_lifetime: 3_600,
         cors_origins: "none".to_owned(),
+        inbox_page: true,
+        docs_page: true,
         drain_seconds: 0,
         workers: 1,
     }
@@ -169,6 +171,7 @@ async fn launch(config: &Config) -> Launched {
                 ),
                 routes: rocket
                     .routes()
+                    .filter(|route| !herolo::is_page(route))
                     .map(|route| format!("{} {}", route.method, route.uri.path()))
                     .collect(),
                 shutdown: rocket.shutdown(),

@@ -1,0 +1,102 @@
+// Signing in, creating an account, and signing in again when the session is over.
+
+import { Problem } from "/inbox/api.js";
+import { alarm, byId, clearErrors, focusOn, showErrors } from "/inbox/dom.js";
+import * as session from "/inbox/session.js";
+
+let isNew = false; // whether an account is created
+
+/** Sets the forms up; `done` is called when somebody is signed in. */
+export function setUp(done) {
+  const form = byId("access-form");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (await attempt(form, byId("access-submit"), enter)) {
+      form.reset();
+      byId("access-password").type = "password";
+      done();
+    }
+  });
+  byId("access-switch").addEventListener("click", () => show(!isNew));
+  byId("access-reveal").addEventListener("change", (event) => {
+    byId("access-password").type = event.target.checked ? "text" : "password";
+  });
+  setUpAgain();
+}
+
+/** Shows the form of the one or of the other. */
+export function show(forNew = false) {
+  isNew = forNew;
+  byId("access").hidden = false;
+  document.title = isNew ? "Create an account – Herolo" : "Sign in – Herolo";
+  byId("access-title").textContent = isNew ? "Create your account" : "Sign in to Herolo";
+  byId("access-submit").textContent = isNew ? "Create account" : "Sign in";
+  byId("access-question").textContent = isNew ? "Have an account?" : "New here?";
+  byId("access-switch").textContent = isNew ? "Sign in" : "Create an account";
+  byId("access-password").autocomplete = isNew ? "new-password" : "current-password";
+  for (const part of byId("access").querySelectorAll("[data-only]")) part.hidden = !isNew;
+  clearErrors(byId("access-form"));
+  focusOn(byId("access-username"));
+}
+
+export function hide() {
+  byId("access").hidden = true;
+}
+
+async function enter(form, wait) {
+  const { username, email, password } = form.elements;
+  const missing = [[username, "username"], [email, "email"], [password, "password"]]
+    .filter(([field, name]) => field.value.trim() === "" && (isNew || name !== "email"))
+    .map(([, name]) => ({ pointer: `#/${name}`, detail: "Please fill this in" }));
+  if (missing.length > 0) throw new Problem(422, { errors: missing });
+  if (!isNew) return session.signIn(username.value, password.value, wait);
+  const account = { username: username.value.trim(), email: email.value.trim(), password: password.value };
+  return session.signUp(account, wait);
+}
+
+/** Whether it succeeded; if not, the form says why. Only one attempt goes on at a time. */
+async function attempt(form, button, action) {
+  if (button.getAttribute("aria-disabled")) return false;
+  const name = button.textContent;
+  button.setAttribute("aria-disabled", "true");
+  clearErrors(form);
+  const timer = setTimeout(() => { button.textContent = "One moment…"; }, 300);
+  const wait = (problem, time) => { button.textContent = `Busy, trying again in ${Math.ceil(time / 1000)} s…`; };
+  try {
+    await action(form, wait);
+    return true;
+  } catch (problem) {
+    if (!(problem instanceof Problem)) throw problem;
+    showErrors(form, problem);
+    return false;
+  } finally {
+    clearTimeout(timer);
+    button.removeAttribute("aria-disabled");
+    button.textContent = name;
+  }
+}
+
+function setUpAgain() {
+  const dialog = byId("again");
+  const form = byId("again-form");
+  session.whenOver(() => new Promise((resolve, reject) => {
+    byId("again-username").value = session.username();
+    byId("again-who").textContent = session.username();
+    clearErrors(form);
+    form.elements.password.value = "";
+    dialog.returnValue = "";
+    dialog.showModal();
+    form.elements.password.focus();
+    alarm("Your session is over. Sign in again.");
+    dialog.addEventListener("close", () => {
+      if (dialog.returnValue === "done") resolve();
+      else reject(new Problem(401, { detail: "You are signed out. Sign in again to go on." }));
+    }, { once: true });
+  }));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const again = (_, wait) => session.signIn(session.username(), form.elements.password.value, wait);
+    if (await attempt(form, byId("again-submit"), again)) dialog.close("done");
+  });
+  byId("again-cancel").addEventListener("click", () => dialog.close("no"));
+}

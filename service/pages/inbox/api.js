@@ -1,0 +1,90 @@
+// The API: requests, problems, and what is tried again.
+
+/** How often a request is tried that may be repeated. */
+const TRIES = 5;
+/** Until it is tried again at first, in ms; then twice that, and so on. */
+const PAUSE = 400;
+/** The longest time that a person is let wait for the next try, in ms. */
+const LONGEST_PAUSE = 15_000;
+
+/** An error that the service or the network answered with. Its message is for people. */
+export class Problem extends Error {
+  constructor(status, body = {}) {
+    super(body.detail || body.title || (status ? `The service answered with ${status}.` : "The service cannot be reached. Check your connection and try again."));
+    this.status = status; // 0: no answer
+    this.type = (body.type ?? "").split(":").at(-1);
+    this.errors = body.errors ?? [];
+    this.retryAfter = 0; // ms
+  }
+
+  /** The request may succeed if it is sent again. */
+  get isPassing() {
+    return [0, 429, 502, 503, 504].includes(this.status);
+  }
+}
+
+export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/**
+ * Sends a request and returns the answer's JSON, or null where there is none. What may be repeated is tried again, as long
+ * as trying helps; `wait` is told each time, with the problem and for how many ms.
+ */
+export async function call(method, path, { body, token, headers = {}, repeatable = method !== "POST", wait = () => {} } = {}) {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await once(method, path, body, { ...headers, ...(token && { Authorization: `Bearer ${token}` }) });
+    } catch (problem) {
+      // What an earlier try deleted is not there any more.
+      if (method === "DELETE" && attempt > 1 && problem.status === 404) return null;
+      // A refusal for their number says that nothing was done, so anything may be repeated after it.
+      const mayRepeat = repeatable || problem.status === 429;
+      if (!problem.isPassing || !mayRepeat || attempt >= TRIES) throw problem;
+      const time = Math.min(LONGEST_PAUSE, Math.max(problem.retryAfter, PAUSE * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)));
+      wait(problem, time);
+      await pause(time);
+    }
+  }
+}
+
+async function once(method, path, body, headers) {
+  let answer;
+  let text;
+  try {
+    answer = await fetch(path, {
+      method,
+      headers: { ...headers, ...(body && { "Content-Type": "application/json" }) },
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    });
+    text = await answer.text();
+  } catch {
+    throw new Problem(0);
+  }
+  const json = parse(text);
+  if (answer.ok) return json;
+  throw problemOf(answer, json);
+}
+
+/** The problem that an answer is. */
+export function problemOf(answer, json) {
+  const problem = new Problem(answer.status, json ?? {});
+  problem.retryAfter = (Number.parseInt(answer.headers.get("Retry-After"), 10) || 0) * 1000;
+  if (problem.status === 429 && !json?.detail) problem.message = "That was a lot at once. Wait a moment and try again.";
+  return problem;
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // not the service's own answer, or an empty one
+  }
+}
+
+/** A name for a request that may be repeated: 128 random bits. (`crypto.randomUUID` is for HTTPS alone.) */
+export function newKey() {
+  const bits = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bits, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

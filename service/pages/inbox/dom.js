@@ -1,0 +1,87 @@
+// Making and finding elements. Text becomes text nodes and never HTML, whoever wrote it.
+
+/** The element with this id. */
+export const byId = (id) => document.getElementById(id);
+
+/**
+ * A new element. Of `properties`, functions listen to the event of their name, `class` and other names are attributes,
+ * and `false`, `null` and `undefined` leave an attribute out. Children are elements or texts.
+ */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (typeof value === "function") element.addEventListener(name, value);
+    else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return element;
+}
+
+/** A small drawing in the colour of the text around it; it says nothing that the text does not. */
+export function icon(path) {
+  const space = "http://www.w3.org/2000/svg";
+  const drawing = document.createElementNS(space, "svg");
+  for (const [name, value] of Object.entries({ viewBox: "0 0 20 20", width: "16", height: "16", "aria-hidden": "true" })) {
+    drawing.setAttribute(name, value);
+  }
+  const line = document.createElementNS(space, "path");
+  line.setAttribute("d", path);
+  drawing.append(line);
+  return drawing;
+}
+
+/** Moves the focus where a view begins, and does not scroll the page away for it. */
+export function focusOn(element) {
+  element?.focus({ preventScroll: true });
+}
+
+/** Tells everybody: in the corner for those who see it, politely for those who listen. It goes away by itself. */
+export function tell(text, action = null) {
+  const button = action && make("button", { type: "button", class: "link", click: () => { toast.remove(); action.run(); } }, action.name);
+  const toast = make("div", { class: "toast" }, make("span", { dir: "auto" }, text), button);
+  const toasts = byId("toasts");
+  while (toasts.childElementCount > 2) toasts.firstElementChild.remove();
+  toasts.append(toast);
+  setTimeout(() => toast.remove(), 7000);
+}
+
+/** Interrupts those who listen, with something that is shown elsewhere already. */
+export function alarm(text) {
+  byId("alerts").replaceChildren(make("p", {}, text));
+}
+
+/** Removes all errors from a form. */
+export function clearErrors(form) {
+  for (const place of form.querySelectorAll("[data-error]")) {
+    place.hidden = true;
+    place.textContent = "";
+  }
+  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
+}
+
+/**
+ * Shows what is wrong with a form: at each field that the problem names, else above the form. `names` says under which
+ * other names the API knows a field. The first wrong field gets the focus.
+ */
+export function showErrors(form, problem, names = {}) {
+  clearErrors(form);
+  const general = [];
+  for (const { pointer, detail } of problem.errors) {
+    const name = pointer.replace(/^#\//, "").split("/")[0];
+    const place = form.querySelector(`[data-error="${CSS.escape(names[name] ?? name)}"]`);
+    if (!place) {
+      general.push(`${name} ${detail}`);
+      continue;
+    }
+    const sentence = detail.charAt(0).toUpperCase() + detail.slice(1) + ".";
+    place.textContent = place.hidden ? sentence : `${place.textContent} ${sentence}`;
+    place.hidden = false;
+    form.elements[names[name] ?? name]?.setAttribute("aria-invalid", "true");
+  }
+  if (general.length > 0 || problem.errors.length === 0) {
+    const place = form.querySelector('[data-error="form"]');
+    place.textContent = general.join("; ") || problem.message;
+    place.hidden = false;
+  }
+  (form.querySelector("[aria-invalid]") ?? form.querySelector("input:not([readonly]), textarea"))?.focus();
+}

@@ -1,0 +1,222 @@
+// The list of messages, received or sent.
+
+import { byId, make } from "/inbox/dom.js";
+import * as session from "/inbox/session.js";
+import { ago, beginning, exactly, hue, initial, nameList, shown } from "/inbox/words.js";
+
+const EMPTY = {
+  inbox: ["No messages yet", "What others send you appears here by itself. Write somebody, or yourself, to see how it looks."],
+  unread: ["All read", "There is nothing new. Messages that arrive appear here by themselves."],
+  sent: ["Nothing sent yet", "Messages you send are kept here, with who has read them."],
+};
+const PER_PAGE = 20;
+
+/** A box with what was loaded of it, newest first. */
+const newBox = () => ({ items: [], next: null, isLoaded: false, scroll: 0 });
+const boxes = { inbox: newBox(), unread: newBox(), sent: newBox() };
+let shownBox = "inbox";
+let selected = null;
+let loads = 0; // counts them, so that one that was overtaken is thrown away
+
+const box = () => boxes[shownBox];
+const paths = {
+  inbox: `/messages?per_page=${PER_PAGE}`,
+  unread: `/messages?per_page=${PER_PAGE}&unread=true`,
+  sent: `/messages?per_page=${PER_PAGE}&box=sent`,
+};
+
+/** Who has got a message, and whether they read it. */
+export const receiversOf = (message) => message.receivers ?? [{ username: message.receiver, read: message.read }];
+
+/** Forgets everything. */
+export function reset() {
+  for (const name of Object.keys(boxes)) boxes[name] = newBox();
+  selected = null;
+  loads += 1;
+  byId("rows").replaceChildren();
+}
+
+/** Shows a box: at once what is known of it, then what there is. */
+export async function show(name) {
+  if (name !== shownBox) {
+    box().scroll = byId("list-scroll").scrollTop;
+    shownBox = name;
+    render();
+    byId("list-scroll").scrollTop = box().scroll;
+  }
+  if (!box().isLoaded || name === "sent") await refresh();
+}
+
+/** Loads the newest page of the box that is shown. */
+export async function refresh() {
+  const name = shownBox;
+  const mine = (loads += 1);
+  if (!boxes[name].isLoaded) render(true);
+  try {
+    const page = await session.callAs("GET", session.own(paths[name]));
+    if (mine !== loads) return;
+    merge(boxes[name], page);
+    if (name === shownBox) render();
+  } catch (problem) {
+    if (mine === loads && name === shownBox) renderProblem(problem);
+  }
+}
+
+/** What was loaded before stays if the page continues in it. */
+function merge(target, page) {
+  const last = page.messages.at(-1);
+  const connects = last && page.next && target.items.some((item) => item.id <= last.id);
+  const older = connects ? target.items.filter((item) => item.id < last.id) : [];
+  target.items = [...page.messages, ...older];
+  if (older.length === 0) target.next = page.next;
+  target.isLoaded = true;
+}
+
+/** Loads the page after what is shown. */
+export async function older() {
+  const name = shownBox;
+  const target = boxes[name];
+  const button = byId("older");
+  if (!target.next || button.getAttribute("aria-disabled")) return;
+  button.setAttribute("aria-disabled", "true");
+  try {
+    const page = await session.callAs("GET", target.next);
+    const known = new Set(target.items.map((item) => item.id));
+    const added = page.messages.filter((item) => !known.has(item.id));
+    target.items.push(...added);
+    target.next = page.next;
+    if (name !== shownBox) return;
+    const hadFocus = document.activeElement === button;
+    render();
+    if (hadFocus) rowOf(added[0]?.id)?.focus();
+  } catch (problem) {
+    if (name === shownBox) renderProblem(problem);
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+/** A message has arrived. Whether it is a new one. */
+export function arrive(message) {
+  let isNew = false;
+  for (const name of ["inbox", "unread"]) {
+    const target = boxes[name];
+    if (target.items.some((item) => item.id === message.id)) continue;
+    if (!target.isLoaded) continue;
+    isNew = true;
+    target.items.push(message);
+    target.items.sort((one, other) => other.id - one.id);
+  }
+  if (isNew && shownBox !== "sent") {
+    render();
+    rowOf(message.id)?.closest("li").classList.add("arrived");
+  }
+  return isNew || !boxes.inbox.isLoaded;
+}
+
+/** Takes over what is known of a message now. */
+export function update(message) {
+  for (const target of Object.values(boxes)) {
+    const index = target.items.findIndex((item) => item.id === message.id);
+    if (index >= 0) target.items[index] = { ...target.items[index], read: message.read };
+  }
+  // A message that is unread again belongs into the list of those.
+  if (!message.read) boxes.unread.isLoaded = false;
+  render();
+}
+
+/** A message is deleted: from the box of what was received alone, or from both. Returns the row to go on with. */
+export function remove(id, everywhere) {
+  const index = box().items.findIndex((item) => item.id === id);
+  for (const [name, target] of Object.entries(boxes)) {
+    if (everywhere || name !== "sent") target.items = target.items.filter((item) => item.id !== id);
+  }
+  const neighbour = box().items[Math.min(Math.max(index, 0), box().items.length - 1)];
+  selected = null;
+  render();
+  return neighbour && rowOf(neighbour.id);
+}
+
+/** A message was sent, so the box of what was sent is out of date. */
+export function sent() {
+  boxes.sent.isLoaded = false;
+}
+
+/** The message, if it was loaded. */
+export const find = (name, id) =>
+  (name === "sent" ? [boxes.sent] : [boxes.inbox, boxes.unread]).flatMap((target) => target.items).find((item) => item.id === id);
+
+/** Marks the row of the message that is read. */
+export function select(id) {
+  selected = id;
+  for (const link of byId("rows").querySelectorAll("a")) {
+    if (Number(link.dataset.id) === id) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+export const rowOf = (id) => byId("rows").querySelector(`a[data-id="${Number(id)}"]`);
+
+/** Times go on. */
+export function refreshTimes() {
+  for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(time.dateTime);
+}
+
+export function avatar(name) {
+  return make("span", { class: `avatar hue-${hue(name)}`, "aria-hidden": "true" }, initial(name));
+}
+
+export function timeOf(iso) {
+  return make("time", { datetime: iso, title: exactly(iso), "data-relative": true }, ago(iso));
+}
+
+function render(isLoading = false) {
+  const { items, next, isLoaded } = box();
+  const rows = byId("rows");
+  const focused = document.activeElement?.closest?.("#rows a")?.dataset.id;
+  rows.replaceChildren(...items.map(shownBox === "sent" ? sentRow : receivedRow));
+  if (focused) rowOf(focused)?.focus({ preventScroll: true });
+  byId("list-error").hidden = true;
+  byId("list-loading").hidden = !isLoading;
+  byId("older").hidden = !next;
+  const [title, text] = EMPTY[shownBox];
+  const empty = byId("list-empty");
+  empty.hidden = isLoading || !isLoaded || items.length > 0;
+  empty.replaceChildren(make("p", { class: "empty-title" }, title), make("p", {}, text));
+  select(selected);
+}
+
+function renderProblem(problem) {
+  byId("list-loading").hidden = true;
+  const place = byId("list-error");
+  place.replaceChildren(make("p", {}, problem.message), make("button", { type: "button", class: "button", click: () => refresh() }, "Try again"));
+  place.hidden = false;
+}
+
+function receivedRow(message) {
+  const isUnread = !message.read;
+  return row(message, message.sender, shown(message.sender), isUnread, isUnread && "Unread. ");
+}
+
+function sentRow(message) {
+  const receivers = receiversOf(message);
+  const readers = receivers.filter((one) => one.read).length;
+  const names = receivers.map((one) => one.username);
+  const state = receivers.length === 1 ? (readers ? "Read" : "Not read yet") : `Read by ${readers} of ${receivers.length}`;
+  return row(message, names[0], `To ${nameList(names)}`, false, false, state);
+}
+
+function row(message, name, title, isUnread, spoken, state = null) {
+  return make("li", { class: isUnread ? "unread" : false },
+    make("a", { href: `#/${shownBox === "sent" ? "sent" : "inbox"}/${message.id}`, "data-id": message.id },
+      avatar(name),
+      make("span", { class: "row-text" },
+        make("span", { class: "row-head" },
+          spoken && make("span", { class: "visually-hidden" }, spoken),
+          make("bdi", { class: "row-name" }, title),
+          timeOf(message.created_at)),
+        make("span", { class: "row-subject", dir: "auto" }, message.subject),
+        make("span", { class: "row-beginning", dir: "auto" }, beginning(message.message)),
+        state && make("span", { class: "row-state" }, state)),
+      isUnread && make("span", { class: "unread-dot", "aria-hidden": "true" })));
+}

@@ -1,0 +1,62 @@
+// Names, times and lengths as people read them.
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const weekday = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
+const dayOfYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });
+const exact = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "medium", hourCycle: "h23" });
+
+/** How long ago, or the date if that says more. */
+export function ago(iso, now = new Date()) {
+  const then = new Date(iso);
+  const seconds = (now - then) / 1000;
+  if (seconds < 45) return "now";
+  if (seconds < HOUR) return relative.format(-Math.max(1, Math.round(seconds / MINUTE)), "minute");
+  if (seconds < 12 * HOUR) return relative.format(-Math.round(seconds / HOUR), "hour");
+  if (seconds < 6 * DAY) return weekday.format(then);
+  return then.getFullYear() === now.getFullYear() ? day.format(then) : dayOfYear.format(then);
+}
+
+/** The whole date and time, in the reader's time zone. */
+export const exactly = (iso) => exact.format(new Date(iso));
+
+/** The first letter or digit of a name. */
+export const initial = (name) => (isGone(name) ? "–" : [...name][0].toUpperCase());
+
+/** Which of eight colours a name has; always the same one. */
+export function hue(name) {
+  let sum = 0;
+  for (const character of name) sum = (sum * 31 + character.codePointAt(0)) % 9973;
+  return sum % 8;
+}
+
+/** A deleted account has a name that nobody can have, such as ~17. */
+export const isGone = (name) => name.startsWith("~");
+export const shown = (name) => (isGone(name) ? "deleted account" : name);
+
+/** "bob", "bob and carol", "bob, carol and 3 others". */
+export function nameList(names) {
+  const first = names.slice(0, names.length > 3 ? 2 : 3).map(shown);
+  const others = names.length - first.length;
+  if (others > 0) return `${first.join(", ")} and ${others} others`;
+  return first.length > 1 ? `${first.slice(0, -1).join(", ")} and ${first.at(-1)}` : first[0];
+}
+
+/** The beginning of a text, in one line. */
+export const beginning = (text) => text.slice(0, 400).replace(/\s+/gu, " ").trim().slice(0, 160);
+
+/** Lengths as the service counts them: characters of a subject, bytes of a text. */
+export const characters = (text) => [...text].length;
+export const bytes = (text) => new TextEncoder().encode(text).length;
+
+/** "Re: " and the subject, within the 255 characters that there are. */
+export function answerTo(subject) {
+  const prefixed = /^re:/i.test(subject) ? subject : `Re: ${subject}`;
+  return [...prefixed].slice(0, 255).join("");
+}
+
+export const number = (value) => new Intl.NumberFormat("en").format(value);

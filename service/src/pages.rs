@@ -1,0 +1,174 @@
+//! The pages that the service brings along: an inbox at `/` and the API's reference at `/docs`. They are static files in
+//! the binary and use nothing but the public API; no other server is asked for anything.
+
+use std::io::Cursor;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use rocket::http::{ContentType, Header, Method, Status};
+use rocket::route::{Handler, Outcome, Route};
+use rocket::{Data, Request, Response};
+use sha2::{Digest as _, Sha256};
+
+use crate::config::Config;
+
+/// What the inbox may do (CSP Level 3, <https://www.w3.org/TR/CSP3/>): run its own scripts and ask its own service.
+/// No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so what people write stays text.
+const INBOX_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+
+/// What the reference may do. Swagger UI draws icons from `data:`, and shows descriptions as HTML that it has cleaned, so
+/// it gets no rule on who writes HTML.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A page may be kept, and is asked for again each time it is used: what has not changed costs a 304.
+const CACHING: &str = "no-cache";
+
+/// What Rocket calls the route of a file of a page.
+const ROUTE_NAME: &str = "page";
+
+/// A file of a page, as build.rs left it.
+struct File {
+    path: &'static str,
+    content_type: ContentType,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+}
+
+/// `file!(PATH, TYPE, "folder/name")`
+macro_rules! file {
+    ($path:literal, $content_type:ident, $file:literal) => {
+        File {
+            path: $path,
+            content_type: ContentType::$content_type,
+            plain: include_bytes!(concat!(env!("OUT_DIR"), "/", $file)),
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")),
+        }
+    };
+}
+
+const INBOX: &[File] = &[
+    file!("/", HTML, "inbox/index.html"),
+    file!("/inbox/style.css", CSS, "inbox/style.css"),
+    file!("/inbox/icon.svg", SVG, "inbox/icon.svg"),
+    file!("/inbox/app.js", JavaScript, "inbox/app.js"),
+    file!("/inbox/access.js", JavaScript, "inbox/access.js"),
+    file!("/inbox/api.js", JavaScript, "inbox/api.js"),
+    file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
+    file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
+    file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
+    file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
+    file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
+    file!("/inbox/session.js", JavaScript, "inbox/session.js"),
+    file!("/inbox/words.js", JavaScript, "inbox/words.js"),
+];
+
+const DOCS: &[File] = &[
+    file!("/docs", HTML, "docs/index.html"),
+    file!("/docs/icon.svg", SVG, "inbox/icon.svg"),
+    file!("/docs/docs.css", CSS, "docs/docs.css"),
+    file!("/docs/docs.js", JavaScript, "docs/docs.js"),
+    file!("/docs/swagger-ui.css", CSS, "docs/swagger-ui.css"),
+    file!(
+        "/docs/swagger-ui-bundle.js",
+        JavaScript,
+        "docs/swagger-ui-bundle.js"
+    ),
+];
+
+/// The routes of the pages that are not switched off.
+pub(crate) fn routes(config: &Config) -> Vec<Route> {
+    let inbox = (config.inbox_page, INBOX, INBOX_POLICY);
+    let docs = (config.docs_page, DOCS, DOCS_POLICY);
+    [inbox, docs]
+        .into_iter()
+        .filter(|(is_on, ..)| *is_on)
+        .flat_map(|(_, files, policy)| files.iter().map(move |file| route(file, policy)))
+        .collect()
+}
+
+/// Whether a route leads to a file of a page rather than to the API.
+#[must_use]
+pub fn is_page(route: &Route) -> bool {
+    route.name.as_deref() == Some(ROUTE_NAME)
+}
+
+fn route(file: &'static File, policy: &'static str) -> Route {
+    let mut route = Route::new(Method::Get, file.path, Page::new(file, policy));
+    route.name = Some(ROUTE_NAME.into());
+    route
+}
+
+/// Answers with a file.
+#[derive(Clone)]
+struct Page {
+    file: &'static File,
+    policy: &'static str,
+    /// What the file is known by, of its content (RFC 9110 section 8.8.3), without quotes.
+    tag: String,
+}
+
+impl Page {
+    fn new(file: &'static File, policy: &'static str) -> Self {
+        let digest = Sha256::digest(file.plain);
+        Self {
+            file,
+            policy,
+            tag: BASE64.encode(&digest[..16]),
+        }
+    }
+
+    fn answer(&self, request: &Request<'_>) -> Response<'static> {
+        let is_compressed = takes_gzip(request);
+        // Two representations, so two tags.
+        let (content, tag) = match is_compressed {
+            true => (self.file.gzip, format!("\"{}-gzip\"", self.tag)),
+            false => (self.file.plain, format!("\"{}\"", self.tag)),
+        };
+        let mut response = Response::build();
+        response
+            .header(Header::new("Content-Security-Policy", self.policy))
+            .header(Header::new("Cache-Control", CACHING))
+            .header(Header::new("Vary", "Accept-Encoding"))
+            .header(Header::new("ETag", tag.clone()));
+        if is_known(request, &tag) {
+            return response.status(Status::NotModified).finalize();
+        }
+        if is_compressed {
+            response.header(Header::new("Content-Encoding", "gzip"));
+        }
+        response
+            .header(self.file.content_type.clone())
+            .sized_body(content.len(), Cursor::new(content))
+            .finalize()
+    }
+}
+
+#[rocket::async_trait]
+impl Handler for Page {
+    async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
+        Outcome::Success(self.answer(request))
+    }
+}
+
+/// The elements of a header that is a list (RFC 9110 section 5.6.1).
+fn list<'a>(request: &'a Request<'_>, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let lines = request.headers().get(name);
+    lines.flat_map(|line| line.split(',').map(str::trim))
+}
+
+/// Whether the client takes gzip (RFC 9110 section 12.5.3).
+fn takes_gzip(request: &Request<'_>) -> bool {
+    list(request, "Accept-Encoding").any(|element| {
+        let (coding, weight) = element.split_once(';').unwrap_or((element, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+        coding.trim().eq_ignore_ascii_case("gzip")
+            && weight.parse::<f32>().is_ok_and(|weight| weight > 0.0)
+    })
+}
+
+/// Whether the client has the file already (RFC 9110 section 13.1.2).
+fn is_known(request: &Request<'_>, tag: &str) -> bool {
+    list(request, "If-None-Match")
+        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+}
