@@ -14,13 +14,11 @@ local BIGINT = sysbench.sql.type.BIGINT
 local TEXT = sysbench.sql.type.VARCHAR
 local LONGEST = 1024 -- bytes of a text
 
-local FIND = "SELECT m.id, sender.username AS sender, receiver.username AS receiver, m.subject, m.body, m.created_at, "
-  .. "r.is_read, r.receiver_id = ? AS is_own "
-  .. "FROM messages AS m "
-  .. "STRAIGHT_JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id "
-  .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
-  .. "STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id "
-  .. "WHERE m.id = ? AND (m.sender_id = ? OR (r.receiver_id = ? AND r.is_deleted = FALSE))"
+local FIND = "SELECT m.id, sender.username AS sender, m.sender_id = ? AS is_sender, m.subject, m.body, m.created_at, r.is_read "
+  .. "FROM messages AS m STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
+  .. "LEFT JOIN receipts AS r FORCE INDEX (receipts_message) "
+  .. "ON r.message_id = m.id AND r.receiver_id = ? AND r.is_deleted = FALSE "
+  .. "WHERE m.id = ? AND (m.sender_id = ? OR r.receiver_id IS NOT NULL)"
 
 local PAGE = "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read "
   .. "FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id "
@@ -33,7 +31,7 @@ local operations = {
   great_page = {
     { PAGE .. " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?", { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 3 } },
   },
-  read = { { FIND, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 }, { BIGINT, 1 } } },
+  read = { { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } } },
   send = {
     { "BEGIN" },
     {
@@ -51,7 +49,7 @@ local operations = {
       "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
       { BIGINT, 3 }, { BIGINT, 1 }, { BIGINT, 2 },
     },
-    { FIND, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 }, { BIGINT, 1 } },
+    { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } },
   },
   delete = {
     { "DELETE FROM messages WHERE id = ? AND sender_id = ?", { BIGINT, 2 }, { BIGINT, 1 } },

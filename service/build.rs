@@ -39,7 +39,7 @@ fn keep_swagger_ui(into: &Path) -> Result<(), Box<dyn Error>> {
         let mut file = archive.by_index(index)?;
         let path = file.name()?.into_owned();
         let wanted = |name: &&str| path.ends_with(&format!("/dist/{name}"));
-        let Some(place) = missing.iter().position(|name| wanted(name)) else {
+        let Some(place) = missing.iter().position(wanted) else {
             continue;
         };
         let mut content = Vec::new();

@@ -558,6 +558,8 @@ mod tests {
             config.cors_origins.clone(),
             config.drain_seconds.to_string(),
             config.workers.to_string(),
+            config.inbox_page.to_string(),
+            config.docs_page.to_string(),
         ];
         let documented: BTreeSet<_> = SETTINGS
             .iter()

@@ -121,9 +121,10 @@ impl Page {
     fn answer(&self, request: &Request<'_>) -> Response<'static> {
         let is_compressed = takes_gzip(request);
         // Two representations, so two tags.
-        let (content, tag) = match is_compressed {
-            true => (self.file.gzip, format!("\"{}-gzip\"", self.tag)),
-            false => (self.file.plain, format!("\"{}\"", self.tag)),
+        let (content, tag) = if is_compressed {
+            (self.file.gzip, format!("\"{}-gzip\"", self.tag))
+        } else {
+            (self.file.plain, format!("\"{}\"", self.tag))
         };
         let mut response = Response::build();
         response
