@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 
-from operations import HERE, TOKEN_KEYS, fill
+from operations import CONSUMING, HERE, TOKEN_KEYS, fill
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -140,8 +140,12 @@ def drive_floor(mysql, database, operation, work, connections, seconds, tls=Fals
         "sysbench", str(HERE / "floor.lua"), f"--operation={operation}", f"--work={work}",
         "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={mysql.port}", "--mysql-user=root",
         f"--mysql-password={mysql.password}", f"--mysql-db={database}", f"--mysql-ssl={'on' if tls else 'off'}",
-        f"--threads={connections}", f"--time={seconds}", "--percentile=99", "--histogram=on", "run",
+        f"--threads={connections}", f"--time={seconds}", "--percentile=99", "--histogram=on",
     ]
+    if operation in CONSUMING:
+        # A little less than there are, because threads do not share them out evenly.
+        command.append(f"--events={len(work.read_text(encoding='utf-8').splitlines()) * 9 // 10}")
+    command.append("run")
     if tls:
         mysql.client_files(work.parent)
     server, tool = mysql.processor_seconds(), children_seconds()
