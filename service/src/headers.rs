@@ -20,9 +20,10 @@ const SECURITY: [(&str, &str); 5] = [
 ];
 
 /// What a page of another origin may read of an answer beside the body.
-const EXPOSED: &str = "Allow, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "Allow, ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
 /// What it may send.
-const ACCEPTED: &str = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id";
+const ACCEPTED: &str =
+    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";
 /// Seconds that a browser remembers what it may do; browsers have limits of their own, of two hours or less.
 const REMEMBERED: &str = "7200";
 

@@ -7,6 +7,7 @@
 mod auth;
 mod body;
 pub mod cli;
+mod conditional;
 pub mod config;
 mod database;
 mod export;

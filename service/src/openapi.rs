@@ -205,6 +205,19 @@ pub(crate) struct Repeatable {
     idempotency_key: Option<String>,
 }
 
+/// What the client has already.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes parameters")]
+pub(crate) struct Known {
+    /// The `ETag` of an answer that you have, or several, or `*` (RFC 9110 section 13.1.2).
+    #[param(
+        rename = "If-None-Match",
+        example = "W/\"2f9d3c0e5b1a4d7c8e6f0a1b2c3d4e5f\""
+    )]
+    if_none_match: Option<String>,
+}
+
 /// Where to continue.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -22,6 +22,7 @@ mod migrations;
 mod openapi;
 mod paging;
 mod plans;
+mod polling;
 mod readme;
 mod receivers;
 mod retries;

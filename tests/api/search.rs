@@ -246,7 +246,7 @@ async fn many(service: &Service, bob: &User, count: u32, divisor: u32) -> Vec<u6
             }
         }
         match page.json["next"].as_str() {
-            Some(next) => path = next.trim_start_matches("/users/bob").to_owned(),
+            Some(next) => next.trim_start_matches("/users/bob").clone_into(&mut path),
             None => return ids,
         }
     }

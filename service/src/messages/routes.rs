@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
-use rocket::http::{Header, RawStr};
+use rocket::http::{ContentType, Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{Responder, status::Created, status::NoContent};
 use rocket::serde::json::Json;
@@ -13,13 +13,14 @@ use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
+use crate::conditional::{EntityTag, IfNoneMatch};
 use crate::database::Database;
 use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
     Receivers, Subject, Text, Words,
 };
 use crate::messages::outbox::Outbox;
-use crate::messages::store::{self, Refusal};
+use crate::messages::store::{self, Outline, Refusal};
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
 
@@ -189,18 +190,44 @@ pub(crate) struct Feed {
     next: Option<String>,
 }
 
-/// A page with its links (RFC 8288).
+/// What is answered to who asks for a page.
 #[derive(Responder)]
-pub(crate) struct LinkedFeed {
-    feed: Json<Feed>,
-    link: Header<'static>,
+pub(crate) enum FeedAnswer {
+    /// The page with its links (RFC 8288), and what names its state.
+    Page(
+        (ContentType, Vec<u8>),
+        Header<'static>,
+        Header<'static>,
+        Header<'static>,
+    ),
+    /// The client has this state already.
+    #[response(status = 304)]
+    Unchanged((), Header<'static>, Header<'static>),
+}
+
+impl FeedAnswer {
+    /// A browser may keep a page for its user, to ask whether it is still the same.
+    fn caching() -> Header<'static> {
+        Header::new("Cache-Control", "no-cache, private")
+    }
+
+    fn unchanged(tag: &EntityTag) -> Self {
+        Self::Unchanged((), tag.header(), Self::caching())
+    }
 }
 
 /// Read the received messages or those you sent, newest first.
-#[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::PageParams),
+///
+/// Whoever asks again and again sends the `ETag` of the last answer as `If-None-Match`: where nothing changed, the answer
+/// is a 304 without a body.
+#[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])),
+    params(crate::openapi::Owner, crate::openapi::PageParams, crate::openapi::Known),
     responses(
     (status = 200, description = "A page of them.", body = Feed, headers(
+        ("ETag" = String, description = "Names the state of this page (RFC 9110 section 8.8.3)."),
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
+    (status = 304, description = "The page is still the one that `If-None-Match` names.", headers(
+        ("ETag" = String, description = "Names the state of this page."))),
     crate::openapi::NotTheCaller,
     crate::openapi::InvalidQuery,
     crate::openapi::Unavailable,
@@ -209,36 +236,85 @@ pub(crate) struct LinkedFeed {
 pub(crate) async fn feed(
     caller: Caller,
     page: Page,
+    known: IfNoneMatch,
     database: &State<Database>,
-) -> Result<LinkedFeed, Problem> {
+) -> Result<FeedAnswer, Problem> {
+    if known.is_there()
+        && let Some(outline) = store::outline(database, &caller, &page).await?
+    {
+        let tag = tag_of_inbox(&caller, &page, &outline, &[]);
+        if known.names(&tag) {
+            return Ok(FeedAnswer::unchanged(&tag));
+        }
+    }
     let received = store::page(database, &caller, &page).await?;
     let next = received
         .rest
         .map(|last| path(&caller, &page.following(last)));
-    let mut link = format!(
-        "<{}>; rel=\"first\"",
-        path(
-            &caller,
-            &Page {
-                page: 1,
-                before: None,
-                ..page.clone()
-            }
-        )
-    );
-    if let Some(next) = &next {
-        let _ = write!(link, ", <{next}>; rel=\"next\"");
-    }
+    let link = link(&caller, &page, next.as_deref());
     let feed = Feed {
         messages: received.messages,
         page: page.page,
         per_page: page.per_page,
         next,
     };
-    Ok(LinkedFeed {
-        feed: Json(feed),
-        link: Header::new("Link", link),
-    })
+    let body = serde_json::to_vec(&feed).map_err(Problem::internal)?;
+    let tag = match (page.mailbox, &page.filter) {
+        (Mailbox::Inbox, &Filter::NONE) => tag_of_feed(&caller, &page, &feed),
+        _ => EntityTag::of([&body[..]]),
+    };
+    if known.names(&tag) {
+        return Ok(FeedAnswer::unchanged(&tag));
+    }
+    let body = (ContentType::JSON, body);
+    let (etag, link) = (tag.header(), Header::new("Link", link));
+    Ok(FeedAnswer::Page(body, etag, link, FeedAnswer::caching()))
+}
+
+/// The first and, if there is one, the next page (RFC 8288).
+fn link(caller: &Caller, page: &Page, next: Option<&str>) -> String {
+    let first = Page {
+        page: 1,
+        before: None,
+        ..page.clone()
+    };
+    let mut link = format!("<{}>; rel=\"first\"", path(caller, &first));
+    if let Some(next) = next {
+        let _ = write!(link, ", <{next}>; rel=\"next\"");
+    }
+    link
+}
+
+/// The tag of a page of the inbox, as its outline has it. What the messages say never changes, but for the names of
+/// senders whose accounts are gone: those that are shown are mixed in.
+fn tag_of_inbox(caller: &Caller, page: &Page, outline: &Outline, gone: &[&str]) -> EntityTag {
+    let mut state = vec![u8::from(outline.has_more)];
+    for (id, is_read) in &outline.marks {
+        state.extend(id.get().to_be_bytes());
+        state.push(u8::from(*is_read));
+    }
+    let place = path(caller, page);
+    let parts = [place.as_bytes(), &state[..]];
+    let gone = gone.iter().map(|name| name.as_bytes());
+    EntityTag::of(parts.into_iter().chain(gone))
+}
+
+/// The same of a page that was read.
+fn tag_of_feed(caller: &Caller, page: &Page, feed: &Feed) -> EntityTag {
+    let messages = feed.messages.iter();
+    let outline = Outline {
+        marks: messages
+            .clone()
+            .map(|message| (message.id, message.read))
+            .collect(),
+        has_more: feed.next.is_some(),
+    };
+    let senders = messages.map(|message| &message.sender);
+    let gone: Vec<_> = senders
+        .filter(|sender| sender.is_of_nobody())
+        .map(Username::as_str)
+        .collect();
+    tag_of_inbox(caller, page, &outline, &gone)
 }
 
 /// The path and query of a page.

@@ -83,6 +83,11 @@ impl Username {
         self.0.eq_ignore_ascii_case(name)
     }
 
+    /// Whether it is what is left of a deleted account.
+    pub(crate) fn is_of_nobody(&self) -> bool {
+        self.0.starts_with('~')
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }

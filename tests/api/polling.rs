@@ -1,0 +1,310 @@
+//! Asking again and again: `ETag` and `If-None-Match` on lists of messages.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Answer, Service, User, until};
+
+/// The list with this query, unless the client has it already.
+async fn poll(user: &User, query: &str, known: &str) -> Answer {
+    let request = user.request(Method::GET, &format!("/messages{query}"));
+    Answer::of(request.header("If-None-Match", known)).await
+}
+
+async fn tag(user: &User, query: &str) -> String {
+    let answer = user.get(&format!("/messages{query}")).await;
+    assert_eq!(answer.status, 200, "{query}: {}", answer.text);
+    assert_eq!(answer.header("Cache-Control"), "no-cache, private");
+    let tag = answer.header("ETag");
+    assert!(
+        tag.starts_with("W/\"") && tag.ends_with('"'),
+        "{query}: {tag}"
+    );
+    tag.to_owned()
+}
+
+#[track_caller]
+fn assert_unchanged(answer: &Answer, tag: &str) {
+    assert_eq!((answer.status, answer.text.as_str()), (304, ""), "{tag}");
+    assert_eq!(answer.header("ETag"), tag);
+    assert_eq!(answer.header("Cache-Control"), "no-cache, private");
+    assert_eq!(answer.header("Content-Type"), "");
+}
+
+/// Bob has four messages of Alice's, newest first; the newest is read.
+async fn inbox() -> (Service, User, User, Vec<u64>) {
+    let service = Service::start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let mut ids = Vec::new();
+    for index in 0..4 {
+        ids.insert(0, alice.send(&bob, &format!("lunch {index}")).await);
+    }
+    bob.mark(ids[0], true).await;
+    (service, alice, bob, ids)
+}
+
+const QUERIES: [&str; 9] = [
+    "",
+    "?unread=true",
+    "?unread=false",
+    "?per_page=1",
+    "?per_page=2&page=2",
+    "?per_page=2&before=4",
+    "?q=lunch",
+    "?from=alice&unread=true",
+    "?since=2000-01-01T00:00:00Z&per_page=2",
+];
+
+#[tokio::test]
+async fn what_did_not_change_is_not_sent_again_by_any_replica() {
+    let (service, alice, bob, _) = inbox().await;
+    let replica = service.replica(|_| ()).await;
+    let at_replica = |user: &User| User::new(&replica.url, &user.name, user.token.clone());
+    for (user, query) in QUERIES.map(|query| (&bob, query)).into_iter().chain([
+        (&alice, ""),
+        (&alice, "?box=sent"),
+        (&alice, "?box=sent&q=lunch"),
+    ]) {
+        let known = tag(user, query).await;
+        let strong = known.trim_start_matches("W/");
+        for list in [&known, strong, "*", &format!("\"a,b\", {known}, \"c\"")] {
+            assert_unchanged(&poll(user, query, list).await, &known);
+            assert_unchanged(&poll(&at_replica(user), query, list).await, &known);
+        }
+        for other in ["", "\"x\"", "W/\"x\"", "x", strong.trim_matches('"')] {
+            let answer = poll(user, query, other).await;
+            assert_eq!(answer.status, 200, "{query} {other}");
+            assert_eq!(answer.header("ETag"), known, "{query} {other}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_may_not_read_a_list_does_not_hear_whether_it_changed() {
+    let (service, alice, bob, _) = inbox().await;
+    let known = tag(&bob, "").await;
+    let theirs = User::new(&service.url, "bob", alice.token.clone());
+    assert_eq!(poll(&theirs, "", &known).await.status, 403);
+    let nobody = User::new(&service.url, "bob", "none".to_owned());
+    assert_eq!(poll(&nobody, "", "*").await.status, 401);
+    assert_eq!(poll(&bob, "?page=0", "*").await.status, 422);
+}
+
+/// Does something, and asserts that these lists are others then, and those not.
+async fn changes(user: &User, changed: &[&str], same: &[&str], action: impl AsyncFnOnce()) {
+    let mut before = Vec::new();
+    for query in changed.iter().chain(same) {
+        before.push((*query, tag(user, query).await));
+    }
+    action().await;
+    for (index, (query, known)) in before.iter().enumerate() {
+        let answer = poll(user, query, known).await;
+        if index >= changed.len() {
+            assert_unchanged(&answer, known);
+            continue;
+        }
+        assert_eq!(answer.status, 200, "{query}");
+        assert_ne!(answer.header("ETag"), known, "{query}");
+        let fresh = user.get(&format!("/messages{query}")).await;
+        assert_eq!(answer.text, fresh.text, "{query}");
+        assert_eq!(answer.header("ETag"), fresh.header("ETag"), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn every_change_of_an_inbox_is_another_state_of_it() {
+    let (_service, alice, bob, ids) = inbox().await;
+    changes(
+        &bob,
+        &["", "?unread=true", "?per_page=1", "?q=lunch"],
+        &["?unread=false"],
+        async || {
+            alice.send(&bob, "lunch again").await;
+        },
+    )
+    .await;
+    changes(
+        &bob,
+        &["", "?unread=true", "?unread=false", "?q=lunch"],
+        &["?per_page=1"],
+        async || {
+            bob.mark(ids[1], true).await;
+        },
+    )
+    .await;
+    let marked = tag(&bob, "").await;
+    changes(
+        &bob,
+        &["", "?unread=true", "?unread=false"],
+        &["?per_page=1"],
+        async || {
+            bob.mark(ids[1], false).await;
+        },
+    )
+    .await;
+    bob.mark(ids[1], true).await;
+    assert_unchanged(&poll(&bob, "", &marked).await, &marked);
+    changes(
+        &bob,
+        &["", "?from=alice", "?per_page=3&page=2"],
+        &["?per_page=1"],
+        async || {
+            bob.delete(ids[2]).await;
+        },
+    )
+    .await;
+    changes(
+        &bob,
+        &["", "?unread=true"],
+        &["?unread=false"],
+        async || {
+            alice.delete(ids[3]).await;
+        },
+    )
+    .await;
+    // The page shows the same messages, but no longer that there are more.
+    changes(&bob, &["?per_page=2"], &["?per_page=1"], async || {
+        alice.delete(ids[1]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_change_of_a_sent_box_is_another_state_of_it() {
+    let (_service, alice, bob, ids) = inbox().await;
+    let sent = ["?box=sent", "?box=sent&q=lunch"];
+    changes(&alice, &sent, &[""], async || {
+        bob.mark(ids[2], true).await;
+    })
+    .await;
+    changes(&alice, &sent, &[""], async || {
+        alice.send(&bob, "lunch once more").await;
+    })
+    .await;
+    changes(&alice, &sent, &[""], async || {
+        alice.delete(ids[1]).await;
+    })
+    .await;
+    changes(
+        &alice,
+        &["?box=sent"],
+        &["", "?box=sent&q=lunch"],
+        async || {
+            alice.send(&bob, "dinner").await;
+        },
+    )
+    .await;
+    changes(&alice, &[], &["", "?box=sent"], async || {
+        bob.delete(ids[0]).await;
+    })
+    .await;
+    changes(&alice, &sent, &[""], async || {
+        let password = json!({"password": "password of bob"});
+        assert_eq!(bob.post("/deletion", &password).await.status, 204);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_sender_who_leaves_is_a_change_at_once() {
+    let (service, alice, bob, _) = inbox().await;
+    let carol = service.user("carol").await;
+    carol.send(&bob, "soon gone").await;
+    changes(
+        &bob,
+        &["", "?per_page=1"],
+        &["?unread=false", "?per_page=2&before=4"],
+        async || {
+            let password = json!({"password": "password of carol"});
+            assert_eq!(carol.post("/deletion", &password).await.status, 204);
+            until("her message is gone", async || {
+                bob.inbox("").await.len() == 4
+            })
+            .await;
+        },
+    )
+    .await;
+
+    // The moments between, in which the sender has no name and the messages are still there.
+    let known = tag(&bob, "").await;
+    for statement in [
+        "INSERT INTO departures (user_id, departed_at) VALUES (999999, '9999-01-01')",
+        "UPDATE users SET username = '~99' WHERE username = 'alice'",
+    ] {
+        service.database.execute(statement).await;
+    }
+    let between = poll(&bob, "", &known).await;
+    assert_eq!(between.status, 200);
+    assert_eq!(between.json["messages"][0]["sender"], "~99");
+    assert_ne!(between.header("ETag"), known);
+    assert_eq!(
+        poll(&alice, "", "*").await.status,
+        403,
+        "she has another name"
+    );
+}
+
+/// Somebody who polls, and keeps what came.
+struct Client {
+    user: User,
+    tag: String,
+    text: String,
+    unchanged: u32,
+}
+
+impl Client {
+    async fn poll(&mut self) {
+        let answer = poll(&self.user, "", &self.tag).await;
+        match answer.status {
+            304 => self.unchanged += 1,
+            200 => {
+                self.tag = answer.header("ETag").to_owned();
+                self.text = answer.text;
+            }
+            status => panic!("{status}: {}", answer.text),
+        }
+    }
+}
+
+/// Sends, marks and deletes, at two replicas at once.
+async fn write(sender: User, receiver: User) {
+    for round in 0..15 {
+        let id = sender.send(&receiver, "meanwhile").await;
+        receiver.mark(id, true).await;
+        match round % 3 {
+            0 => receiver.delete(id).await,
+            1 => sender.delete(id).await,
+            _ => receiver.mark(id, false).await,
+        };
+    }
+}
+
+#[tokio::test]
+async fn who_polls_while_much_changes_has_it_all_in_the_end() {
+    let (service, alice, bob, _) = inbox().await;
+    let replica = service.replica(|_| ()).await;
+    let mut client = Client {
+        user: bob.clone(),
+        tag: String::new(),
+        text: String::new(),
+        unchanged: 0,
+    };
+    let at_replica = |user: &User| User::new(&replica.url, &user.name, user.token.clone());
+    let mut writers: Vec<_> = [
+        (alice.clone(), bob.clone()),
+        (at_replica(&alice), at_replica(&bob)),
+        (at_replica(&alice), bob.clone()),
+    ]
+    .map(|(sender, receiver)| tokio::spawn(write(sender, receiver)))
+    .into();
+    while let Some(writer) = writers.pop() {
+        while !writer.is_finished() {
+            client.poll().await;
+        }
+        writer.await.expect("all was written");
+    }
+    client.poll().await;
+    client.poll().await;
+    assert!(client.unchanged > 0, "nothing changes any more");
+    assert_eq!(client.text, bob.get("/messages").await.text);
+}
