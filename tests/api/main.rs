@@ -20,6 +20,7 @@ mod live;
 mod messages;
 mod migrations;
 mod openapi;
+mod pages;
 mod paging;
 mod plans;
 mod polling;

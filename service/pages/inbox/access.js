@@ -6,8 +6,8 @@ import * as session from "/inbox/session.js";
 
 let isNew = false; // whether an account is created
 
-/** Sets the forms up; `done` is called when somebody is signed in. */
-export function setUp(done) {
+/** Sets the forms up; `done` is called when somebody is signed in, and `again` when they are again. */
+export function setUp(done, again) {
   const form = byId("access-form");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -21,7 +21,7 @@ export function setUp(done) {
   byId("access-reveal").addEventListener("change", (event) => {
     byId("access-password").type = event.target.checked ? "text" : "password";
   });
-  setUpAgain();
+  setUpAgain(again);
 }
 
 /** Shows the form of the one or of the other. */
@@ -76,7 +76,7 @@ async function attempt(form, button, action) {
   }
 }
 
-function setUpAgain() {
+function setUpAgain(done) {
   const dialog = byId("again");
   const form = byId("again-form");
   session.whenOver(() => new Promise((resolve, reject) => {
@@ -92,7 +92,7 @@ function setUpAgain() {
       if (dialog.returnValue === "done") resolve();
       else reject(new Problem(401, { detail: "You are signed out. Sign in again to go on." }));
     }, { once: true });
-  }));
+  }), done);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const again = (_, wait) => session.signIn(session.username(), form.elements.password.value, wait);

@@ -149,7 +149,7 @@ function signOut() {
 }
 
 function setUp() {
-  access.setUp(begin);
+  access.setUp(begin, () => listener.start());
   reading.setUp({
     reply: (message) => { compose.reply(message); location.hash = "#/write"; },
     unreadChanged: (by) => setUnread(unread + by),

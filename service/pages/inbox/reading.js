@@ -57,9 +57,14 @@ function render(box, message) {
   const title = make("h2", { tabindex: "-1", dir: "auto" }, message.subject);
   const text = make("div", { class: "message-text", dir: "auto" }, message.message);
   byId("pane").replaceChildren(
-    make("article", { class: "message", "aria-label": "Message" },
-      backBar(...buttons(box, message)),
-      make("header", { class: "message-head" }, title, box === "sent" ? receivers(message) : sender(message)),
+    make("article", { class: "message" },
+      backBar(),
+      make("header", { class: "message-head" }, title,
+        // After the title, which has the focus: the next step leads to what can be done.
+        make("div", { class: "message-line" },
+          box === "sent" ? exactTime(message) : sender(message),
+          make("div", { class: "message-actions" }, ...buttons(box, message))),
+        box === "sent" && receivers(message)),
       text));
   byId("pane").scrollTop = 0;
   document.title = `${message.subject} – Herolo`;
@@ -75,10 +80,10 @@ function renderProblem(problem, again) {
   focusOn(title);
 }
 
-function backBar(...buttons) {
-  return make("div", { class: "bar" },
-    make("button", { type: "button", class: "button quiet back", click: () => actions.close() }, icon(BACK), make("span", {}, "Back")),
-    make("span", { class: "bar-actions" }, ...buttons));
+/** Where the list is not beside the message. */
+function backBar() {
+  return make("div", { class: "bar back" },
+    make("button", { type: "button", class: "button quiet", click: () => actions.close() }, icon(BACK), make("span", {}, "Back")));
 }
 
 function buttons(box, message) {
@@ -125,7 +130,7 @@ function receivers(message) {
     class: "link",
     click: () => { list.append(...rest.map(item)); more.remove(); },
   }, `Show ${number(rest.length)} more`);
-  return make("div", {}, exactTime(message), list, more);
+  return make("div", {}, list, more);
 }
 
 /** Asks, then deletes. What was sent goes from everybody. */

@@ -6,7 +6,8 @@ const STORED = "herolo.session";
 
 let current = load();
 let renewal = null; // the promise of a session that is being renewed
-let askForPassword = () => Promise.reject(new Error("nobody asks"));
+let askForPassword;
+let goOn;
 
 function load() {
   try {
@@ -22,9 +23,10 @@ export const token = () => current?.token;
 /** A path below this user's. */
 export const own = (path = "") => `/users/${encodeURIComponent(current.username)}${path}`;
 
-/** Who asks for the password again when the token is over; returns a promise. */
-export function whenOver(ask) {
+/** Who asks for the password again when the token is over, which returns a promise; and what goes on after that. */
+export function whenOver(ask, after) {
   askForPassword = ask;
+  goOn = after;
 }
 
 /** Gets a token. */
@@ -48,7 +50,7 @@ export function signOut() {
 /** Asks for the password again; all who need it wait for the same answer. */
 export function renew(spent) {
   if (spent !== token()) return Promise.resolve(); // somebody has renewed it
-  renewal ??= askForPassword().finally(() => { renewal = null; });
+  renewal ??= askForPassword().then(() => goOn()).finally(() => { renewal = null; });
   return renewal;
 }
 

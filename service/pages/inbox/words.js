@@ -4,11 +4,13 @@ const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
-const weekday = new Intl.DateTimeFormat("en", { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat("en", { day: "numeric", month: "short" });
-const dayOfYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "short", year: "numeric" });
-const exact = new Intl.DateTimeFormat("en", { dateStyle: "full", timeStyle: "medium", hourCycle: "h23" });
+/** The page is in English, so of the reader's ways to write a date only the English ones fit. */
+const locale = navigator.language.startsWith("en") ? navigator.language : "en-GB";
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const dayOfYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium", hourCycle: "h23" });
 
 /** How long ago, or the date if that says more. */
 export function ago(iso, now = new Date()) {
@@ -59,4 +61,4 @@ export function answerTo(subject) {
   return [...prefixed].slice(0, 255).join("");
 }
 
-export const number = (value) => new Intl.NumberFormat("en").format(value);
+export const number = (value) => new Intl.NumberFormat(locale).format(value);
