@@ -124,6 +124,7 @@ prove_outside() {
   passes "the certificate is the ACME server's, for the domain" certificate_is_issued
   passes "the contract works over HTTPS: sign up, log in, send, list, read, mark, delete" round_trip
   passes 'a message arrives by itself in a stream of events' hears_message
+  passes 'the pages come with the policy that they have themselves, and all else with one that lets nothing run' pages_have_their_policy
   passes "requests reach all $replicas replicas" reaches_all_replicas
   passes "TLS 1.1 is refused" refuses_old_tls
   passes "plain HTTP leads nowhere, and is not redirected" plain_http_leads_nowhere
@@ -207,6 +208,24 @@ plain_http_leads_nowhere() {
   for path in / /users /livez /metrics; do
     [ "$(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code} %{redirect_url}' \
       --resolve "$domain:80:$address" "http://$domain$path")" = '404 ' ] || return
+  done
+}
+
+# policy_of PATH: what browsers may do with the answer; it must be said once.
+policy_of() {
+  curl --silent --cacert "$folder/acme-ca.pem" --resolve "$domain:443:$address" --output /dev/null \
+    --write-out '%{http_code} %header{content-security-policy}' "https://$domain$1"
+}
+
+pages_have_their_policy() {
+  local path policy
+  for path in / /inbox/app.js /docs /docs/ /docs/swagger-ui-bundle.js; do
+    policy=$(policy_of "$path")
+    [[ $policy == "200 default-src 'none'; script-src 'self';"* ]] || { echo "$path: $policy" >&2; return 1; }
+  done
+  for path in /livez /users/alice /inbox/none /nowhere; do
+    policy=$(policy_of "$path")
+    [[ $policy == *" default-src 'none'; frame-ancestors 'none'" ]] || { echo "$path: $policy" >&2; return 1; }
   done
 }
 

@@ -10,6 +10,7 @@
 
 import json
 import pathlib
+import re
 import sys
 
 import yaml
@@ -107,6 +108,24 @@ def the_form_reaches_the_service(rendered):
     assert rule == "Host(`herolo.example.com`) && !PathRegexp(`(?i)^/(readyz|drainz|metrics)(/|$$)`)"
 
 
+def pages_have_a_policy_of_their_own_and_all_else_has_that_of_data(rendered):
+    labels = rendered.service["services"]["api"]["deploy"]["labels"]
+    rule = labels["traefik.http.routers.pages.rule"]
+    path = re.search(r"PathRegexp\(`(.*)`\)", rule)[1].replace("$$", "$")
+    pages = ["/", "/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/inbox/app.js"]
+    assert all(re.search(path, page) for page in pages), path
+    others = ["/users", "/users/alice/messages", "/metrics", "/docs/../metrics", "/inbox/a/b", "/openapi.json", "/docsx", "//"]
+    assert not any(re.search(path, other) for other in others), path
+    policies = {}
+    for name in ("api", "events", "pages"):
+        chain = rendered.routing["middlewares"][name]["chain"]["middlewares"]
+        headers = next(rendered.routing["middlewares"][one]["headers"] for one in chain if one.startswith("add-headers"))
+        assert headers["stsSeconds"] and headers["contentTypeNosniff"]
+        policies[name] = headers.get("contentSecurityPolicy")
+    data = "default-src 'none'; frame-ancestors 'none'"
+    assert policies == {"api": data, "events": data, "pages": None}, policies
+
+
 def the_form_reaches_traefik(rendered):
     acme = rendered.install["certificatesResolvers"]["acme"]["acme"]
     assert acme["email"] == "operator@example.com" and acme["caServer"] == "https://acme.example.com/dir"
@@ -114,10 +133,13 @@ def the_form_reaches_traefik(rendered):
 
 def what_the_labels_and_the_stacks_name_is_there(rendered):
     labels = rendered.service["services"]["api"]["deploy"]["labels"]
-    router, service = "traefik.http.routers.herolo.", "traefik.http.services.herolo.loadbalancer."
-    assert labels[router + "entrypoints"] in rendered.install["entryPoints"]
-    assert labels[router + "tls.certresolver"] in rendered.install["certificatesResolvers"]
-    assert labels[router + "middlewares"].removesuffix("@file") in rendered.routing["middlewares"]
+    service = "traefik.http.services.herolo.loadbalancer."
+    for name in ("herolo", "events", "pages"):
+        router = f"traefik.http.routers.{name}."
+        assert labels[router + "service"] == "herolo"
+        assert labels[router + "entrypoints"] in rendered.install["entryPoints"]
+        assert labels[router + "tls.certresolver"] in rendered.install["certificatesResolvers"]
+        assert labels[router + "middlewares"].removesuffix("@file") in rendered.routing["middlewares"]
     assert labels[service + "serverstransport"].removesuffix("@file") in rendered.routing["serversTransports"]
     network = rendered.service["networks"]["edge"]["name"]
     assert network == labels["traefik.swarm.network"] == rendered.edge["networks"]["service"]["name"]
@@ -140,6 +162,7 @@ PROMISES = [
     no_secret_is_in_a_file_of_the_host,
     an_update_starts_the_new_replica_first_and_goes_back_by_itself,
     the_form_reaches_the_service,
+    pages_have_a_policy_of_their_own_and_all_else_has_that_of_data,
     the_form_reaches_traefik,
     what_the_labels_and_the_stacks_name_is_there,
 ]

@@ -4,6 +4,7 @@ replica on port 8000.
 
     GET /hold    begins to answer, and ends when told to, or after 25 s     GET /held      how many are being held
     GET /long    39 MB, which is as long as a page can be                   POST /release  ends them
+    GET /page    ok, with a Content-Security-Policy of its own
     POST /       the length of the body that arrived                        GET            ok
 """
 
@@ -21,8 +22,10 @@ held = 0
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def answer(self, body, content_type="text/plain"):
+    def answer(self, body, content_type="text/plain", policy=None):
         self.send_response(200)
+        if policy:
+            self.send_header("Content-Security-Policy", policy)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -51,6 +54,8 @@ class Replica(Handler):
             self.answer(b"%d" % held)
         elif path == "/long":
             self.answer(LONGEST_PAGE)
+        elif path == "/page":
+            self.answer(b"ok", policy="script-src 'self'")
         else:
             self.answer(b"ok")
 
