@@ -26,6 +26,10 @@ test-infra: ## Test the Terraform from plan to destroy, without AWS
 test-consumers: ## Run every snippet of the guide for API consumers, docs/api.md
 	@tests/consumers/run
 
+.PHONY: test-pages
+test-pages: ## Test the pages / and /docs in a real Chromium (ARGS="keyboard": those with a word in their name)
+	@tests/pages/run $(ARGS)
+
 .PHONY: rehearse
 rehearse: ## Deploy on this machine alone as `deploy` does to AWS, and prove what that promises (KEEP=1 leaves it)
 	@tests/deploy/rehearse

@@ -1,0 +1,440 @@
+#!/usr/bin/env python3
+"""Walks through the pages as people do. Started by tests/pages/run; prints a line for each test."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from browser import LOOKS, PASSWORD, Service, Tab, until
+from playwright.sync_api import Route, expect, sync_playwright
+
+Test = Callable[[Service, Callable[..., Tab]], None]
+TESTS: list[Test] = []
+
+
+def test(function: Test) -> Test:
+    """Makes it one of the tests; its name says what holds."""
+    TESTS.append(function)
+    return function
+
+
+def whole_walk(service: Service, tab: Tab, name: str) -> None:
+    """From signing up to signing out, with every view on the way."""
+    page = tab.page
+    bob, carol = service.user(f"bob-{name}"), service.user(f"carol-{name}")
+    tab.expects("409", "422")
+    tab.open()
+    tab.examine("sign-in")
+
+    page.get_by_role("button", name="Create an account").click()
+    page.get_by_label("Username").fill(bob.name)
+    page.get_by_label("E-mail address").fill("nowhere")
+    page.get_by_label("Password", exact=True).fill("short")
+    page.get_by_role("button", name="Create account").click()
+    expect(page.locator("#access-email-error")).to_contain_text("Must be an e-mail address")
+    expect(page.locator("#access-password-error")).to_contain_text("8 to 128 characters")
+    expect(page.get_by_label("E-mail address")).to_be_focused()
+    tab.examine("sign-up-errors")
+    page.get_by_label("E-mail address").fill(f"{name}@example.com")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Create account").click()
+    expect(page.locator("#access-username-error")).to_have_text("Is taken.")
+    page.get_by_label("Username").fill(name)
+    page.get_by_role("button", name="Create account").click()
+
+    expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
+    expect(page.get_by_text("No messages yet")).to_be_visible()
+    tab.is_live()
+    tab.examine("empty")
+
+    bob.send(name, "Dinner on Friday", "Shall we try the new place by the river?\n\nI could book a table for eight.")
+    row = tab.row("Dinner on Friday")
+    expect(row).to_contain_text("Unread. ")
+    expect(page.get_by_role("status").filter(has_text=f"New message from {bob.name}: Dinner on Friday")).to_be_visible()
+    expect(page.locator("#unread-badge")).to_have_text("1")
+    expect(page).to_have_title("(1) Inbox – Herolo")
+    row.click()
+    expect(page.get_by_role("heading", name="Dinner on Friday")).to_be_focused()
+    expect(page.get_by_text("I could book a table for eight.", exact=False).last).to_be_visible()
+    expect(page.locator("#unread-badge")).to_be_hidden()
+    until(lambda: bob.ask("GET", "/messages?box=sent")["messages"][0]["read"], "the mark")
+    tab.examine("message")
+
+    page.get_by_role("button", name="Reply").click()
+    expect(page.get_by_label("To")).to_have_value(bob.name)
+    expect(page.get_by_label("Subject")).to_have_value("Re: Dinner on Friday")
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+    page.get_by_label("Message", exact=True).fill("With pleasure. I bring the children.")
+    tab.examine("reply")
+    tab.send()
+    until(lambda: [one["subject"] for one in bob.received()] == ["Re: Dinner on Friday"], "the answer")
+
+    tab.write(f"{bob.name}, nobody-{name} {carol.name}", "Minutes", "As promised.")
+    tab.send()
+    expect(page.locator("#compose-to-error")).to_have_text(f"'nobody-{name}' is not the name of a user.")
+    expect(page.get_by_label("To")).to_be_focused()
+    tab.examine("compose-error")
+    page.get_by_label("To").fill(f"{bob.name}, {carol.name}")
+    tab.send()
+    until(lambda: len(carol.received()) == 1, "the message to several")
+    carol.ask("PATCH", f"/messages/{carol.received()[0]['id']}", {"read": True})
+
+    page.get_by_role("link", name="Sent").click()
+    expect(tab.row("Minutes")).to_contain_text("Read by 1 of 2")
+    tab.examine("sent")
+    tab.row("Minutes").click()
+    receivers = page.get_by_role("list", name="Receivers").get_by_role("listitem")
+    expect(receivers.filter(has_text=carol.name)).to_contain_text("read")
+    expect(receivers.filter(has_text=bob.name)).to_contain_text("not read yet")
+    tab.examine("sent-message")
+    page.get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog", name="Delete for everybody?")).to_be_visible()
+    tab.examine("confirm")
+    page.get_by_role("button", name="Keep it").click()
+    expect(tab.page.get_by_role("heading", name="Minutes")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    until(lambda: carol.received() == [], "the deletion for everybody")
+    expect(tab.row("Minutes")).to_have_count(0)
+
+    for number in range(24):
+        bob.send(name, f"Number {number:02}", "One of many.")
+    page.get_by_role("link", name="Inbox").click()
+    expect(page.locator("#rows a")).to_have_count(25)
+    tab.reload()
+    expect(page.locator("#rows a")).to_have_count(20)
+    tab.is_live()
+    tab.examine("inbox")
+    page.get_by_role("button", name="Show older messages").click()
+    expect(page.locator("#rows a")).to_have_count(25)
+    expect(page.get_by_role("button", name="Show older messages")).to_be_hidden()
+    assert page.locator("#rows .row-subject").all_inner_texts()[-2:] == ["Number 00", "Dinner on Friday"]
+    page.get_by_label("Only unread").check()
+    expect(page.locator("#rows a")).to_have_count(20)
+    page.get_by_role("button", name="Show older messages").click()
+    expect(page.locator("#rows a")).to_have_count(24)
+    expect(tab.row("Dinner on Friday")).to_have_count(0)
+
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert page.evaluate("sessionStorage.length") == 0 and page.evaluate("localStorage.length") == 0
+    assert tab.context.cookies() == []
+    expect(page.locator("#rows a")).to_have_count(0)
+
+
+for one_look in LOOKS:
+
+    def walk(service: Service, tab: Callable[..., Tab], look: str = one_look) -> None:
+        """In each look."""
+        whole_walk(service, tab(look), f"alice-{look}")
+
+    walk.__name__ = f"the_whole_walk_{one_look.replace('-', '_')}"
+    test(walk)
+
+
+@test
+def the_keyboard_alone_is_enough(service: Service, tab: Callable[..., Tab]) -> None:
+    """No mouse, and always seen where the focus is."""
+    bob = service.user("bob-keys")
+    service.user("alice-keys")
+    keys = tab("desk-light")
+    page = keys.page
+
+    def press(*names: str) -> None:
+        for name in names:
+            page.keyboard.press(name)
+
+    def walk_to(name: str) -> None:
+        for _ in range(40):
+            press("Tab")
+            if page.evaluate("document.activeElement === document.body"):
+                continue  # from the end to the beginning
+            focused = page.evaluate("document.activeElement.innerText || document.activeElement.labels?.[0]?.innerText || ''")
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", f"nobody sees that {focused} has the focus"
+            if name in focused:
+                return
+        raise AssertionError(f"the focus never comes to {name}")
+
+    keys.open()
+    expect(page.get_by_label("Username")).to_be_focused()
+    page.keyboard.type("alice-keys")
+    press("Tab")
+    page.keyboard.type(PASSWORD)
+    press("Enter")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_focused()
+    keys.is_live()
+    for number in range(3):
+        bob.send("alice-keys", f"Letter {number}")
+    expect(page.locator("#rows a")).to_have_count(3)
+    walk_to("Letter 2")
+    press("ArrowDown", "ArrowDown", "ArrowUp", "Enter")
+    expect(page.get_by_role("heading", name="Letter 1")).to_be_focused()
+    press("Tab")
+    expect(page.get_by_role("button", name="Reply")).to_be_focused()
+    press("Enter")
+    expect(page.get_by_label("Message", exact=True)).to_be_focused()
+    page.keyboard.type("Typed blindly.")
+    press("Escape")
+    expect(page.locator("#compose")).to_have_count(0)
+    walk_to("Letter 0")
+    press("Enter")
+    expect(page.get_by_role("heading", name="Letter 0")).to_be_focused()
+    press("Escape")
+    expect(keys.row("Letter 0")).to_be_focused()
+    keys.open("/#/write")
+    expect(page.get_by_label("Message", exact=True)).to_have_value("Typed blindly.")
+    press("Control+Enter")
+    until(lambda: [one["message"] for one in bob.received()] == ["Typed blindly."], "the answer")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    keys.row("Letter 0").focus()
+    press("Enter")
+    walk_to("Delete")
+    press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    press("Escape")
+    expect(page.get_by_role("button", name="Delete")).to_be_focused()
+    press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Delete").focus()
+    press("Enter")
+    expect(page.locator("#rows a")).to_have_count(2)
+    expect(keys.row("Letter 1")).to_be_focused()
+
+
+@test
+def what_people_write_stays_text_and_fits(service: Service, tab: Callable[..., Tab]) -> None:
+    """Markup, long words, long names, other directions, and the longest message that there is."""
+    mallory = service.user("m" * 64)
+    alice = service.user("alice-texts")
+    texts = [
+        ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script><style>*{display:none}</style>"),
+        ("&lt;b&gt; {{7*7}} ${7*7}", "javascript:alert(3) <a href='javascript:alert(4)'>here</a>\n<iframe srcdoc='x'></iframe>"),
+        ("ש" * 120 + " שלום", "مرحبا بالعالم، كيف حالك؟\n" * 4),
+        ("👩‍👩‍👧‍👦🎉" * 8, "🇬🇧 " * 60),
+        ("W" * 255, "w" * 65_535),
+        ("\u202egnp.exe", "first\n\n\n   indented\ttab"),
+    ]
+    for subject, message in texts:
+        mallory.send(alice.name, subject, message)
+    for look in ("phone-light", "desk-dark"):
+        one = tab(look)
+        one.sign_in(alice.name)
+        expect(one.page.locator("#rows a")).to_have_count(len(texts))
+        assert one.page.locator("#rows .row-subject").all_inner_texts()[-1] == texts[0][0]
+        one.examine("hostile-list")
+        for index, (subject, message) in enumerate(reversed(texts)):
+            one.page.locator("#rows a").nth(index).click()
+            expect(one.page.locator(".message h2")).to_be_focused()
+            assert one.page.locator(".message h2").text_content() == subject
+            assert one.page.locator(".message-text").text_content() == message
+            assert one.page.locator(".message-text *, .message h2 *").count() == 0
+            one.examine(f"hostile-{index}")
+            one.page.keyboard.press("Escape")
+    over = tab("desk-light")
+    over.expects("422")
+    over.sign_in(alice.name)
+    over.write(mallory.name, "W" * 256, "w" * 65_536)
+    expect(over.page.locator("#compose-message-count")).to_have_text("65,536 of 65,535 bytes")
+    over.send()
+    expect(over.page.locator("#compose-subject-error")).to_have_text("Must be 1 to 255 characters long.")
+    expect(over.page.locator("#compose-message-error")).to_contain_text("65535 bytes")
+    over.examine("too-long")
+
+
+@test
+def a_lost_service_comes_back_and_nothing_is_missed(service: Service, tab: Callable[..., Tab]) -> None:
+    """Neither a message that came meanwhile nor one that was being sent, and neither is there twice."""
+    bob, alice = service.user("bob-lost"), service.user("alice-lost")
+    one = tab("desk-light")
+    one.expects("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    one.sign_in(alice.name)
+    bob.send(alice.name, "Before")
+    expect(one.row("Before")).to_be_visible()
+    service.stop(signal.SIGKILL)
+    try:
+        expect(one.page.locator("#line-text")).to_have_text("Reconnecting…")
+        one.examine("reconnecting")
+        one.write(bob.name, "Into the dark", "Does this arrive?")
+        one.send()
+        expect(one.page.locator("#compose-state")).to_contain_text("No connection. Trying again")
+    finally:
+        service.start()
+    until(lambda: [message["subject"] for message in bob.received()] == ["Into the dark"], "the message")
+    bob.send(alice.name, "After")
+    expect(one.row("After")).to_be_visible()
+    one.is_live()
+    service.stop()
+    service.start()
+    bob.send(alice.name, "Again")
+    expect(one.row("Again")).to_be_visible()
+    one.page.wait_for_timeout(500)
+    assert one.page.locator("#rows .row-subject").all_inner_texts() == ["Again", "After", "Before"]
+    expect(one.page.locator("#unread-badge")).to_have_text("3")
+
+
+@test
+def a_send_whose_answer_is_lost_is_sent_once(service: Service, tab: Callable[..., Tab]) -> None:
+    """The key of the first try is that of the second."""
+    bob, alice = service.user("bob-once"), service.user("alice-once")
+    one = tab("phone-dark")
+    one.expects("ERR_FAILED", "429", "503")
+    one.sign_in(alice.name)
+    keys: list[str] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method != "POST":
+            return route.continue_()
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.fetch()
+            return route.abort()
+        if len(keys) == 2:
+            body = json.dumps({"title": "Too many requests", "status": 429})
+            return route.fulfill(status=429, headers={"Retry-After": "2", "Content-Type": "application/problem+json"}, body=body)
+        return route.continue_()
+
+    one.page.route("**/messages", lose)
+    one.write(bob.name, "Once", "And once only.")
+    one.send()
+    expect(one.page.locator("#compose-state")).to_contain_text("The service is busy. Trying again in 2 s")
+    expect(one.page.get_by_role("heading", name="Inbox")).to_be_visible()
+    assert len(keys) == 3 and len(set(keys)) == 1, keys
+    assert [message["subject"] for message in bob.received()] == ["Once"]
+
+
+@test
+def a_session_that_is_over_loses_no_draft(service: Service, tab: Callable[..., Tab]) -> None:
+    """The password is asked for where one is, and what was being done goes on."""
+    bob, alice = service.user("bob-over"), service.user("alice-over")
+    one = tab("desk-dark")
+    one.expects("401")
+    one.sign_in(alice.name)
+    one.write(bob.name, "A long letter", "With much thought.")
+    alice.revoke_tokens()
+    again = one.page.get_by_role("dialog", name="Sign in again")
+    expect(again).to_be_visible()
+    one.examine("signed-out")
+    again.get_by_label("Password").fill("a wrong one")
+    again.get_by_role("button", name="Sign in").click()
+    expect(again.get_by_role("alert")).to_contain_text("no user with this name and password")
+    one.page.keyboard.press("Escape")
+    expect(again).to_be_hidden()
+    expect(one.page.get_by_label("Message", exact=True)).to_have_value("With much thought.")
+    one.send()
+    expect(again).to_be_visible()
+    again.get_by_label("Password").fill(PASSWORD)
+    one.page.keyboard.press("Enter")
+    until(lambda: [message["subject"] for message in bob.received()] == ["A long letter"], "the letter")
+    one.is_live()
+    bob.send(alice.name, "Thanks")
+    expect(one.row("Thanks")).to_be_visible()
+    one.reload()
+    expect(one.row("Thanks")).to_be_visible()
+
+
+@test
+def what_cannot_be_loaded_can_be_tried_again(service: Service, tab: Callable[..., Tab]) -> None:
+    """A list, and a message that somebody deleted."""
+    bob, alice = service.user("bob-again"), service.user("alice-again")
+    bob.send(alice.name, "There")
+    one = tab("phone-light")
+    one.expects("500", "404")
+    fail = {"is_on": True}
+
+    def refuse(route: Route) -> None:
+        if fail["is_on"]:
+            return route.fulfill(status=500, content_type="application/problem+json", body='{"detail":"The fault is ours."}')
+        return route.continue_()
+
+    one.page.route("**/messages?*", refuse)
+    one.sign_in(alice.name)
+    expect(one.page.get_by_role("alert").filter(has_text="The fault is ours.")).to_be_visible()
+    one.examine("failed")
+    fail["is_on"] = False
+    one.page.get_by_role("button", name="Try again").click()
+    expect(one.row("There")).to_be_visible()
+    one.open("/#/inbox/999999")
+    expect(one.page.get_by_role("heading", name="This message is gone")).to_be_visible()
+    one.examine("gone")
+
+
+@test
+def the_reference_shows_every_operation_and_tries_one(service: Service, tab: Callable[..., Tab]) -> None:
+    """With a token that is entered there."""
+    alice = service.user("alice-docs")
+    document = json.loads(json.dumps(service.request("GET", "/openapi.json")[1]))
+    for look in ("desk-light", "phone-dark"):
+        one = tab(look)
+        page = one.page
+        one.open("/docs")
+        expect(page.locator(".opblock")).to_have_count(sum(len(item) for item in document["paths"].values()))
+        one.picture("docs")
+        page.get_by_role("button", name="Authorize").first.click()
+        page.locator(".auth-container input").fill(alice.token)
+        page.locator(".auth-btn-wrapper button.authorize").click()
+        page.locator(".auth-btn-wrapper button.btn-done").click()
+        operation = page.locator(".opblock-get").filter(has=page.locator('[data-path="/users/{username}"]'))
+        operation.locator(".opblock-summary-control").click()
+        operation.get_by_role("textbox").first.fill(alice.name)
+        operation.get_by_role("button", name="Execute").click()
+        expect(operation.locator(".live-responses-table tr.response .response-col_status")).to_contain_text("200")
+        expect(operation.locator(".live-responses-table")).to_contain_text("alice-docs@example.com")
+        operation.scroll_into_view_if_needed()
+        one.picture("docs-tried")
+
+
+def main() -> None:
+    """Runs the tests whose name has all the words."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--herolo", required=True, help="the service's binary")
+    parser.add_argument("--chromium", default="", help="the browser; by default Playwright's own")
+    parser.add_argument("--pictures", type=Path, required=True, help="a folder for pictures")
+    parser.add_argument("words", nargs="*", help="words of the names of tests")
+    given = parser.parse_args()
+    service = Service(given.herolo)
+    service.start()
+    try:
+        with sync_playwright() as playwright:
+            # Its sandbox needs a user other than root.
+            browser = playwright.chromium.launch(executable_path=given.chromium or None, args=["--no-sandbox"])
+            for one in TESTS:
+                if all(word in one.__name__ for word in given.words):
+                    run(one, service, lambda look: Tab(browser, service, look, given.pictures))
+    finally:
+        service.stop()
+
+
+def run(one: Test, service: Service, open_tab: Callable[[str], Tab]) -> None:
+    """Says whether it passes, and if not, where it failed."""
+    tabs: list[Tab] = []
+
+    def tab(look: str) -> Tab:
+        tabs.append(open_tab(look))
+        return tabs[-1]
+
+    sentence = one.__name__.replace("_", " ")
+    try:
+        one(service, tab)
+        for each in tabs:
+            each.close()
+        print(f"ok - {sentence}", flush=True)
+    except Exception:
+        for each in tabs:
+            if not each.page.is_closed():
+                each.picture("failed-test")
+                print(*each.complaints, sep="\n")
+        traceback.print_exc(file=sys.stdout)
+        print(f"not ok - {sentence}", flush=True)
+    finally:
+        for each in tabs:
+            each.context.close()
+
+
+if __name__ == "__main__":
+    main()
