@@ -1,4 +1,5 @@
-//! The README against the service: its transcripts are run, its tables are compared with the code.
+//! The README and the guide for API consumers against the service: the README's transcripts are run, the tables of both
+//! are compared with the code. (What the guide's examples print is the matter of `tests/consumers`.)
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,6 +12,7 @@ use tokio::process::Command;
 use crate::support::Service;
 
 const README: &str = include_str!("../../README.md");
+const GUIDE: &str = include_str!("../../docs/api.md");
 const PROBLEMS: &str = include_str!("../../service/src/problem.rs");
 /// What the README calls the service's address.
 const PUBLISHED_URL: &str = "http://127.0.0.1:8000";
@@ -29,7 +31,7 @@ async fn its_transcripts_show_what_really_comes_back() {
         .parse()
         .expect("a number");
     let service = Service::start_with(|config| config.token_lifetime = lifetime).await;
-    let steps = steps(&section("The API"));
+    let steps = steps(&section(README, "The API"));
     assert!(!steps.is_empty(), "the README has transcripts");
     let outputs = run(&steps, &service.url).await;
     for (Step { command, output }, real) in steps.iter().zip(&outputs) {
@@ -50,7 +52,7 @@ fn its_settings_are_those_of_the_code() {
             default => [*name, meaning, default],
         })
         .collect();
-    assert_eq!(rows(&section("Settings"), "setting"), real);
+    assert_eq!(rows(&section(README, "Settings"), "setting"), real);
 }
 
 #[test]
@@ -77,8 +79,8 @@ fn the_settings_file_holds_the_defaults() {
 }
 
 #[test]
-fn its_problem_types_are_those_of_the_code() {
-    let written: Vec<_> = rows(&section("Errors"), "type")
+fn the_guides_problem_types_are_those_of_the_code() {
+    let written: Vec<_> = rows(&section(GUIDE, "Handle errors"), "type")
         .into_iter()
         .map(|row| (row[0].clone(), row[1].parse().ok()))
         .collect();
@@ -93,15 +95,15 @@ fn default_of(setting: &str) -> &'static str {
     default
 }
 
-/// The lines of the README under a heading, up to the next one of its level or above.
-fn section(title: &str) -> Vec<&'static str> {
+/// The lines of a page under a heading, up to the next one of its level or above.
+fn section(page: &'static str, title: &str) -> Vec<&'static str> {
     let level = |line: &str| line.split_once("# ").map(|(hashes, _)| hashes.len());
     let is_heading =
         |line: &str| line.starts_with("##") && line.trim_start_matches('#').trim() == title;
-    let mut lines = README.lines().skip_while(|line| !is_heading(line));
+    let mut lines = page.lines().skip_while(|line| !is_heading(line));
     let heading = lines
         .next()
-        .unwrap_or_else(|| panic!("the README has no section '{title}'"));
+        .unwrap_or_else(|| panic!("the page has no section '{title}'"));
     lines
         .take_while(|line| !(line.starts_with("##") && level(line) <= level(heading)))
         .collect()
