@@ -91,6 +91,13 @@ macro_rules! places {
     (64, $place:literal) => {
         $crate::database::twice!(32, $place)
     };
+    (20, $place:literal) => {
+        concat!(
+            $crate::database::places!(16, $place),
+            ",",
+            $crate::database::places!(4, $place)
+        )
+    };
     (100, $place:literal) => {
         concat!(
             $crate::database::places!(64, $place),

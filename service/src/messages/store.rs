@@ -6,7 +6,6 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::query::Query;
 use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
@@ -37,8 +36,10 @@ pub(crate) enum Refusal {
     KeyOfAnother,
 }
 
+mod inbox;
 mod together;
 
+pub(crate) use self::inbox::{Outline, outline};
 pub(crate) use self::together::send_together;
 
 /// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
@@ -271,89 +272,6 @@ async fn unknown(database: &Database, receivers: &Receivers) -> Result<Vec<Usern
     })
 }
 
-/// The statements that read a page: each walks one key backwards from where the page begins and looks up just the
-/// messages of the page. Passing over `OFFSET` receipts reads that narrow key alone. The keys are named, because
-/// that cost must not depend on what the optimizer thinks of the data of the day.
-mod statements {
-    macro_rules! page {
-        (key: $key:literal, filter: $filter:literal, from: $from:expr) => {
-            concat!(
-                "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
-                 FROM receipts AS r FORCE INDEX (",
-                $key,
-                ") STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
-                 STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
-                 WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
-                $filter,
-                $from,
-                " ORDER BY r.message_id DESC LIMIT ?"
-            )
-        };
-    }
-    macro_rules! nth {
-        (key: $key:literal, filter: $filter:literal) => {
-            concat!(
-                " AND r.message_id <= (SELECT s.message_id FROM receipts AS s FORCE INDEX (",
-                $key,
-                ") WHERE s.receiver_id = ? AND s.is_deleted = FALSE",
-                $filter,
-                " ORDER BY s.message_id DESC LIMIT 1 OFFSET ?)"
-            )
-        };
-    }
-
-    /// What a page shows without its messages: which they are, and what is marked. And whether somebody's account is on
-    /// its way out, whose name may be about to change in them.
-    macro_rules! outline {
-        (key: $key:literal, filter: $filter:literal, from: $from:expr) => {
-            concat!(
-                "SELECT r.message_id AS id, r.is_read, \
-                 (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving \
-                 FROM receipts AS r FORCE INDEX (",
-                $key,
-                ") WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
-                $filter,
-                $from,
-                " ORDER BY r.message_id DESC LIMIT ?"
-            )
-        };
-    }
-
-    /// A statement for each way to say where a page is.
-    pub(super) struct Forms {
-        pub(super) all_newest: &'static str,
-        pub(super) all_before: &'static str,
-        pub(super) all_from_nth: &'static str,
-        pub(super) marked_newest: &'static str,
-        pub(super) marked_before: &'static str,
-        pub(super) marked_from_nth: &'static str,
-    }
-    // The newest need no bound: with one, MySQL estimates the whole inbox and reads ahead thousands of receipts of a
-    // great one.
-    macro_rules! forms {
-        ($form:ident) => {
-            Forms {
-                all_newest: $form!(key: "PRIMARY", filter: "", from: ""),
-                all_before: $form!(key: "PRIMARY", filter: "", from: " AND r.message_id < ?"),
-                all_from_nth: $form!(key: "PRIMARY", filter: "", from: nth!(key: "PRIMARY", filter: "")),
-                marked_newest: $form!(key: "receipts_read", filter: " AND r.is_read = ?", from: ""),
-                marked_before: $form!(
-                    key: "receipts_read",
-                    filter: " AND r.is_read = ?",
-                    from: " AND r.message_id < ?"
-                ),
-                marked_from_nth: $form!(
-                    key: "receipts_read",
-                    filter: " AND r.is_read = ?",
-                    from: nth!(key: "receipts_read", filter: " AND s.is_read = ?")
-                ),
-            }
-        };
-    }
-    pub(super) const PAGES: Forms = forms!(page);
-    pub(super) const OUTLINES: Forms = forms!(outline);
-}
-
 /// A page of the caller's messages.
 pub(crate) async fn page(
     database: &Database,
@@ -364,23 +282,9 @@ pub(crate) async fn page(
         return search::page(database, caller, page).await;
     }
     match page.mailbox {
-        Mailbox::Inbox => received(database, caller, page).await,
+        Mailbox::Inbox => inbox::page(database, caller, page).await,
         Mailbox::Sent => sent(database, caller, page).await,
     }
-}
-
-/// A page of the messages that the caller received and has not deleted.
-async fn received(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
-    let mut rows = unit_of_work!(database, |connection| {
-        page_rows(connection, caller, page, &statements::PAGES).await
-    })?;
-    let rest = cut_off(&mut rows, page);
-    let messages = rows
-        .iter()
-        .map(|row| received_message(row, caller.username().clone()))
-        .collect::<Result<_, _>>()
-        .map_err(Error::Broken)?;
-    Ok(Received { messages, rest })
 }
 
 /// Takes away the row past the page, if there is one, and tells what the next page is older than.
@@ -389,76 +293,6 @@ pub(super) fn cut_off(rows: &mut Vec<MySqlRow>, page: &Page) -> Option<MessageId
     rows.truncate(rows.len() - usize::from(has_more));
     let last = rows.last().filter(|_| has_more)?;
     MessageId::stored(last.get("id"))
-}
-
-/// What a page of an inbox shows, without what its messages say, which never changes.
-pub(crate) struct Outline {
-    /// The messages, and whether each is marked as read.
-    pub(crate) marks: Vec<(MessageId, bool)>,
-    pub(crate) has_more: bool,
-}
-
-/// The outline of a page, from the key alone that the page is in the order of. `None` if that does not tell all: the page
-/// is not one of the inbox, something is filtered for, or a sender's name may be about to change.
-pub(crate) async fn outline(
-    database: &Database,
-    caller: &Caller,
-    page: &Page,
-) -> Result<Option<Outline>, Error> {
-    if page.mailbox == Mailbox::Sent || page.filter != Filter::NONE {
-        return Ok(None);
-    }
-    unit_of_work!(database, |connection| {
-        let mut rows = page_rows(connection, caller, page, &statements::OUTLINES).await?;
-        let has_more = cut_off(&mut rows, page).is_some();
-        let mut marks = Vec::with_capacity(rows.len());
-        for row in &rows {
-            if row.try_get("is_somebody_leaving")? {
-                return Ok(None);
-            }
-            marks.push((id(row)?, row.try_get("is_read")?));
-        }
-        Ok(Some(Outline { marks, has_more }))
-    })
-}
-
-async fn page_rows(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    page: &Page,
-    statements: &statements::Forms,
-) -> sqlx::Result<Vec<MySqlRow>> {
-    let receiver = u64::from(caller.id());
-    let read = page.unread.map(|unread| !unread);
-    let limit = page.per_page + LOOK_AHEAD;
-    if page.offset() == 0 {
-        let statement = match (read, page.before) {
-            (None, None) => statements.all_newest,
-            (None, Some(_)) => statements.all_before,
-            (Some(_), None) => statements.marked_newest,
-            (Some(_), Some(_)) => statements.marked_before,
-        };
-        let query = sqlx::query(statement).bind(receiver);
-        let query = read.into_iter().fold(query, Query::bind);
-        let before = page.before.map(MessageId::get);
-        let query = before.into_iter().fold(query, Query::bind);
-        return query.bind(limit).fetch_all(connection).await;
-    }
-    let query = match read {
-        None => sqlx::query(statements.all_from_nth)
-            .bind(receiver)
-            .bind(receiver),
-        Some(read) => sqlx::query(statements.marked_from_nth)
-            .bind(receiver)
-            .bind(read)
-            .bind(receiver)
-            .bind(read),
-    };
-    query
-        .bind(page.offset())
-        .bind(limit)
-        .fetch_all(connection)
-        .await
 }
 
 /// The statements of the sent box. It is what the key `messages_sender` is in the order of: a page is a short backward

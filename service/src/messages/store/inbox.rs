@@ -1,0 +1,245 @@
+//! Pages of an inbox. What is on a page is told by one narrow key, walked backwards from where the page begins; passing
+//! over receipts reads that key alone. The keys are named, because the cost must not depend on what the optimizer thinks
+//! of the data of the day.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::query::Query;
+
+use crate::auth::Caller;
+use crate::database::{Database, Error, unit_of_work};
+use crate::messages::model::{Content, Filter, Mailbox, Message, MessageId, Page};
+use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, received_message};
+use crate::users::Username;
+
+mod statements {
+    use crate::database::places;
+
+    /// A statement for all messages, and one for those that are marked as read, or as unread.
+    pub(super) struct Forms {
+        pub(super) all: &'static str,
+        pub(super) marked: &'static str,
+    }
+
+    macro_rules! forms {
+        ($before:literal, join: $join:literal, $after:literal) => {
+            Forms {
+                all: concat!(
+                    $before,
+                    " FROM receipts AS r FORCE INDEX (PRIMARY) ",
+                    $join,
+                    "WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
+                    $after
+                ),
+                marked: concat!(
+                    $before,
+                    " FROM receipts AS r FORCE INDEX (receipts_read) ",
+                    $join,
+                    "WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = ?",
+                    $after
+                ),
+            }
+        };
+    }
+
+    /// The newest messages, with all that is shown of them.
+    pub(super) const NEWEST: Forms = forms!(
+        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read",
+        join: "STRAIGHT_JOIN messages AS m ON m.id = r.message_id STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id ",
+        " ORDER BY r.message_id DESC LIMIT ?"
+    );
+
+    /// Where a page begins: with the newest message, after one, or after so many.
+    pub(super) struct Beginnings {
+        pub(super) newest: Forms,
+        pub(super) before: Forms,
+        pub(super) nth: Forms,
+    }
+
+    macro_rules! beginnings {
+        ($select:literal) => {
+            Beginnings {
+                newest: forms!($select, join: "", " ORDER BY r.message_id DESC LIMIT ?"),
+                before: forms!($select, join: "", " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?"),
+                nth: forms!($select, join: "", " ORDER BY r.message_id DESC LIMIT ? OFFSET ?"),
+            }
+        };
+    }
+
+    /// What a page shows without its messages: which they are, and what is marked.
+    pub(super) const MARKS: Beginnings = beginnings!("SELECT r.message_id AS id, r.is_read");
+    /// The same, and whether somebody's account is on its way out, whose name may be about to change in them.
+    pub(super) const OUTLINES: Beginnings = beginnings!(
+        "SELECT r.message_id AS id, r.is_read, \
+         (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving"
+    );
+
+    macro_rules! contents {
+        ($count:tt) => {
+            (
+                $count,
+                concat!(
+                    "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
+                     FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+                     WHERE m.id IN (",
+                    places!($count, "?"),
+                    ")"
+                ),
+            )
+        };
+    }
+
+    /// What so many messages say.
+    pub(super) const CONTENTS: [(usize, &str); 2] = [contents!(20), contents!(100)];
+}
+const _: () = assert!(statements::CONTENTS[1].0 as u64 >= Page::MOST);
+
+/// A page of the messages that the caller received and has not deleted.
+pub(super) async fn page(
+    database: &Database,
+    caller: &Caller,
+    page: &Page,
+) -> Result<Received, Error> {
+    unit_of_work!(database, |connection| {
+        if page.before.is_none() && page.offset() == 0 {
+            newest(connection, caller, page).await
+        } else {
+            further(connection, caller, page).await
+        }
+    })
+}
+
+/// One statement.
+async fn newest(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    page: &Page,
+) -> sqlx::Result<Received> {
+    let newest = query(&statements::NEWEST, caller, page);
+    let mut rows = newest.bind(limit(page)).fetch_all(connection).await?;
+    let rest = cut_off(&mut rows, page);
+    let message = |row| received_message(row, caller.username().clone());
+    let messages = rows.iter().map(message).collect::<sqlx::Result<_>>()?;
+    Ok(Received { messages, rest })
+}
+
+/// Two statements: which messages, and what they say. Where a page does not begin with the newest, MySQL takes the whole
+/// rest of the inbox for what a join is about, and reads ahead thousands of receipts of a great one for a page of twenty.
+/// (A statement on the one table, with its key named, it carries out without such an estimate:
+/// <https://dev.mysql.com/doc/refman/8.4/en/range-optimization.html>, "skip index dives".)
+async fn further(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    page: &Page,
+) -> sqlx::Result<Received> {
+    let mut rows = marks(connection, caller, page, &statements::MARKS).await?;
+    let rest = cut_off(&mut rows, page);
+    let ids = rows.iter().map(id).collect::<sqlx::Result<Vec<_>>>()?;
+    let mut contents = contents(connection, &ids).await?;
+    let mut messages = Vec::with_capacity(ids.len());
+    for (id, row) in ids.iter().zip(&rows) {
+        // One that is not there was deleted by its sender between the two statements.
+        if let Some(content) = contents.remove(id) {
+            let read = row.try_get("is_read")?;
+            messages.push(Message::of_receiver(
+                content,
+                caller.username().clone(),
+                read,
+            ));
+        }
+    }
+    Ok(Received { messages, rest })
+}
+
+async fn contents(
+    connection: &mut MySqlConnection,
+    ids: &[MessageId],
+) -> sqlx::Result<BTreeMap<MessageId, Content>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let [short, long] = statements::CONTENTS;
+    let (places, statement) = if ids.len() <= short.0 { short } else { long };
+    // Places that are left over repeat an id, which changes nothing.
+    let rows = ids
+        .iter()
+        .cycle()
+        .take(places)
+        .fold(sqlx::query(statement), |query, id| query.bind(id.get()))
+        .fetch_all(connection)
+        .await?;
+    let entry = |row: &MySqlRow| {
+        let content = content(row, Username::stored(row.try_get("sender")?))?;
+        Ok((content.id, content))
+    };
+    rows.iter().map(entry).collect()
+}
+
+/// What a page of an inbox shows, without what its messages say, which never changes.
+pub(crate) struct Outline {
+    /// The messages, and whether each is marked as read.
+    pub(crate) marks: Vec<(MessageId, bool)>,
+    pub(crate) has_more: bool,
+}
+
+/// The outline of a page, from the key alone that the page is in the order of. `None` if that does not tell all: the page
+/// is not one of the inbox, something is filtered for, or a sender's name may be about to change.
+pub(crate) async fn outline(
+    database: &Database,
+    caller: &Caller,
+    page: &Page,
+) -> Result<Option<Outline>, Error> {
+    if page.mailbox == Mailbox::Sent || page.filter != Filter::NONE {
+        return Ok(None);
+    }
+    unit_of_work!(database, |connection| {
+        let mut rows = marks(connection, caller, page, &statements::OUTLINES).await?;
+        let has_more = cut_off(&mut rows, page).is_some();
+        let mut marks = Vec::with_capacity(rows.len());
+        for row in &rows {
+            if row.try_get("is_somebody_leaving")? {
+                return Ok(None);
+            }
+            marks.push((id(row)?, row.try_get("is_read")?));
+        }
+        Ok(Some(Outline { marks, has_more }))
+    })
+}
+
+/// The receipts of a page, and one more if there is one.
+async fn marks(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    page: &Page,
+    from: &statements::Beginnings,
+) -> sqlx::Result<Vec<MySqlRow>> {
+    let query = match (page.before, page.offset()) {
+        (Some(before), _) => query(&from.before, caller, page)
+            .bind(before.get())
+            .bind(limit(page)),
+        (None, 0) => query(&from.newest, caller, page).bind(limit(page)),
+        (None, offset) => query(&from.nth, caller, page)
+            .bind(limit(page))
+            .bind(offset),
+    };
+    query.fetch_all(connection).await
+}
+
+/// A statement with the values that all have in common.
+fn query(
+    forms: &statements::Forms,
+    caller: &Caller,
+    page: &Page,
+) -> Query<'static, sqlx::MySql, sqlx::mysql::MySqlArguments> {
+    let receiver = u64::from(caller.id());
+    match page.unread {
+        None => sqlx::query(forms.all).bind(receiver),
+        Some(unread) => sqlx::query(forms.marked).bind(receiver).bind(!unread),
+    }
+}
+
+fn limit(page: &Page) -> u64 {
+    page.per_page + LOOK_AHEAD
+}
