@@ -22,6 +22,10 @@ test: ## Run all tests that need no host, on a real MySQL (ARGS="..." goes to ca
 test-infra: ## Test the Terraform from plan to destroy, without AWS
 	@tests/deploy/infra
 
+.PHONY: test-contract
+test-contract: ## Ask the service all that its OpenAPI document allows, and what not (HEROLO_CONTRACT_CASES=10000)
+	@tests/contract/run
+
 .PHONY: test-consumers
 test-consumers: ## Run every snippet of the guide for API consumers, docs/api.md
 	@tests/consumers/run

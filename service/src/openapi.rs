@@ -68,7 +68,8 @@ error. Times are RFC 3339, UTC, with milliseconds.
 **Errors** are problem documents (RFC 9457, `application/problem+json`). `type` is for programs, and the examples of \
 each answer name all that it can have. A path that there is not is a `not-found` (404); a method that a path does not \
 take is a `method-not-allowed` (405) with `Allow`. What cannot be read as HTTP, such as a raw `\"` in the query, a head \
-that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status.
+that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status. A header \
+that is not UTF-8 counts as one that is not there.
 
 **Every answer** has `X-Request-Id`, and tells browsers neither to run, frame, guess at nor keep it. Whatever takes GET \
 takes HEAD.";
@@ -128,7 +129,8 @@ impl Modify for Token {
     }
 }
 
-/// The routes leave the username of the path to their guard and so do not name it; the document does.
+/// The routes leave the username of the path to their guard and so do not name it; the document does. What the macro finds
+/// in a route's path by itself has no description, and is there a second time with one.
 struct OwnersPath;
 
 /// What the macro calls the `<_>` of a route.
@@ -153,7 +155,7 @@ impl Modify for OwnersPath {
                 operation
                     .parameters
                     .get_or_insert_default()
-                    .retain(|parameter| !matches!(parameter, RefOr::T(parameter) if parameter.name == UNNAMED));
+                    .retain(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.description.is_some()));
             }
             let path = path.replace(&format!("{{{UNNAMED}}}"), "{username}");
             document.paths.paths.insert(path, item);
@@ -227,7 +229,7 @@ pub(crate) struct Resumption {
     #[param(
         rename = "Last-Event-ID",
         nullable = false,
-        pattern = "^[0-9]+(-[0-9]+([.][0-9]+)*)?$",
+        pattern = "^(0|[1-9][0-9]*)(-[1-9][0-9]*([.][1-9][0-9]*)*)?$",
         example = "42"
     )]
     last_event_id: Option<String>,
@@ -249,11 +251,11 @@ pub(crate) struct Id {
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct PageParams {
     /// `inbox`: the messages you received, `sent`: those you sent, each with its receivers and who has read it.
-    #[param(schema_with = mailbox, example = "inbox")]
+    #[param(value_type = Option<MailboxName>, inline, nullable = false, example = "inbox")]
     r#box: Option<String>,
     /// `true`: only unread messages, `false`: only read ones, absent: all. May stand in double quotes. Not in the sent
     /// box.
-    #[param(schema_with = truth, example = true)]
+    #[param(value_type = Option<Truth>, inline, nullable = false, example = true)]
     unread: Option<bool>,
     /// Only messages that this user sent. Not in the sent box.
     #[param(min_length = 3, max_length = 64, example = "alice")]
@@ -280,21 +282,45 @@ pub(crate) struct PageParams {
     before: Option<u64>,
 }
 
-fn mailbox() -> Schema {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(["inbox", "sent"]))
-        .default(Some("inbox".into()))
-        .into()
+/// The value of `box`.
+struct MailboxName;
+
+impl utoipa::ToSchema for MailboxName {}
+
+impl utoipa::PartialSchema for MailboxName {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(["inbox", "sent"]))
+            .default(Some("inbox".into()))
+            .into()
+    }
+}
+
+/// The value of `unread`.
+struct Truth;
+
+impl utoipa::ToSchema for Truth {}
+
+impl utoipa::PartialSchema for Truth {
+    fn schema() -> RefOr<Schema> {
+        truth().into()
+    }
 }
 
 /// A boolean, or a string that says one.
-pub(crate) fn truth() -> Schema {
+fn truth() -> OneOfBuilder {
     let word = ObjectBuilder::new()
         .schema_type(Type::String)
         .enum_values(Some(["true", "false"]));
     OneOfBuilder::new()
         .item(ObjectBuilder::new().schema_type(Type::Boolean))
         .item(word)
-        .into()
+        .examples([true])
+}
+
+/// Whether a message is to be marked as read.
+pub(crate) fn read() -> Schema {
+    let meaning = "`true` marks it as read, `false` as unread. The strings `\"true\"` and `\"false\"` do as well.";
+    truth().description(Some(meaning)).into()
 }

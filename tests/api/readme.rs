@@ -211,7 +211,7 @@ fn without_values(text: &str, member: &str) -> String {
 
 /// The last part of each `type` that the code knows with its status, which opens the text of its variant. `None` where
 /// the status is the framework's.
-fn problem_types() -> Vec<(String, Option<u16>)> {
+pub(crate) fn problem_types() -> Vec<(String, Option<u16>)> {
     let variants = between(PROBLEMS, "pub(crate) enum Problem {", "\n}");
     let kinds = between(PROBLEMS, "fn kind(&self)", "\n    }\n");
     let mut status = None;

@@ -40,7 +40,10 @@ pub(crate) struct EventFields {
     #[schema(pattern = "^(hello|message|goodbye)$", example = "message")]
     event: String,
     /// Where the listener is after it, for `Last-Event-ID`. Not a number: `9-8` says that message 8 may yet come.
-    #[schema(pattern = "^[0-9]+(-[0-9]+([.][0-9]+)*)?$", example = "42")]
+    #[schema(
+        pattern = "^(0|[1-9][0-9]*)(-[1-9][0-9]*([.][1-9][0-9]*)*)?$",
+        example = "42"
+    )]
     id: String,
     /// JSON: a `Message` if the event is a `message`, else an empty object.
     #[schema(content_media_type = "application/json", example = "{}")]

@@ -372,7 +372,7 @@ pub(crate) async fn read(
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadMark {
     /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` do as well.
-    #[schema(schema_with = crate::openapi::truth)]
+    #[schema(schema_with = crate::openapi::read)]
     read: bool,
 }
 

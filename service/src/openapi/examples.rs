@@ -77,7 +77,7 @@ fn example(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<Value> {
             _ => None,
         },
         RefOr::T(Schema::OneOf(choice)) => {
-            let own = choice.example.clone();
+            let own = choice.examples.first().cloned();
             own.or_else(|| example(choice.items.first()?, schemas))
         }
         RefOr::T(_) => None,
