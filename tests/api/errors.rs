@@ -9,7 +9,7 @@ use crate::support::{Answer, Service, problem};
 async fn an_unknown_path_is_a_404() {
     let service = Service::start().await;
     for path in [
-        "/",
+        "/inbox",
         "/user",
         "/users/alice/x",
         "/users/alice/messages/1/2",

@@ -9,9 +9,10 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from browser import LOOKS, PASSWORD, Service, Tab, until
+from browser import LOOKS, PASSWORD, Service, Tab, User, until
 from playwright.sync_api import Route, expect, sync_playwright
 
 Test = Callable[[Service, Callable[..., Tab]], None]
@@ -389,12 +390,59 @@ def the_reference_shows_every_operation_and_tries_one(service: Service, tab: Cal
         one.picture("docs-tried")
 
 
+LETTERS = [
+    ("noor", "Thank you for the books", "They came this morning. I have already begun the first one and cannot put it down.", 2900),
+    ("carol", "Photos from the lake", "I have put all of them into the shared folder. The one with the heron is my favourite.", 1480),
+    ("ines", "Re: Train times", "The 9:12 is fine with me. I will be at the station a little earlier and get us coffee.", 300),
+    ("carol", "Choir moves to Thursday", "The hall is taken on Wednesdays from now on, so we meet on Thursdays at seven.", 64),
+    ("bob", "Dinner on Friday", "Shall we try the new place by the river? They have tables outside, and the weather is to stay.\n\n"
+     "I could book one for eight. Tell me who else is coming, and whether Noor is back by then.\n\nBob", 22),
+    ("dmitri", "The draft, second round", "I have gone through it once more. Most of it reads well; two places need a closer look.", 4),
+]
+
+
+def take_portraits(service: Service, open_tab: Callable[[str], Tab]) -> None:
+    """Pictures for the README. The messages were sent just now, so what the page is told of their times is made up."""
+    for name in sorted({"alice"} | {sender for sender, *_ in LETTERS}):
+        service.user(name)
+    alice = User(service, "alice")
+    for sender, subject, message, _ in LETTERS:
+        letter = User(service, sender).send("alice", subject, message)
+        if subject not in ("Dinner on Friday", "The draft, second round"):
+            alice.ask("PATCH", f"/messages/{letter}", {"read": True})
+
+    def age(route: Route) -> None:
+        answer = route.fetch()
+        page = answer.json()
+        for letter in page["messages"]:
+            minutes = next(minutes for _, subject, _, minutes in LETTERS if subject == letter["subject"])
+            letter["created_at"] = (datetime.now(UTC) - timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
+        route.fulfill(response=answer, json=page)
+
+    for look, name in (("phone-dark", "inbox-phone"), ("desk-light", "inbox")):
+        one = open_tab(look)
+        one.page.route("**/messages?*", age)
+        one.sign_in("alice")
+        expect(one.page.locator("#rows a")).to_have_count(len(LETTERS))
+        if look == "desk-light":
+            one.row("Dinner on Friday").click()
+            expect(one.page.get_by_role("button", name="Mark unread")).to_be_visible()
+        one.page.screenshot(path=one.pictures / f"{name}.png", animations="disabled")
+        one.close()
+    one = open_tab("desk-light")
+    one.open("/docs")
+    expect(one.page.locator(".opblock").first).to_be_visible()
+    one.page.screenshot(path=one.pictures / "docs.png", animations="disabled")
+    one.close()
+
+
 def main() -> None:
     """Runs the tests whose name has all the words."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--herolo", required=True, help="the service's binary")
     parser.add_argument("--chromium", default="", help="the browser; by default Playwright's own")
     parser.add_argument("--pictures", type=Path, required=True, help="a folder for pictures")
+    parser.add_argument("--portraits", action="store_true", help="take the README's pictures instead")
     parser.add_argument("words", nargs="*", help="words of the names of tests")
     given = parser.parse_args()
     service = Service(given.herolo)
@@ -403,6 +451,10 @@ def main() -> None:
         with sync_playwright() as playwright:
             # Its sandbox needs a user other than root.
             browser = playwright.chromium.launch(executable_path=given.chromium or None, args=["--no-sandbox"])
+            if given.portraits:
+                take_portraits(service, lambda look: Tab(browser, service, look, given.pictures))
+                print("ok - the portraits are taken")
+                return
             for one in TESTS:
                 if all(word in one.__name__ for word in given.words):
                     run(one, service, lambda look: Tab(browser, service, look, given.pictures))

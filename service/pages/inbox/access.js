@@ -1,7 +1,7 @@
 // Signing in, creating an account, and signing in again when the session is over.
 
 import { Problem } from "/inbox/api.js";
-import { alarm, byId, clearErrors, focusOn, showErrors } from "/inbox/dom.js";
+import { alarm, byId, clearErrors, entitle, focusOn, showErrors } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 
 let isNew = false; // whether an account is created
@@ -28,7 +28,7 @@ export function setUp(done, again) {
 export function show(forNew = false) {
   isNew = forNew;
   byId("access").hidden = false;
-  document.title = isNew ? "Create an account – Herolo" : "Sign in – Herolo";
+  entitle({ view: isNew ? "Create an account" : "Sign in" });
   byId("access-title").textContent = isNew ? "Create your account" : "Sign in to Herolo";
   byId("access-submit").textContent = isNew ? "Create account" : "Sign in";
   byId("access-question").textContent = isNew ? "Have an account?" : "New here?";

@@ -2,7 +2,7 @@
 
 import * as access from "/inbox/access.js";
 import * as compose from "/inbox/compose.js";
-import { alarm, byId, focusOn, tell } from "/inbox/dom.js";
+import { alarm, byId, entitle, focusOn, tell } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import { Listener } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
@@ -13,12 +13,14 @@ import { shown } from "/inbox/words.js";
 const COUNTED = 1000;
 /** Until a lost connection is spoken of, in ms; most come back before. */
 const PATIENCE = 4000;
+/** After the last message of several, in ms. */
+const SETTLED = 500;
 
 let unread = 0;
-let title = "Herolo"; // of the view, without the count
 let lastBox = "inbox";
 let lastList = null; // the box whose list was shown, so that its title gets the focus when it changes
 let lineTimer;
+let countTimer;
 
 const listener = new Listener({
   hello: (isFirst) => {
@@ -29,6 +31,9 @@ const listener = new Listener({
   message: (message) => {
     if (!feed.arrive(message)) return;
     setUnread(unread + 1);
+    // A count that is under way may have it already, so the last word is the service's.
+    clearTimeout(countTimer);
+    countTimer = setTimeout(countUnread, SETTLED);
     tell(`New message from ${shown(message.sender)}: ${message.subject}`, { name: "Read", run: () => { location.hash = `#/inbox/${message.id}`; } });
   },
   state: showLine,
@@ -54,6 +59,7 @@ function showLine(state) {
 }
 
 async function countUnread() {
+  if (!session.token()) return;
   try {
     setUnread((await session.callAs("GET", session.own())).unread);
   } catch {
@@ -69,11 +75,7 @@ function setUnread(count) {
   badge.setAttribute("aria-label", `${text} unread`);
   badge.setAttribute("role", "img");
   badge.textContent = text;
-  showTitle();
-}
-
-function showTitle() {
-  document.title = (unread > 0 ? `(${Math.min(unread, COUNTED)}) ` : "") + title;
+  entitle({ unread });
 }
 
 /** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12` or `#/write`. */
@@ -90,8 +92,6 @@ function route() {
   shell.dataset.pane = name === "write" || id ? "reading" : "list";
   if (name === "write") compose.show();
   else showBox(name, id);
-  title = document.title.replace(/^\(\d+\) /, "");
-  showTitle();
 }
 
 function showBox(name, id) {
@@ -112,7 +112,7 @@ function showBox(name, id) {
     return;
   }
   reading.clear();
-  document.title = `${name === "sent" ? "Sent" : "Inbox"} – Herolo`;
+  entitle({ view: name === "sent" ? "Sent" : "Inbox" });
   // Who comes back from a message goes on where they were.
   focusOn(!changed && before?.isConnected ? before : byId("list-title"));
 }
@@ -156,7 +156,7 @@ function setUp() {
     gone: (row) => { close(); setTimeout(() => focusOn(row ?? byId("list-title"))); },
     close,
   });
-  compose.setUp({ close, sent: () => { feed.sent(); close(); } });
+  compose.setUp({ close, sent: (isShown) => { feed.sent(); if (isShown) close(); } });
   byId("older").addEventListener("click", feed.older);
   byId("unread-only").addEventListener("change", () => feed.show(byId("unread-only").checked ? "unread" : "inbox"));
   byId("sign-out").addEventListener("click", signOut);

@@ -1,7 +1,7 @@
 // Writing a message. The draft is in sessionStorage, so a reload does not lose it.
 
 import { newKey, Problem } from "/inbox/api.js";
-import { byId, clearErrors, focusOn, make, showErrors, tell } from "/inbox/dom.js";
+import { byId, clearErrors, entitle, focusOn, make, showErrors, tell } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 import { answerTo, bytes, characters, number } from "/inbox/words.js";
 
@@ -11,7 +11,7 @@ const TEXT_LIMIT = 65_535; // bytes
 /** From which part of a limit on it is shown. */
 const NEAR = 0.8;
 
-let actions; // sent(), close()
+let actions; // sent(isShown), close()
 /** What was last tried, with its key: the same message keeps its key, so it arrives once however often it is sent. */
 let last = { content: "", key: "" };
 
@@ -61,7 +61,7 @@ export function show() {
   form.elements.subject.value = subject;
   form.elements.message.value = message;
   byId("pane").replaceChildren(form);
-  document.title = "New message – Herolo";
+  entitle({ view: "New message" });
   count(form);
   focusOn(to === "" ? form.elements.to : subject === "" ? form.elements.subject : form.elements.message);
 }
@@ -122,6 +122,7 @@ async function send(event) {
   const button = byId("send");
   if (button.getAttribute("aria-disabled")) return;
   const state = byId("compose-state");
+  let written;
   clearErrors(form);
   button.setAttribute("aria-disabled", "true");
   const timer = setTimeout(() => { state.textContent = "Sending…"; }, 300);
@@ -133,12 +134,14 @@ async function send(event) {
   try {
     const body = content(form);
     const text = JSON.stringify(body);
+    written = JSON.stringify(draft());
     if (last.content !== text) last = { content: text, key: newKey() };
     await session.callAs("POST", session.own("/messages"), { body, headers: { "Idempotency-Key": last.key }, repeatable: true, wait });
     last = { content: "", key: "" };
-    discard();
     tell("Sent.");
-    actions.sent();
+    // Who has gone on meanwhile stays there, and keeps what they have begun.
+    if (JSON.stringify(draft()) === written) discard();
+    actions.sent(form.isConnected);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (form.isConnected) showErrors(form, problem, { receiver: "to", receivers: "to" });

@@ -35,6 +35,15 @@ export function focusOn(element) {
   element?.focus({ preventScroll: true });
 }
 
+const title = { view: "", unread: 0 };
+
+/** The title of the window: what is shown, and how much is unread. */
+export function entitle(change) {
+  Object.assign(title, change);
+  const count = title.unread > 0 ? `(${title.unread}) ` : "";
+  document.title = `${count}${title.view} – Herolo`;
+}
+
 /** Tells everybody: in the corner for those who see it, politely for those who listen. It goes away by itself. */
 export function tell(text, action = null) {
   const button = action && make("button", { type: "button", class: "link", click: () => { toast.remove(); action.run(); } }, action.name);

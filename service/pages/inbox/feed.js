@@ -1,6 +1,6 @@
 // The list of messages, received or sent.
 
-import { byId, make } from "/inbox/dom.js";
+import { byId, focusOn, make } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 import { ago, beginning, exactly, hue, initial, nameList, shown } from "/inbox/words.js";
 
@@ -44,7 +44,8 @@ export async function show(name) {
     render();
     byId("list-scroll").scrollTop = box().scroll;
   }
-  if (!box().isLoaded || name === "sent") await refresh();
+  // Others change what is in the sent box, and reading changes what is unread.
+  if (!box().isLoaded || name !== "inbox") await refresh();
 }
 
 /** Loads the newest page of the box that is shown. */
@@ -120,8 +121,6 @@ export function update(message) {
     const index = target.items.findIndex((item) => item.id === message.id);
     if (index >= 0) target.items[index] = { ...target.items[index], read: message.read };
   }
-  // A message that is unread again belongs into the list of those.
-  if (!message.read) boxes.unread.isLoaded = false;
   render();
 }
 
@@ -175,7 +174,7 @@ function render(isLoading = false) {
   const rows = byId("rows");
   const focused = document.activeElement?.closest?.("#rows a")?.dataset.id;
   rows.replaceChildren(...items.map(shownBox === "sent" ? sentRow : receivedRow));
-  if (focused) rowOf(focused)?.focus({ preventScroll: true });
+  if (focused) focusOn(rowOf(focused) ?? byId("list-title"));
   byId("list-error").hidden = true;
   byId("list-loading").hidden = !isLoading;
   byId("older").hidden = !next;

@@ -51,7 +51,7 @@ export class Listener {
   #tells;
   #abort = null; // ends the stream under way
   #wake = () => {}; // ends the pause under way
-  #isOn = false;
+  #run = null; // stands for the time between a start and a stop
   #lastId = "";
   #next = 0; // how long the stream that ended asks to wait, in ms
 
@@ -60,13 +60,13 @@ export class Listener {
   }
 
   start() {
-    if (this.#isOn) return;
-    this.#isOn = true;
-    this.#goOn();
+    if (this.#run) return;
+    this.#run = {};
+    this.#goOn(this.#run);
   }
 
   stop() {
-    this.#isOn = false;
+    this.#run = null;
     this.#lastId = "";
     this.#abort?.abort();
     this.#wake();
@@ -77,19 +77,19 @@ export class Listener {
     this.#wake();
   }
 
-  async #goOn() {
+  async #goOn(run) {
     let failures = 0;
-    while (this.#isOn) {
+    while (this.#run === run) {
       const spent = session.token();
       try {
         await this.#read(() => { failures = 0; });
         failures = 0;
       } catch (problem) {
-        if (!this.#isOn) return;
+        if (this.#run !== run) return;
         if (problem.status === 401) {
           this.#tells.state("off");
           // A person who does not sign in now is asked again by what they do next.
-          await session.renew(spent).catch(() => { this.#isOn = false; });
+          await session.renew(spent).catch(() => { if (this.#run === run) this.#run = null; });
           continue;
         }
         if (problem.status === 400) this.#lastId = ""; // of another service, or of another time
@@ -97,7 +97,7 @@ export class Listener {
         const backOff = FIRST_PAUSE * 2 ** Math.min(failures - 1, 10) * (0.5 + Math.random());
         this.#next = Math.min(LONGEST_PAUSE, Math.max(problem.retryAfter ?? 0, backOff));
       }
-      if (!this.#isOn) return;
+      if (this.#run !== run) return;
       // An end that was announced is no trouble, so nobody is told.
       if (failures > 0) this.#tells.state("waiting");
       await Promise.race([pause(this.#next), new Promise((resolve) => { this.#wake = resolve; })]);

@@ -1,6 +1,6 @@
 // One message, with what can be done with it.
 
-import { alarm, byId, focusOn, icon, make, tell } from "/inbox/dom.js";
+import { alarm, byId, entitle, focusOn, icon, make, tell } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
 import { exactly, isGone, number, shown } from "/inbox/words.js";
@@ -67,7 +67,7 @@ function render(box, message) {
         box === "sent" && receivers(message)),
       text));
   byId("pane").scrollTop = 0;
-  document.title = `${message.subject} – Herolo`;
+  entitle({ view: message.subject });
   focusOn(title);
 }
 
