@@ -170,7 +170,7 @@ def run(language: str, snippets: list[Snippet], options: argparse.Namespace) -> 
     if missing:
         wrong.append(f"{language}: the bad line has never {' or '.join(sorted(missing))} anything")
     if wrong:
-        wrong.append(f"the service's last words in {language}:\n" + "".join(log.read_text().splitlines(True)[-5:]))
+        wrong[-1] += f"\n\nThe service's last words in {language}:\n" + "".join(log.read_text().splitlines(True)[-5:])
     return wrong, count
 
 
