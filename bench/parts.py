@@ -70,6 +70,9 @@ class Service:
             "HEROLO_DATABASE_URL": mysql.url(database, tls),
             "HEROLO_TOKEN_KEYS": TOKEN_KEYS,
             "HEROLO_PORT": str(port),
+            "HEROLO_LIMIT_LOGINS": "0",  # wrk is one client
+            "HEROLO_LIMIT_SIGN_UPS": "0",
+            "HEROLO_LIMIT_SENDS": "0",
             **dict(settings),
         }
         self.process = None

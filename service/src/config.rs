@@ -72,6 +72,26 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "threads that serve requests; one does it with the least work, and a replica more uses another processor",
         "1",
     ),
+    (
+        "HEROLO_LIMIT_LOGINS",
+        "wrong passwords a minute for one account from one client; 10 times as many logins of one client; 0: no limit",
+        "10",
+    ),
+    (
+        "HEROLO_LIMIT_SIGN_UPS",
+        "new accounts a minute from one client; 0: no limit",
+        "20",
+    ),
+    (
+        "HEROLO_LIMIT_SENDS",
+        "messages a minute of one account; 10 times as many from one client; 0: no limit",
+        "1200",
+    ),
+    (
+        "HEROLO_CLIENT_ADDRESS_HEADER",
+        "header in which a proxy that overwrites it says the client's address (X-Real-Ip), or none",
+        "none",
+    ),
 ];
 
 /// What the service must know to run. Secrets neither print nor serialise.
@@ -100,6 +120,14 @@ pub struct Config {
     pub drain_seconds: u64,
     /// Threads that serve requests. (Passwords are hashed by others.)
     pub workers: u16,
+    /// Wrong passwords a minute for one account from one client; 0: no limit.
+    pub limit_logins: u32,
+    /// New accounts a minute from one client; 0: no limit.
+    pub limit_sign_ups: u32,
+    /// Messages a minute of one account; 0: no limit.
+    pub limit_sends: u32,
+    /// The header in which a proxy says the client's address, or `none` where clients connect themselves.
+    pub client_address_header: String,
 }
 
 /// Which origins' web pages may use the API.
@@ -121,6 +149,10 @@ struct Defaults {
     docs_page: bool,
     drain_seconds: u64,
     workers: u16,
+    limit_logins: u32,
+    limit_sign_ups: u32,
+    limit_sends: u32,
+    client_address_header: &'static str,
 }
 
 impl Default for Defaults {
@@ -135,6 +167,10 @@ impl Default for Defaults {
             docs_page: true,
             drain_seconds: 6,
             workers: 1,
+            limit_logins: 10,
+            limit_sign_ups: 20,
+            limit_sends: 1_200,
+            client_address_header: "none",
         }
     }
 }
@@ -180,6 +216,8 @@ impl Config {
         self.connect_options()?;
         self.signing_keys()?;
         self.cors_origins()?;
+        self.client_address_header()?;
+        let limit = 0..=1_000_000;
         let bounds = [
             (
                 "HEROLO_DATABASE_MAX_CONNECTIONS",
@@ -193,6 +231,17 @@ impl Config {
             ),
             ("HEROLO_DRAIN_SECONDS", self.drain_seconds, 0..=3_600),
             ("HEROLO_WORKERS", u64::from(self.workers), 1..=256),
+            (
+                "HEROLO_LIMIT_LOGINS",
+                self.limit_logins.into(),
+                limit.clone(),
+            ),
+            (
+                "HEROLO_LIMIT_SIGN_UPS",
+                self.limit_sign_ups.into(),
+                limit.clone(),
+            ),
+            ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit),
         ];
         match bounds
             .iter()
@@ -260,6 +309,20 @@ impl Config {
             })
             .collect::<Result<_, _>>()
             .map(Origins::Listed)
+    }
+
+    /// The header that says the client's address; `None` where the connection does.
+    pub(crate) fn client_address_header(&self) -> Result<Option<String>, ConfigError> {
+        let name = self.client_address_header.trim();
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        match name {
+            "none" => Ok(None),
+            _ if !name.is_empty() && name.bytes().all(is_plain) => Ok(Some(name.to_owned())),
+            _ => Err(ConfigError::new(
+                "HEROLO_CLIENT_ADDRESS_HEADER",
+                "must be none or the name of a header, of letters, digits and -",
+            )),
+        }
     }
 
     /// The keys of access tokens.
@@ -560,6 +623,10 @@ mod tests {
             config.workers.to_string(),
             config.inbox_page.to_string(),
             config.docs_page.to_string(),
+            config.limit_logins.to_string(),
+            config.limit_sign_ups.to_string(),
+            config.limit_sends.to_string(),
+            config.client_address_header.clone(),
         ];
         let documented: BTreeSet<_> = SETTINGS
             .iter()
@@ -591,10 +658,39 @@ mod tests {
             (config.token_lifetime, config.drain_seconds),
             (defaults.token_lifetime, defaults.drain_seconds)
         );
+        assert_eq!(config.workers, defaults.workers);
+        assert_eq!(config.cors_origins, defaults.cors_origins);
         assert_eq!(
-            (config.cors_origins.as_str(), config.workers),
-            (defaults.cors_origins, defaults.workers)
+            [
+                config.limit_logins,
+                config.limit_sign_ups,
+                config.limit_sends
+            ],
+            [
+                defaults.limit_logins,
+                defaults.limit_sign_ups,
+                defaults.limit_sends
+            ]
         );
+        assert_eq!(config.client_address_header, defaults.client_address_header);
+    }
+
+    #[test]
+    fn an_address_comes_from_the_header_that_is_named_or_from_none() {
+        let header = |name: &str| {
+            let config = with("HEROLO_CLIENT_ADDRESS_HEADER", name).expect("valid");
+            config.client_address_header().expect("valid")
+        };
+        assert_eq!(header("none"), None);
+        assert_eq!(header("X-Real-Ip").as_deref(), Some("X-Real-Ip"));
+        for wrong in ["", "X Real Ip", "X-Real-Ip:", "X-Real-Ip, Forwarded"] {
+            refused(
+                "HEROLO_CLIENT_ADDRESS_HEADER",
+                wrong,
+                "the name of a header",
+            );
+        }
+        refused("HEROLO_LIMIT_SENDS", "1000001", "must be from 0 to 1000000");
     }
 
     #[test]

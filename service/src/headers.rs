@@ -20,7 +20,7 @@ const SECURITY: [(&str, &str); 5] = [
 ];
 
 /// What a page of another origin may read of an answer beside the body.
-const EXPOSED: &str = "Allow, ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
 /// What it may send.
 const ACCEPTED: &str =
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";

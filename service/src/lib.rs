@@ -14,6 +14,7 @@ mod export;
 mod headers;
 mod health;
 mod housekeeping;
+mod limits;
 mod live;
 mod messages;
 mod openapi;
@@ -36,6 +37,7 @@ pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
 use crate::headers::AnswerHeaders;
+use crate::limits::{LimitHeaders, Limits};
 pub use crate::pages::is_page;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
@@ -57,10 +59,12 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
+        .manage(Limits::new(config)?)
         .manage(drain.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())
         .attach(AnswerHeaders::new(config)?)
+        .attach(LimitHeaders)
         .attach(telemetry)
         .attach(pieces::FewPieces)
         .attach(problem::FormRefusal)

@@ -20,7 +20,7 @@ use self::headers::Headers;
 use self::links::Links;
 use self::problems::SharedProblems;
 pub(crate) use self::problems::{
-    BodyProblems, Invalid, InvalidQuery, NotConfirmed, NotFound, NotSent, NotTheCaller,
+    BodyProblems, Invalid, InvalidQuery, Limited, NotConfirmed, NotFound, NotSent, NotTheCaller,
     TakenOrInvalid, Unavailable, WrongCredentials,
 };
 use crate::problem::Document;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::time::Duration;
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Header, Method, Status};
@@ -47,6 +48,8 @@ pub(crate) enum Problem {
     Invalid(Vec<FieldError>),
     /// 422: an `Idempotency-Key` that came with another body before.
     KeyReused,
+    /// 429: more than one client or account may do; with the time until the next may come.
+    TooMany(Duration),
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -135,6 +138,7 @@ impl Problem {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
+            Self::TooMany(_) => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -177,6 +181,7 @@ impl Problem {
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
+            Self::TooMany(_) => ("too-many", "This was done too often"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -213,6 +218,13 @@ impl Problem {
                                 make a new key for each message."
                     .into()
             }
+            Self::TooMany(wait) => {
+                let seconds = whole_seconds(*wait);
+                format!(
+                    "Your client or this account did this too often; come again in {seconds} s."
+                )
+                .into()
+            }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
             Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
@@ -239,6 +251,10 @@ impl Problem {
                 r#"Bearer realm="herolo", error="invalid_token""#,
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
+            Self::TooMany(wait) => {
+                let seconds = whole_seconds(*wait).to_string();
+                Some(Header::new("Retry-After", seconds))
+            }
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
             }
@@ -255,6 +271,11 @@ impl Problem {
             _ => {}
         }
     }
+}
+
+/// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
 }
 
 fn list(methods: &[Method]) -> String {

@@ -16,6 +16,7 @@ mod faults;
 mod flood;
 mod headers;
 mod lifecycle;
+mod limits;
 mod live;
 mod messages;
 mod migrations;

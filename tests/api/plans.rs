@@ -572,12 +572,12 @@ async fn messages_sent_at_once_share_transactions_and_each_is_a_send_of_its_own(
         assert_eq!(answer.status, 201, "{}", answer.text);
         let inbox = users[(number + 1) % USERS].get("/messages").await.json;
         assert_eq!(inbox["messages"].as_array().map(Vec::len), Some(1));
-        let received = &inbox["messages"][0];
+        let arrived = &inbox["messages"][0];
         for field in ["id", "sender", "receiver", "message", "created_at"] {
-            assert_eq!(received[field], answer.json[field], "{field}");
+            assert_eq!(arrived[field], answer.json[field], "{field}");
         }
-        assert_eq!(received["sender"], format!("user{number}"));
-        assert_eq!(received["message"], format!("to {}", receiver(number)));
+        assert_eq!(arrived["sender"], format!("user{number}"));
+        assert_eq!(arrived["message"], format!("to {}", receiver(number)));
     }
     assert!(
         statements < 4 * USERS as u64,

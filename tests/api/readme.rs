@@ -30,7 +30,11 @@ async fn its_transcripts_show_what_really_comes_back() {
     let lifetime = default_of("HEROLO_TOKEN_LIFETIME")
         .parse()
         .expect("a number");
-    let service = Service::start_with(|config| config.token_lifetime = lifetime).await;
+    let service = Service::start_with(|config| {
+        config.token_lifetime = lifetime;
+        config.limit_sends = default_of("HEROLO_LIMIT_SENDS").parse().expect("a number");
+    })
+    .await;
     let steps = steps(&section(README, "The API"));
     assert!(!steps.is_empty(), "the README has transcripts");
     let outputs = run(&steps, &service.url).await;

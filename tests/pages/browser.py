@@ -53,7 +53,9 @@ class Service:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self.environment = {**os.environ, "HEROLO_PORT": str(self.port), "HEROLO_DRAIN_SECONDS": "0"}
+        # All tests are one client.
+        unlimited = {f"HEROLO_LIMIT_{what}": "0" for what in ("LOGINS", "SIGN_UPS", "SENDS")}
+        self.environment = {**os.environ, **unlimited, "HEROLO_PORT": str(self.port), "HEROLO_DRAIN_SECONDS": "0"}
         self.process: subprocess.Popen[bytes] | None = None
         subprocess.run([herolo, "migrate"], env=self.environment, check=True, stderr=subprocess.DEVNULL)
 

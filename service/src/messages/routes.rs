@@ -15,6 +15,7 @@ use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::conditional::{EntityTag, IfNoneMatch};
 use crate::database::Database;
+use crate::limits::{Permit, Sends};
 use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
     Receivers, Subject, Text, Words,
@@ -104,7 +105,11 @@ impl FromFields for NewMessage {
 #[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable),
     request_body = inline(Sendable),
     responses(
-    (status = 201, description = "The message.", body = Message, headers(("Location" = String, description = "Its path."))),
+    (status = 201, description = "The message.", body = Message, headers(
+        ("Location" = String, description = "Its path."),
+        ("RateLimit" = String, description = "How much is left of the limits, and the seconds until all of it is there again."),
+        ("RateLimit-Policy" = String, description = "The limits, each with its quota and the seconds of its window."))),
+    crate::openapi::Limited,
     crate::openapi::NotTheCaller,
     crate::openapi::NotSent,
     crate::openapi::BodyProblems,
@@ -113,6 +118,7 @@ impl FromFields for NewMessage {
 #[post("/users/<_>/messages", data = "<new>")]
 pub(crate) async fn send(
     caller: Caller,
+    _permit: Permit<'_, Sends>,
     key: Key,
     new: Body<NewMessage>,
     outbox: &State<Outbox>,
@@ -192,6 +198,7 @@ pub(crate) struct Feed {
 
 /// What is answered to who asks for a page.
 #[derive(Responder)]
+#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
     Page(

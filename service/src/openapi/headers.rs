@@ -12,12 +12,20 @@ use super::operations;
 /// What a request and its answer are called.
 const REQUEST_ID: &str = "X-Request-Id";
 
-/// Name, meaning and example. An answer that is said to have one of them always has it.
-const HEADERS: [(&str, &str, &str); 6] = [
+/// Of the answers of routes that are limited, where the limits are not switched off.
+const LIMITS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
+
+/// Name, meaning and example. An answer that is said to have one of them always has it, but for the limits.
+const HEADERS: [(&str, &str, &str); 9] = [
     (
         "Content-Disposition",
         "The name of a file to keep it in.",
         "attachment; filename=\"herolo-alice.json\"",
+    ),
+    (
+        "ETag",
+        "Names the state of this page (RFC 9110 section 8.8.3).",
+        "W/\"2Vb9wQ1mE0hYtq7r\"",
     ),
     (
         "Link",
@@ -29,6 +37,17 @@ const HEADERS: [(&str, &str, &str); 6] = [
         "Location",
         "The path of what is there now.",
         "/users/alice/messages/42",
+    ),
+    (
+        LIMITS[0],
+        "How many more may come, `r`, and after how many seconds all are there again, `t` \
+         (draft-ietf-httpapi-ratelimit-headers).",
+        "\"sends\";r=1199;t=1, \"sends-client\";r=11999;t=1",
+    ),
+    (
+        LIMITS[1],
+        "How many may come, `q`, in how many seconds, `w`.",
+        "\"sends\";q=1200;w=60, \"sends-client\";q=12000;w=60",
     ),
     ("Retry-After", "Seconds after which to try again.", "1"),
     (
@@ -50,13 +69,16 @@ impl Modify for Headers {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let components = document.components.get_or_insert_default();
         for (name, meaning, example) in HEADERS {
-            let header = header(meaning, example).into();
+            let header = header(meaning, example, !LIMITS.contains(&name)).into();
             components.headers.insert(name.to_owned(), header);
         }
         let parameter = request_id().into();
         components
             .parameters
             .insert(REQUEST_ID.to_owned(), parameter);
+        if let Some(response) = components.responses.get_mut("TooMany") {
+            tell_limits(response);
+        }
         components.responses.values_mut().for_each(refer);
         for item in document.paths.paths.values_mut() {
             for operation in operations(item) {
@@ -65,13 +87,20 @@ impl Modify for Headers {
                     .parameters
                     .get_or_insert_default()
                     .push(RefOr::Ref(request_id));
-                operation.responses.responses.values_mut().for_each(refer);
+                let responses = &mut operation.responses.responses;
+                if responses.contains_key("429") {
+                    let successes = responses
+                        .iter_mut()
+                        .filter(|(status, _)| status.starts_with('2'));
+                    successes.for_each(|(_, response)| tell_limits(response));
+                }
+                responses.values_mut().for_each(refer);
             }
         }
     }
 }
 
-fn header(meaning: &str, example: &str) -> Header {
+fn header(meaning: &str, example: &str, is_required: bool) -> Header {
     let (kind, example): (_, Value) = match example.parse::<u64>() {
         Ok(number) => (Type::Integer, number.into()),
         Err(_) => (Type::String, example.into()),
@@ -80,7 +109,7 @@ fn header(meaning: &str, example: &str) -> Header {
         .description(Some(meaning))
         .schema(Some(ObjectBuilder::new().schema_type(kind)))
         .example(Some(example))
-        .extensions(Some([("required", true)].into_iter().collect()))
+        .extensions(Some([("required", is_required)].into_iter().collect()))
         .build()
 }
 
@@ -96,6 +125,16 @@ fn request_id() -> utoipa::openapi::path::Parameter {
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .example(Some("order-4711".into()))
         .build()
+}
+
+/// Describes the headers that tell the limits.
+fn tell_limits(response: &mut RefOr<Response>) {
+    let RefOr::T(response) = response else { return };
+    for name in LIMITS {
+        response
+            .headers
+            .insert(name.to_owned(), Header::default().into());
+    }
 }
 
 /// Every answer has its request's name; of its other headers, those that are among the components are described there.

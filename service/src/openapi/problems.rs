@@ -1,6 +1,7 @@
 //! The answers to requests that fail. What they show is what the problems themselves say, so it cannot differ.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, example::ExampleBuilder, header::Header};
@@ -141,6 +142,13 @@ const INVALID_QUERY: Shared = Shared {
     },
 };
 
+const TOO_MANY: Shared = Shared {
+    name: "TooMany",
+    description: "It was done too often by this client or for this account.",
+    instance: "/users/alice/messages",
+    problems: || vec![("tooMany", Problem::TooMany(Duration::from_secs(2)))],
+};
+
 /// Of every route.
 const INTERNAL: Shared = Shared {
     name: "Internal",
@@ -161,7 +169,7 @@ const UNAVAILABLE: Shared = Shared {
     },
 };
 
-const ALL: [&Shared; 14] = [
+const ALL: [&Shared; 15] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -174,6 +182,7 @@ const ALL: [&Shared; 14] = [
     &INVALID,
     &NOT_SENT,
     &INVALID_QUERY,
+    &TOO_MANY,
     &INTERNAL,
     &UNAVAILABLE,
 ];
@@ -210,6 +219,8 @@ groups! {
     NotConfirmed: TOKEN_NEEDED, NOT_CONFIRMED;
     /// Of every route that names a message.
     NotFound: NOT_FOUND;
+    /// Of every route that is limited.
+    Limited: TOO_MANY;
     /// Of every route that needs the database.
     Unavailable: UNAVAILABLE;
 }

@@ -12,6 +12,7 @@ use crate::auth::{Caller, Claims, Confirmed, Passwords, TokenKeys, Verdict};
 use crate::body::{Body, Fields, FromFields};
 use crate::database::{Database, Error};
 use crate::housekeeping::Chores;
+use crate::limits::{Logins, Permit, SignUps};
 use crate::problem::{FieldError, Problem};
 use crate::users::model::{ClaimedPassword, Email, NewPassword, Username};
 use crate::users::store::{self, Credentials};
@@ -68,12 +69,14 @@ pub(crate) struct User {
 /// Create an account.
 #[utoipa::path(tag = "users", operation_id = "createUser", request_body = NewUser, responses(
     (status = 201, description = "The account.", body = User, headers(("Location" = String, description = "Its path."))),
+    crate::openapi::Limited,
     crate::openapi::TakenOrInvalid,
     crate::openapi::BodyProblems,
     crate::openapi::Unavailable,
 ))]
 #[post("/users", data = "<new>")]
 pub(crate) async fn create(
+    _permit: Permit<'_, SignUps>,
     new: Body<NewUser>,
     passwords: &State<Passwords>,
     database: &State<Database>,
@@ -192,6 +195,7 @@ pub(crate) struct Issued {
         pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")),
     request_body = Password, responses(
     (status = 201, description = "The token.", body = AccessToken),
+    crate::openapi::Limited,
     crate::openapi::WrongCredentials,
     crate::openapi::Invalid,
     crate::openapi::BodyProblems,
@@ -200,6 +204,7 @@ pub(crate) struct Issued {
 #[post("/users/<username>/token", data = "<claim>")]
 pub(crate) async fn issue_token(
     username: &str,
+    permit: Permit<'_, Logins>,
     claim: Body<Password>,
     passwords: &State<Passwords>,
     tokens: &State<TokenKeys>,
@@ -207,6 +212,7 @@ pub(crate) async fn issue_token(
 ) -> Result<Issued, Problem> {
     let password = claim.0.password.into_secret();
     let user = log_in(username, password, passwords, database).await?;
+    permit.forgive();
     let access_token = tokens
         .issue(Claims {
             user: user.id,
@@ -302,6 +308,7 @@ impl FromFields for PasswordChange {
     responses(
     (status = 204, description = "It is changed; the new one buys new tokens."),
     crate::openapi::NotConfirmed,
+    crate::openapi::Limited,
     crate::openapi::Invalid,
     crate::openapi::BodyProblems,
     crate::openapi::Unavailable,
@@ -309,6 +316,7 @@ impl FromFields for PasswordChange {
 #[put("/users/<_>/password", data = "<change>")]
 pub(crate) async fn change_password(
     caller: Caller,
+    permit: Permit<'_, Logins>,
     change: Body<PasswordChange>,
     passwords: &State<Passwords>,
     database: &State<Database>,
@@ -318,6 +326,7 @@ pub(crate) async fn change_password(
         new_password,
     } = change.0;
     let owner = Confirmed::by(password.into_secret(), &caller, passwords, database).await?;
+    permit.forgive();
     let hash = passwords
         .queue_up()?
         .hash(new_password.into_secret())
@@ -354,6 +363,7 @@ impl FromFields for EmailChange {
     responses(
     (status = 200, description = "The account.", body = User),
     crate::openapi::NotConfirmed,
+    crate::openapi::Limited,
     crate::openapi::TakenOrInvalid,
     crate::openapi::BodyProblems,
     crate::openapi::Unavailable,
@@ -361,12 +371,14 @@ impl FromFields for EmailChange {
 #[put("/users/<_>/email", data = "<change>")]
 pub(crate) async fn change_email(
     caller: Caller,
+    permit: Permit<'_, Logins>,
     change: Body<EmailChange>,
     passwords: &State<Passwords>,
     database: &State<Database>,
 ) -> Result<Json<User>, Problem> {
     let EmailChange { email, password } = change.0;
     let owner = Confirmed::by(password.into_secret(), &caller, passwords, database).await?;
+    permit.forgive();
     match store::change_email(database, &owner, &email).await {
         Err(Error::Duplicate) => Err(conflict(store::Taken {
             username: false,
@@ -388,6 +400,7 @@ pub(crate) async fn change_email(
     responses(
     (status = 204, description = "It is gone; its messages follow within moments."),
     crate::openapi::NotConfirmed,
+    crate::openapi::Limited,
     crate::openapi::Invalid,
     crate::openapi::BodyProblems,
     crate::openapi::Unavailable,
@@ -395,6 +408,7 @@ pub(crate) async fn change_email(
 #[post("/users/<_>/deletion", data = "<claim>")]
 pub(crate) async fn delete_account(
     caller: Caller,
+    permit: Permit<'_, Logins>,
     claim: Body<Password>,
     passwords: &State<Passwords>,
     database: &State<Database>,
@@ -402,6 +416,7 @@ pub(crate) async fn delete_account(
 ) -> Result<NoContent, Problem> {
     let password = claim.0.password.into_secret();
     let owner = Confirmed::by(password, &caller, passwords, database).await?;
+    permit.forgive();
     if !store::delete(database, &owner).await? {
         return Err(Problem::InvalidToken);
     }

@@ -46,6 +46,9 @@ impl Herolo {
             .set("HEROLO_PORT", "0")
             .set("HEROLO_DATABASE_URL", database_url)
             .set("HEROLO_TOKEN_KEYS", &token_keys(&[("test", SIGNING_KEY)]))
+            .set("HEROLO_LIMIT_LOGINS", "0")
+            .set("HEROLO_LIMIT_SIGN_UPS", "0")
+            .set("HEROLO_LIMIT_SENDS", "0")
     }
 
     pub(crate) fn set(mut self, variable: &str, value: &str) -> Self {

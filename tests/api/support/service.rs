@@ -148,6 +148,11 @@ fn settings(database: &TestDatabase) -> Config {
         docs_page: true,
         drain_seconds: 0,
         workers: 1,
+        // All tests are one client.
+        limit_logins: 0,
+        limit_sign_ups: 0,
+        limit_sends: 0,
+        client_address_header: "none".to_owned(),
     }
 }
 

@@ -149,6 +149,18 @@ def what_the_labels_and_the_stacks_name_is_there(rendered):
         assert used == set(stack["configs"])
 
 
+def the_address_of_a_client_is_what_traefik_says(rendered):
+    assert rendered.service["services"]["api"]["environment"]["HEROLO_CLIENT_ADDRESS_HEADER"] == "X-Real-Ip"
+    # From whom it trusts, Traefik would pass on what they say; so it trusts nobody.
+    for entry_point in rendered.install["entryPoints"].values():
+        assert not {"forwardedHeaders", "proxyProtocol"} & set(entry_point)
+
+
+def no_token_and_no_search_word_is_logged(rendered):
+    fields = rendered.install["accessLog"]["fields"]
+    assert fields["headers"]["defaultMode"] == fields["queryParameters"]["defaultMode"] == "drop"
+
+
 PROMISES = [
     daemon_json_is_json_and_rotates_logs,
     ssh_lets_in_the_operators_user_only_and_by_key_only,
@@ -165,6 +177,8 @@ PROMISES = [
     pages_have_a_policy_of_their_own_and_all_else_has_that_of_data,
     the_form_reaches_traefik,
     what_the_labels_and_the_stacks_name_is_there,
+    the_address_of_a_client_is_what_traefik_says,
+    no_token_and_no_search_word_is_logged,
 ]
 
 
