@@ -154,10 +154,11 @@ def the_keyboard_alone_is_enough(service: Service, tab: Callable[..., Tab]) -> N
     def walk_to(name: str) -> None:
         for _ in range(40):
             press("Tab")
-            if page.evaluate("document.activeElement === document.body"):
-                continue  # from the end to the beginning
-            focused = page.evaluate("document.activeElement.innerText || document.activeElement.labels?.[0]?.innerText || ''")
-            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            focused, outline = page.evaluate("""() => {
+                const one = document.activeElement;
+                if (one === document.body) return ["", "of the window itself"]; // from the end to the beginning
+                return [one.innerText || one.labels?.[0]?.innerText || "", getComputedStyle(one).outlineStyle];
+            }""")
             assert outline != "none", f"nobody sees that {focused} has the focus"
             if name in focused:
                 return

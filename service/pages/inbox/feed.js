@@ -16,6 +16,7 @@ const newBox = () => ({ items: [], next: null, isLoaded: false, scroll: 0 });
 const boxes = { inbox: newBox(), unread: newBox(), sent: newBox() };
 let shownBox = "inbox";
 let selected = null;
+let drawn = new Map(); // the rows that are shown by the ids of their messages, and what they show
 let loads = 0; // counts them, so that one that was overtaken is thrown away
 
 const box = () => boxes[shownBox];
@@ -33,7 +34,7 @@ export function reset() {
   for (const name of Object.keys(boxes)) boxes[name] = newBox();
   selected = null;
   loads += 1;
-  byId("rows").replaceChildren();
+  renderRows([]);
 }
 
 /** Shows a box: at once what is known of it, then what there is. */
@@ -171,10 +172,10 @@ export function timeOf(iso) {
 
 function render(isLoading = false) {
   const { items, next, isLoaded } = box();
-  const rows = byId("rows");
   const focused = document.activeElement?.closest?.("#rows a")?.dataset.id;
-  rows.replaceChildren(...items.map(shownBox === "sent" ? sentRow : receivedRow));
-  if (focused) focusOn(rowOf(focused) ?? byId("list-title"));
+  renderRows(items);
+  // A row that was drawn anew has lost the focus, and one that is gone has none to keep.
+  if (focused && !document.activeElement?.closest("#rows a")) focusOn(rowOf(focused) ?? byId("list-title"));
   byId("list-error").hidden = true;
   byId("list-loading").hidden = !isLoading;
   byId("older").hidden = !next;
@@ -183,6 +184,24 @@ function render(isLoading = false) {
   empty.hidden = isLoading || !isLoaded || items.length > 0;
   empty.replaceChildren(make("p", { class: "empty-title" }, title), make("p", {}, text));
   select(selected);
+}
+
+/** Rows that show what they did stay as they are, with the focus and whatever else they have. */
+function renderRows(items) {
+  const rows = byId("rows");
+  const before = drawn;
+  drawn = new Map();
+  for (const message of items) {
+    const face = JSON.stringify([shownBox === "sent", message.read, message.receivers]);
+    const known = before.get(message.id);
+    const isSame = known?.face === face;
+    drawn.set(message.id, isSame ? known : { face, row: shownBox === "sent" ? sentRow(message) : receivedRow(message) });
+    if (isSame) before.delete(message.id);
+  }
+  for (const { row } of before.values()) row.remove();
+  [...drawn.values()].forEach(({ row }, index) => {
+    if (rows.children[index] !== row) rows.insertBefore(row, rows.children[index] ?? null);
+  });
 }
 
 function renderProblem(problem) {

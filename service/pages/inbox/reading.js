@@ -13,6 +13,7 @@ const ENVELOPE = "M3 5h14v10H3zM3 6l7 5 7-5";
 const MANY = 8;
 
 let actions; // reply(message), unreadChanged(by), gone(row), close()
+let endQuestion = () => {}; // answers the question that was asked last with no
 let showing = 0; // counts what was shown, so that an answer that was overtaken is thrown away
 
 export function setUp(given) {
@@ -153,12 +154,18 @@ async function discard(box, message) {
 
 function isConfirmed(title, text) {
   const dialog = byId("confirm");
+  endQuestion();
   byId("confirm-title").textContent = title;
   byId("confirm-text").textContent = text;
-  dialog.returnValue = "no";
   dialog.showModal();
   byId("confirm-no").focus();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true });
+    const listening = new AbortController();
+    const answer = (is) => { listening.abort(); resolve(is); };
+    const options = { signal: listening.signal };
+    endQuestion = () => answer(false);
+    byId("confirm-yes").addEventListener("click", () => answer(true), options);
+    // The event comes a moment later, when the same dialog may ask the next question already.
+    dialog.addEventListener("close", () => { if (!dialog.open) answer(false); }, options);
   });
 }
