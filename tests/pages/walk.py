@@ -197,6 +197,7 @@ def the_keyboard_alone_is_enough(service: Service, tab: Callable[..., Tab]) -> N
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     keys.row("Letter 0").focus()
     press("Enter")
+    expect(page.get_by_role("heading", name="Letter 0")).to_be_focused()
     walk_to("Delete")
     press("Enter")
     expect(page.get_by_role("button", name="Keep it")).to_be_focused()
