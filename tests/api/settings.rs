@@ -57,6 +57,8 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     ("HEROLO_TOKEN_LIFETIME", "1h", &["whole number"]),
     ("HEROLO_DRAIN_SECONDS", "-1", &["whole number"]),
     ("HEROLO_WORKERS", "0", &["from 1 to"]),
+    ("HEROLO_INBOX_PAGE", "yes", &["true or false"]),
+    ("HEROLO_DOCS_PAGE", "0", &["true or false"]),
     ("HEROLO_PROT", "8000", &["is not a setting", "HEROLO_PORT"]),
     (
         "HEROLO_DATABASE_URL",

@@ -312,6 +312,29 @@ def a_send_whose_answer_is_lost_is_sent_once(service: Service, tab: Callable[...
 
 
 @test
+def who_is_told_to_come_back_later_is_told_when(service: Service, tab: Callable[..., Tab]) -> None:
+    """And is not let wait before a button."""
+    alice = service.user("alice-later")
+    one = tab("phone-light")
+    one.expects("429")
+    one.sign_in(alice.name)
+    tries: list[str] = []
+
+    def refuse(route: Route) -> None:
+        tries.append(route.request.method)
+        body = json.dumps({"detail": "You may send again in 90 seconds.", "status": 429})
+        route.fulfill(status=429, headers={"Retry-After": "90", "Content-Type": "application/problem+json"}, body=body)
+
+    one.write(alice.name, "Too much", "One more.")
+    one.page.route("**/messages", refuse)
+    one.send()
+    expect(one.page.get_by_role("alert").filter(has_text="You may send again in 90 seconds.")).to_be_visible()
+    expect(one.page.get_by_label("Message", exact=True)).to_have_value("One more.")
+    assert tries == ["POST"], tries
+    one.examine("too-many")
+
+
+@test
 def a_session_that_is_over_loses_no_draft(service: Service, tab: Callable[..., Tab]) -> None:
     """The password is asked for where one is, and what was being done goes on."""
     bob, alice = service.user("bob-over"), service.user("alice-over")

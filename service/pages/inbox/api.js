@@ -39,7 +39,9 @@ export async function call(method, path, { body, token, headers = {}, repeatable
       // A refusal for their number says that nothing was done, so anything may be repeated after it.
       const mayRepeat = repeatable || problem.status === 429;
       if (!problem.isPassing || !mayRepeat || attempt >= TRIES) throw problem;
-      const time = Math.min(LONGEST_PAUSE, Math.max(problem.retryAfter, PAUSE * 2 ** (attempt - 1) * (0.75 + Math.random() / 2)));
+      // Whoever is told to come back much later is told so, rather than let wait.
+      if (problem.retryAfter > LONGEST_PAUSE) throw problem;
+      const time = Math.max(problem.retryAfter, PAUSE * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
       wait(problem, time);
       await pause(time);
     }
