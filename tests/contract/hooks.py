@@ -4,8 +4,8 @@ A made-up request is one of nobody's about nothing, which says little. So most o
 what the service has: a user with their token, a message that they received, a receiver that there is. The others go out
 as they were made.
 
-Environment: HEROLO_CONTRACT_URL, where the service listens; HEROLO_CONTRACT_STATISTICS, the file that gets a line for
-each operation with the answers to it; HEROLO_CONTRACT_MUST_SUCCEED, `all` operations or those that are `linked`.
+Environment: HEROLO_CONTRACT_URL, where the service listens; HEROLO_CONTRACT_STATISTICS, the file that gets the number of
+answers of each status to each operation, for `tally.py`.
 """
 
 import collections
@@ -20,7 +20,7 @@ from schemathesis import HookContext
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine.run import PhaseName
 from schemathesis.core.failures import AcceptedNegativeData
-from schemathesis.openapi.checks import RejectedPositiveData
+from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
 URL = os.environ["HEROLO_CONTRACT_URL"]
 STATISTICS = os.environ["HEROLO_CONTRACT_STATISTICS"]
@@ -28,13 +28,6 @@ STATISTICS = os.environ["HEROLO_CONTRACT_STATISTICS"]
 DOCUMENT = requests.get(f"{URL}/openapi.json", timeout=10).json()
 OPERATIONS = {
     operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()
-}
-# Those that another one's answer leads to.
-LINKED = {
-    link["operationId"]
-    for operation in OPERATIONS.values()
-    for response in operation["responses"].values()
-    for link in response.get("links", {}).values()
 }
 # After their success an account or its tokens are no more.
 ENDING = {"changePassword", "deleteAccount", "revokeTokens"}
@@ -248,7 +241,8 @@ def filter_failure(_: HookContext, failure: Exception, case: schemathesis.Case, 
     if isinstance(failure, AcceptedNegativeData):
         # The web framework takes a header that is not UTF-8 for one that is not there, as the document says.
         return all(is_utf8(str(value)) for value in case.headers.values())
-    return True
+    # A message can be marked by its receivers, and Schemathesis tries it as the sender who has just made it.
+    return not (isinstance(failure, EnsureResourceAvailability) and operation_of(case) == "markMessage")
 
 
 def is_utf8(header: str) -> bool:
@@ -291,22 +285,17 @@ def problems_are_documented(_: object, response: schemathesis.Response, case: sc
 
 
 @schemathesis.check
-class EverythingSucceeds:
-    """Each operation was answered with success at least once: a run that was only ever refused proves nothing."""
+class Statistics:
+    """Counts the answers."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, collections.Counter] = {name: collections.Counter() for name in OPERATIONS}
+        self.answers: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
 
     def after_response(self, _: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
-        """Counts an answer."""
-        self.answers[operation_of(case)][response.status_code] += 1
+        """Counts one."""
+        self.answers[operation_of(case)][str(response.status_code)] += 1
 
     def after_run(self, _: object) -> None:
-        """Writes the counts down and looks for what never succeeded."""
+        """Writes them down."""
         with open(STATISTICS, "w", encoding="utf-8") as file:
-            for name, answers in self.answers.items():
-                counts = ", ".join(f"{status}: {count}" for status, count in sorted(answers.items()))
-                print(f"{name:20} {counts}", file=file)
-        expected = LINKED if os.environ["HEROLO_CONTRACT_MUST_SUCCEED"] == "linked" else OPERATIONS
-        failed = [name for name in expected if not any(status < 300 for status in self.answers[name])]
-        assert not failed, f"never answered with success: {', '.join(failed)}"
+            json.dump(self.answers, file)

@@ -395,6 +395,8 @@ impl FromFields for ReadMark {
 }
 
 /// Mark a received message as read or unread.
+///
+/// Only those who received it can: to its sender it is not there.
 #[utoipa::path(tag = "messages", operation_id = "markMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
     request_body = ReadMark, responses(
     (status = 200, description = "The message.", body = Message),
