@@ -553,9 +553,12 @@ async fn messages_sent_at_once_share_transactions_and_each_is_a_send_of_its_own(
     }
     // Each to the next, but for every eighth, who writes to nobody.
     let is_to_nobody = |number: usize| number % 8 == 3;
-    let receiver = |number: usize| match is_to_nobody(number) {
-        true => format!("nobody{number}"),
-        false => format!("user{}", (number + 1) % USERS),
+    let receiver = |number: usize| {
+        if is_to_nobody(number) {
+            format!("nobody{number}")
+        } else {
+            format!("user{}", (number + 1) % USERS)
+        }
     };
     let before = round_trips(&service).await;
     let sends = users.iter().cloned().enumerate();
