@@ -16,7 +16,7 @@ async fn limited(logins: u32, sign_ups: u32, sends: u32) -> Service {
         config.limit_logins = logins;
         config.limit_sign_ups = sign_ups;
         config.limit_sends = sends;
-        config.client_address_header = ADDRESS.to_owned();
+        ADDRESS.clone_into(&mut config.client_address_header);
     })
     .await
 }
