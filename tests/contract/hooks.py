@@ -17,9 +17,9 @@ import zlib
 import requests
 import schemathesis
 from schemathesis import HookContext
+from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine.run import PhaseName
-from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.openapi.checks import EnsureResourceAvailability, RejectedPositiveData
 
 URL = os.environ["HEROLO_CONTRACT_URL"]
@@ -160,7 +160,7 @@ def before_call(_: HookContext, case: schemathesis.Case, kwargs: dict) -> None:
     for name, value in case.headers.items():
         # A link that Schemathesis infers can hand on a number.
         case.headers[name] = str(value) if isinstance(value, int) else value
-    if is_walk(case) and "Idempotency-Key" in case.headers:
+    if is_walk(case) and "Idempotency-Key" in case.headers and is_fit(case, ParameterLocation.HEADER):
         case.headers["Idempotency-Key"] = secrets.token_hex(8)
     if is_fit(case, ParameterLocation.BODY) and isinstance(case.body, dict):
         case.body = fitted(case, case.body)
