@@ -215,6 +215,7 @@ pub(crate) struct Known {
     /// The `ETag` of an answer that you have, or several, or `*` (RFC 9110 section 13.1.2).
     #[param(
         rename = "If-None-Match",
+        nullable = false,
         example = "W/\"2f9d3c0e5b1a4d7c8e6f0a1b2c3d4e5f\""
     )]
     if_none_match: Option<String>,
@@ -258,17 +259,23 @@ pub(crate) struct PageParams {
     #[param(value_type = Option<Truth>, inline, nullable = false, example = true)]
     unread: Option<bool>,
     /// Only messages that this user sent. Not in the sent box.
-    #[param(min_length = 3, max_length = 64, example = "alice")]
+    #[param(value_type = Option<Name>, inline, nullable = false, example = "alice")]
     from: Option<String>,
     /// Only messages created at or after this moment, as RFC 3339 writes it.
-    #[param(value_type = Option<String>, format = "date-time", example = "2026-11-22T12:00:00Z")]
+    #[param(value_type = Option<String>, nullable = false, format = "date-time", example = "2026-11-22T12:00:00Z")]
     since: Option<String>,
     /// Only messages with all of these words, each in the subject or the text: 1 to 5 words, which may be parts of
     /// words. Neither case nor accents count, and no character has a meaning of its own.
     ///
     /// With `from`, `since` or `q` a page is what was found among 1,000 messages: it may be short or empty and have a
     /// `next` nevertheless, which searches on.
-    #[param(min_length = 1, max_length = 100, example = "lunch")]
+    #[param(
+        nullable = false,
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^\s*\S+(\s+\S+){0,4}\s*$",
+        example = "lunch"
+    )]
     q: Option<String>,
     /// How many messages a page has, at most.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
