@@ -28,7 +28,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const WINDOW: u64 = 1_000;
 /// After this time an id that nobody holds a lock on will not come any more. An id is given out a moment before its
 /// message is written and locked; this is far longer than that moment.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(2);
 /// Messages that wait for a slow listener. Who has more waiting is let go, and continues when they come back.
 const QUEUE: usize = 64;
 /// Listeners of one replica.
