@@ -74,7 +74,7 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
     ),
     (
         "HEROLO_LIMIT_LOGINS",
-        "wrong passwords a minute for one account from one client; 10 times as many logins of one client; 0: no limit",
+        "failed logins a minute for one account from one client; 10 times as many logins of one client; 0: no limit",
         "10",
     ),
     (
@@ -120,7 +120,7 @@ pub struct Config {
     pub drain_seconds: u64,
     /// Threads that serve requests. (Passwords are hashed by others.)
     pub workers: u16,
-    /// Wrong passwords a minute for one account from one client; 0: no limit.
+    /// Failed logins a minute for one account from one client; 0: no limit.
     pub limit_logins: u32,
     /// New accounts a minute from one client; 0: no limit.
     pub limit_sign_ups: u32,

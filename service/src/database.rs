@@ -346,6 +346,11 @@ fn is_rolled_back(fault: &sqlx::Error) -> bool {
     )
 }
 
+/// Whether a statement gave up waiting for a lock.
+pub(crate) fn is_lock_wait(fault: &sqlx::Error) -> bool {
+    number(fault) == Some(server_error::LOCK_WAIT_TIMEOUT)
+}
+
 /// Whether a statement that does not wait for locks found one.
 pub(crate) fn is_locked(fault: &Error) -> bool {
     matches!(fault, Error::Broken(fault) if number(fault) == Some(server_error::LOCKED))

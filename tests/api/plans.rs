@@ -7,6 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use tokio::task::JoinHandle;
 
 use crate::support::{Answer, Listener, Service, User, until};
 
@@ -136,6 +137,12 @@ async fn use_a_key(alice: &User) {
     }
 }
 
+fn start_sending(sender: &User, receiver: &str) -> JoinHandle<Answer> {
+    let new = json!({"receiver": receiver, "subject": "s", "message": format!("to {receiver}")});
+    let sender = sender.clone();
+    tokio::spawn(async move { sender.post("/messages", &new).await })
+}
+
 /// A message from each of the users to the one named, all at once; what the service answered to each. The first to come
 /// to the table of messages wait for its lock, and the others gather behind them.
 async fn send_at_once(
@@ -149,11 +156,7 @@ async fn send_at_once(
     lock("LOCK TABLES messages WRITE").await;
     let sends: Vec<_> = sends
         .into_iter()
-        .map(|(sender, receiver)| {
-            let new =
-                json!({"receiver": receiver, "subject": "s", "message": format!("to {receiver}")});
-            tokio::spawn(async move { sender.post("/messages", &new).await })
-        })
+        .map(|(sender, receiver)| start_sending(&sender, &receiver))
         .collect();
     lock("DO SLEEP(0.3)").await;
     lock("UNLOCK TABLES").await;
@@ -586,6 +589,37 @@ async fn messages_sent_at_once_share_transactions_and_each_is_a_send_of_its_own(
         statements < 4 * USERS as u64,
         "{statements} statements for {USERS} sends"
     );
+}
+
+#[tokio::test]
+async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
+    let service = Service::start_with(|config| config.database_max_connections = 8).await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    service.user("carol").await;
+    let mut holder = service.database.connect().await;
+    for statement in [
+        "BEGIN",
+        "SELECT id FROM users WHERE username = 'carol' FOR UPDATE",
+    ] {
+        holder.execute(statement).await.expect("nobody else does");
+    }
+    // The first take the lanes, and the others gather.
+    let receivers = ["carol", "carol", "bob", "bob", "bob", "carol", "bob", "bob"];
+    let sends = receivers.map(|receiver| start_sending(&alice, receiver));
+    let mut answers = Vec::new();
+    for send in sends {
+        answers.push(send.await.expect("an answer"));
+    }
+    holder.execute("ROLLBACK").await.expect("it is its own");
+
+    let mut acknowledged = Vec::new();
+    for (answer, receiver) in answers.iter().zip(receivers) {
+        let expected = if receiver == "carol" { 503 } else { 201 };
+        assert_eq!(answer.status, expected, "to {receiver}: {}", answer.text);
+        acknowledged.extend(answer.json["id"].as_u64());
+    }
+    acknowledged.sort_unstable_by(|one, other| other.cmp(one));
+    assert_eq!(bob.inbox("").await, acknowledged);
 }
 
 /// The inbox of each of the users, all asked for at once.

@@ -3,6 +3,9 @@
 use crate::database::{Database, Error, Gather};
 use crate::users::{Identity, UserId, store};
 
+/// How many look-ups are on their way at once where they take long.
+const MOST_LANES: usize = 16;
+
 /// Looks users up for the requests that arrive together, with one statement for all of them. Nothing is kept: each
 /// request sees the user as they are after it arrived.
 pub(crate) struct Identities {
@@ -14,7 +17,7 @@ impl Identities {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
-            gather: Gather::new(1),
+            gather: Gather::new(1, MOST_LANES),
         }
     }
 

@@ -11,8 +11,8 @@ use crate::database::{DEADLINE, Error};
 
 /// How many questions are answered at once, at most.
 pub(crate) const LARGEST_ROUND: usize = 64;
-/// A round that takes longer is not waited for: the next begins beside it. One connection that a network swallowed must
-/// not stop everybody.
+/// A round that takes longer is not waited for: the next begins beside it, if there may be as many. One connection that a
+/// network swallowed must not stop everybody.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Gathers questions while answers are on their way, and then has all of them answered in the next round.
@@ -27,8 +27,12 @@ struct State<Question, Answer> {
     waiting: VecDeque<Asked<Question, Answer>>,
     /// How many rounds may be on their way at once.
     lanes: usize,
-    /// The rounds that are on their way, and since when.
+    /// The same with those that take long.
+    most_lanes: usize,
+    /// The rounds that are on their way, and since when; but for those that take long.
     rounds: Vec<(u64, Instant)>,
+    /// How many have not ended.
+    running: usize,
     /// Of the last round that began.
     number: u64,
 }
@@ -40,12 +44,14 @@ where
     Question: Send + 'static,
     Answer: Send + 'static,
 {
-    /// With so many rounds on their way at once, at most. More rounds are smaller ones.
-    pub(crate) fn new(lanes: usize) -> Self {
+    /// With so many rounds on their way at once, and so many if they take long. More rounds are smaller ones.
+    pub(crate) fn new(lanes: usize, most_lanes: usize) -> Self {
         let state = State {
             waiting: VecDeque::new(),
             lanes,
+            most_lanes,
             rounds: Vec::with_capacity(lanes),
+            running: 0,
             number: 0,
         };
         Self {
@@ -87,9 +93,11 @@ impl<Question, Answer> State<Question, Answer> {
     /// The number of a round that is to begin now; `None` if enough are on their way, or nobody waits.
     fn begin(&mut self) -> Option<u64> {
         self.rounds.retain(|(_, since)| since.elapsed() < PATIENCE);
-        if self.waiting.is_empty() || self.rounds.len() >= self.lanes {
+        let is_full = self.rounds.len() >= self.lanes || self.running >= self.most_lanes;
+        if self.waiting.is_empty() || is_full {
             return None;
         }
+        self.running += 1;
         self.number += 1;
         self.rounds.push((self.number, Instant::now()));
         Some(self.number)
@@ -121,6 +129,7 @@ async fn run<Question, Answer, Work, Answers>(
     Work: Fn(Vec<Question>) -> Answers,
     Answers: Future<Output = Result<Vec<Answer>, Error>>,
 {
+    let _running = Running(&state);
     loop {
         let asked = lock(&state).take(number);
         if asked.is_empty() {
@@ -139,6 +148,15 @@ async fn run<Question, Answer, Work, Answers>(
                 let _ = sender.send(Err(fault.repeated()));
             }),
         }
+    }
+}
+
+/// A round that has not ended; one that panics ends, too.
+struct Running<'a, Question, Answer>(&'a Mutex<State<Question, Answer>>);
+
+impl<Question, Answer> Drop for Running<'_, Question, Answer> {
+    fn drop(&mut self) {
+        lock(self.0).running -= 1;
     }
 }
 

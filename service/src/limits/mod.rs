@@ -8,6 +8,7 @@ use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::num::NonZero;
+use std::sync::Once;
 use std::time::Duration;
 
 use governor::clock::{Clock as _, MonotonicClock};
@@ -121,6 +122,8 @@ pub(crate) struct Limits {
     sends: Rules,
     /// Says who the client is, where a proxy is in front.
     address_header: Option<String>,
+    /// Told once.
+    missing_header: Once,
     /// Makes keys that nobody outside can foresee.
     hasher: RandomState,
 }
@@ -138,6 +141,7 @@ impl Limits {
             sign_ups: Rules::new(None, Rule::new("sign-ups", config.limit_sign_ups)),
             sends: Rules::new(Rule::new("sends", sends), of_client("sends-client", sends)),
             address_header: config.client_address_header()?,
+            missing_header: Once::new(),
             hasher: RandomState::new(),
         })
     }
@@ -152,7 +156,13 @@ impl Limits {
         let told = self.address_header.as_ref().and_then(|name| {
             let mut values = request.headers().get(name);
             let only = values.next().filter(|_| values.next().is_none());
-            only?.trim().parse().ok()
+            let told = only.and_then(|only| only.trim().parse().ok());
+            if told.is_none() {
+                self.missing_header.call_once(|| {
+                    tracing::warn!("HEROLO_CLIENT_ADDRESS_HEADER: a request has no address in {name}, so it counts for its connection's");
+                });
+            }
+            told
         });
         let of_connection = || request.remote().map(|address| address.ip());
         let address = told.or_else(of_connection);

@@ -24,11 +24,12 @@ use crate::problem::Problem;
 
 /// Between two looks at what has arrived.
 const INTERVAL: Duration = Duration::from_millis(250);
-/// Ids before the newest that may belong to messages on their way. No more than that can be under way at once.
-const WINDOW: u64 = 1_000;
-/// After this time an id that nobody holds a lock on will not come any more. An id is given out a moment before its
-/// message is written and locked; this is far longer than that moment.
-const GRACE: Duration = Duration::from_secs(2);
+/// Ids before the newest that may belong to messages on their way. No more than that can be under way at once: a replica
+/// sends four times 64 messages together, and some by themselves.
+const WINDOW: u64 = 2_000;
+/// After this time an id that nobody holds a lock on will not come any more. The ids of messages that are sent together
+/// are given out at once, before the first of them is written and locked; this is longer than all of it may take.
+const GRACE: Duration = Duration::from_secs(4);
 /// Messages that wait for a slow listener. Who has more waiting is let go, and continues when they come back.
 const QUEUE: usize = 64;
 /// Listeners of one replica.

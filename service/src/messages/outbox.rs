@@ -8,14 +8,17 @@ use crate::messages::model::{IdempotencyKey, Message, NewMessage, Postmark, Rece
 use crate::messages::store::{self, Refusal};
 use crate::users::Username;
 
-/// How many transactions with several messages are on their way at once. MySQL takes less time for each message the
-/// more of them share a transaction; a second transaction works while the first waits for the disk.
+/// How many transactions are on their way at once. MySQL takes less time for each message the more of them share a
+/// transaction; a second transaction works while the first waits for the disk.
 const LANES: usize = 2;
+/// The same where they take long. It also bounds how many ids of messages are given out and not yet committed, which
+/// listeners count on (`live::WINDOW`).
+const MOST_LANES: usize = 4;
 
 /// Sends messages. A send is acknowledged when it is committed; which others are committed with it nobody can tell.
 pub(crate) struct Outbox {
     database: Database,
-    gather: Gather<Arc<Outgoing>, Option<Postmark>>,
+    gather: Gather<Arc<Outgoing>, Outcome>,
 }
 
 /// A message of a caller to one receiver, without a key.
@@ -49,7 +52,7 @@ impl Outbox {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
-            gather: Gather::new(LANES),
+            gather: Gather::new(LANES, MOST_LANES),
         }
     }
 
@@ -84,26 +87,42 @@ impl Outbox {
             async move { commit(&database, all).await }
         };
         let outgoing = Arc::new(outgoing);
-        let postmark = self.gather.ask(Arc::clone(&outgoing), commit).await?;
+        let postmark = match self.gather.ask(Arc::clone(&outgoing), commit).await? {
+            Outcome::Together(postmark) => postmark,
+            Outcome::GoAlone => {
+                let Outgoing { caller, new, .. } = &*outgoing;
+                store::send_once(&self.database, caller, new, None).await?
+            }
+        };
         Ok(outgoing.answer(postmark))
     }
 }
 
-/// One that is alone takes the shortest way. What the database refuses to do for all of them it is asked for one by one,
-/// so that none fails because of another.
-async fn commit(
-    database: &Database,
-    all: Vec<Arc<Outgoing>>,
-) -> Result<Vec<Option<Postmark>>, Error> {
-    if all.len() > 1 {
-        match store::send_together(database, &all).await {
-            Err(Error::Broken(fault)) => tracing::debug!("sending one by one: {fault}"),
-            outcome => return outcome,
+/// What came of a message that was to be sent with others.
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// It was sent, or its receiver is not there.
+    Together(Option<Postmark>),
+    /// None of them was sent; each has to be tried by itself, within its own time, so that none fails because of another.
+    GoAlone,
+}
+
+/// One that is alone takes the shortest way.
+async fn commit(database: &Database, all: Vec<Arc<Outgoing>>) -> Result<Vec<Outcome>, Error> {
+    if let [one] = &all[..] {
+        let postmark = store::send_once(database, &one.caller, &one.new, None).await?;
+        return Ok(vec![Outcome::Together(postmark)]);
+    }
+    let postmarks = match store::send_together(database, &all).await {
+        Ok(postmarks) => postmarks,
+        Err(Error::Broken(fault)) => {
+            tracing::warn!("{} messages are sent one by one: {fault}", all.len());
+            None
         }
-    }
-    let mut postmarks = Vec::with_capacity(all.len());
-    for one in all {
-        postmarks.push(store::send_once(database, &one.caller, &one.new, None).await?);
-    }
-    Ok(postmarks)
+        Err(fault) => return Err(fault),
+    };
+    Ok(postmarks.map_or_else(
+        || vec![Outcome::GoAlone; all.len()],
+        |postmarks| postmarks.into_iter().map(Outcome::Together).collect(),
+    ))
 }

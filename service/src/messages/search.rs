@@ -4,7 +4,11 @@
 //! key that the mailbox is in the order of, so no search sees, or takes longer for, what belongs to others, and a send
 //! writes nothing for it. A page that ends with its stretch says where the next one goes on.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
+use rocket::tokio::sync::Semaphore;
+use rocket::tokio::time::timeout;
 use sqlx::Row;
 use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
@@ -101,12 +105,24 @@ mod statements {
 }
 const _: () = assert!(statements::PLACES >= *WORDS.end());
 
+/// Searches of a replica at once. One may keep a connection and one of MySQL's processors busy for a second, and others
+/// need both.
+static PLACES: Semaphore = Semaphore::const_new(4);
+/// How long a search waits for its place.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// A page of the caller's messages with what is filtered for.
+///
+/// # Errors
+/// [`Error::Unavailable`] also if too many search.
 pub(super) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
 ) -> Result<Received, Error> {
+    let Ok(Ok(_place)) = timeout(PATIENCE, PLACES.acquire()).await else {
+        return Err(Error::Unavailable("too many search at once".to_owned()));
+    };
     unit_of_work!(database, |connection| {
         let end = end(connection, caller, page).await?;
         let mut rows = rows(connection, caller, page, end).await?;

@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, Row};
 
-use crate::database::{Database, Error, LARGEST_ROUND, unit_of_work};
+use crate::database::{Database, Error, LARGEST_ROUND, is_lock_wait, unit_of_work};
 use crate::messages::model::{MessageId, Postmark};
 use crate::messages::outbox::Outgoing;
 use crate::users::Username;
@@ -66,23 +66,18 @@ type Addressed<'a> = (&'a Outgoing, u64);
 
 /// Sends several messages, each to its one receiver, in one transaction. `None` for each whose receiver is not there; the
 /// others are sent nevertheless. At most [`LARGEST_ROUND`].
+///
+/// `None`, and nothing is sent, if somebody holds a lock on one of the users for long: the others must not wait for that.
 pub(crate) async fn send_together(
     database: &Database,
     all: &[Arc<Outgoing>],
-) -> Result<Vec<Option<Postmark>>, Error> {
+) -> Result<Option<Vec<Option<Postmark>>>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
     let ids = unit_of_work!(database, |connection| {
-        let users = Users::named_in(connection, all).await?;
-        let addressed: Vec<_> = all
-            .iter()
-            .filter_map(|one| Some((&**one, users.id_of(one.receiver())?)))
-            .collect();
-        let mut transaction = connection.begin().await?;
-        let given = insert(&mut transaction, &addressed, users.step, created_at).await?;
-        transaction.commit().await?;
-        let mut given = VecDeque::from(given);
-        let id = |one: &Arc<Outgoing>| users.id_of(one.receiver()).and_then(|_| given.pop_front());
-        Ok(all.iter().map(id).collect::<Vec<_>>())
+        match send_all(connection, all, created_at).await {
+            Err(fault) if is_lock_wait(&fault) => Ok(None),
+            outcome => outcome.map(Some),
+        }
     })?;
     let postmark = |id: Option<u64>| {
         Some(Postmark {
@@ -90,7 +85,26 @@ pub(crate) async fn send_together(
             created_at,
         })
     };
-    Ok(ids.into_iter().map(postmark).collect())
+    Ok(ids.map(|ids| ids.into_iter().map(postmark).collect()))
+}
+
+/// The ids of the messages; `None` for each whose receiver is not there.
+async fn send_all(
+    connection: &mut MySqlConnection,
+    all: &[Arc<Outgoing>],
+    created_at: DateTime<Utc>,
+) -> sqlx::Result<Vec<Option<u64>>> {
+    let users = Users::named_in(connection, all).await?;
+    let addressed: Vec<_> = all
+        .iter()
+        .filter_map(|one| Some((&**one, users.id_of(one.receiver())?)))
+        .collect();
+    let mut transaction = connection.begin().await?;
+    let given = insert(&mut transaction, &addressed, users.step, created_at).await?;
+    transaction.commit().await?;
+    let mut given = VecDeque::from(given);
+    let id = |one: &Arc<Outgoing>| users.id_of(one.receiver()).and_then(|_| given.pop_front());
+    Ok(all.iter().map(id).collect())
 }
 
 /// The receivers that there are.
