@@ -65,8 +65,10 @@ class Service:
 
     def __init__(self, binary, mysql, database, port, tls=False, settings=()):
         self.binary, self.port = binary, port
+        # Variables of the bench itself it would take for misspelt settings.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEROLO_")}
         self.environment = {
-            **os.environ,
+            **inherited,
             "HEROLO_DATABASE_URL": mysql.url(database, tls),
             "HEROLO_TOKEN_KEYS": TOKEN_KEYS,
             "HEROLO_PORT": str(port),
