@@ -10,6 +10,8 @@ Both files come from `terraform show -json`. Prints a line for each promise; fai
 import json
 import sys
 
+from promises import judge
+
 EVERYBODY = ["0.0.0.0/0"]
 
 
@@ -233,18 +235,7 @@ PROMISES = {
 
 def main(form, file):
     with open(file, encoding="utf-8") as document:
-        made = Made(json.load(document))
-    failed = 0
-    for promise in PROMISES[form]:
-        sentence = promise.__name__.replace("_", " ")
-        try:
-            promise(made)
-            print(f"ok - {sentence}")
-        except (AssertionError, KeyError, ValueError) as fault:
-            failed += 1
-            line = fault.__traceback__.tb_next.tb_lineno
-            print(f"not ok - {sentence} (line {line} of {__file__}: {type(fault).__name__} {fault})")
-    sys.exit(1 if failed else 0)
+        judge(PROMISES[form], Made(json.load(document)))
 
 
 if __name__ == "__main__":
