@@ -6,8 +6,8 @@ use rocket::{Request, Response};
 
 use crate::config::{Config, ConfigError, Origins};
 
-/// Answers are data: a browser that shows one must neither run, frame, guess at nor keep it. That HTTPS is to be used is
-/// the edge's to say, because it is the edge that speaks it.
+/// Answers are data: a browser that shows one must neither run, frame nor guess at it, nor keep it where the answer does
+/// not say that it may. That HTTPS is to be used is the edge's to say, because it is the edge that speaks it.
 const SECURITY: [(&str, &str); 5] = [
     (
         "Content-Security-Policy",

@@ -71,8 +71,8 @@ take is a `method-not-allowed` (405) with `Allow`. What cannot be read as HTTP, 
 that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status. A header \
 that is not UTF-8 counts as one that is not there.
 
-**Every answer** has `X-Request-Id`, and tells browsers neither to run, frame, guess at nor keep it. Whatever takes GET \
-takes HEAD.";
+**Every answer** has `X-Request-Id`, and tells browsers neither to run, frame nor guess at it. They must not keep it \
+either, but for lists of messages, which they may keep to ask whether those have changed. Whatever takes GET takes HEAD.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -273,7 +273,7 @@ pub(crate) struct PageParams {
         nullable = false,
         min_length = 1,
         max_length = 100,
-        pattern = r"^\s*\S+(\s+\S+){0,4}\s*$",
+        pattern = r"^[\s\u0085]*[^\s\u0085]+([\s\u0085]+[^\s\u0085]+){0,4}[\s\u0085]*$",
         example = "lunch"
     )]
     q: Option<String>,

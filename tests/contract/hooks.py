@@ -226,7 +226,7 @@ def after_call(_: HookContext, case: schemathesis.Case, response: schemathesis.R
 # What makes a request invalid that each of its values alone does not, by a part of what the service says of it.
 BEYOND_SCHEMAS = [
     "is not the name of a user",
-    "must be a whole number from 1 to",  # of pages, fewer the longer they are
+    "with this per_page; follow `next` to read on",  # of pages, fewer the longer they are
     "applies to received messages",  # `unread` in the sent box
     "A message with this Idempotency-Key was sent before",
     "must be the id of an event as it came",  # `9-8` can be one, `8-9` cannot
