@@ -19,6 +19,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, TimeoutError, expect
 
 PASSWORD = "a long pass phrase"
+# The settings that the service has from whoever starts the tests.
+SECRETS = ("HEROLO_DATABASE_URL_FILE", "HEROLO_TOKEN_KEYS_FILE")
 # Seconds in which what is waited for must come; the machine may be busy.
 PATIENCE = 30
 # Chromium reports refusals of the policy in its console; the event has the same with more of it.
@@ -55,7 +57,9 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         # All tests are one client.
         unlimited = {f"HEROLO_LIMIT_{what}": "0" for what in ("LOGINS", "SIGN_UPS", "SENDS")}
-        self.environment = {**os.environ, **unlimited, "HEROLO_PORT": str(self.port), "HEROLO_DRAIN_SECONDS": "0"}
+        # The service refuses what it does not know, such as settings of other tests.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEROLO_") or name in SECRETS}
+        self.environment = {**inherited, **unlimited, "HEROLO_PORT": str(self.port), "HEROLO_DRAIN_SECONDS": "0"}
         self.process: subprocess.Popen[bytes] | None = None
         subprocess.run([herolo, "migrate"], env=self.environment, check=True, stderr=subprocess.DEVNULL)
 

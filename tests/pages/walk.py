@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import signal
+import socket
 import sys
 import traceback
 from collections.abc import Callable
@@ -91,8 +92,8 @@ def whole_walk(service: Service, tab: Tab, name: str) -> None:
     tab.examine("sent")
     tab.row("Minutes").click()
     receivers = page.get_by_role("list", name="Receivers").get_by_role("listitem")
-    expect(receivers.filter(has_text=carol.name)).to_contain_text("read")
-    expect(receivers.filter(has_text=bob.name)).to_contain_text("not read yet")
+    expect(receivers.filter(has_text=carol.name).locator(".state")).to_have_text("read")
+    expect(receivers.filter(has_text=bob.name).locator(".state")).to_have_text("not read yet")
     tab.examine("sent-message")
     page.get_by_role("button", name="Delete").click()
     expect(page.get_by_role("dialog", name="Delete for everybody?")).to_be_visible()
@@ -388,6 +389,136 @@ def what_cannot_be_loaded_can_be_tried_again(service: Service, tab: Callable[...
     one.open("/#/inbox/999999")
     expect(one.page.get_by_role("heading", name="This message is gone")).to_be_visible()
     one.examine("gone")
+
+
+@test
+def a_swallowed_request_ends_in_a_message(service: Service, tab: Callable[..., Tab]) -> None:
+    """And can be tried again. What the page waits for an answer is a twentieth here."""
+    bob, alice = service.user("bob-swallowed"), service.user("alice-swallowed")
+    bob.send(alice.name, "There")
+    one = tab("phone-dark")
+    one.expects("ERR_CONNECTION_RESET")
+    one.context.add_init_script("""const real = AbortSignal.timeout.bind(AbortSignal);
+        AbortSignal.timeout = (milliseconds) => real(milliseconds / 20);""")
+    away = one.page.get_by_role("alert").filter(has_text="The service cannot be reached. Check your connection and try again.")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        one.page.route("**/messages?*", lambda route: route.continue_(url=nowhere))
+        one.sign_in(alice.name)
+        expect(away).to_be_visible()
+        one.page.unroute("**/messages?*")
+        one.page.get_by_role("button", name="Try again").click()
+        expect(one.row("There")).to_be_visible()
+    expect(away).to_be_hidden()
+
+
+@test
+def a_sign_up_whose_answer_is_lost_can_be_tried_again(service: Service, tab: Callable[..., Tab]) -> None:
+    """Whoever made the account then is signed in; a name that somebody else has is taken all the same."""
+    somebody = service.user("somebody-else")
+    one = tab("desk-light")
+    one.expects("ERR_FAILED", "401", "409")
+    page = one.page
+    lost: list[str] = []
+
+    def lose(route: Route) -> None:
+        name = route.request.post_data_json["username"]
+        if name in lost:
+            return route.continue_()
+        lost.append(name)
+        route.fetch()
+        return route.abort()
+
+    page.route("**/users", lose)
+    one.open()
+    page.get_by_role("button", name="Create an account").click()
+    page.get_by_label("E-mail address").fill("alice-sign-up@example.com")
+    page.get_by_label("Password", exact=True).fill("another pass phrase")
+    for name in (somebody.name, "alice-sign-up"):
+        page.get_by_label("Username").fill(name)
+        page.get_by_role("button", name="Create account").click()
+        expect(page.get_by_role("alert").filter(has_text="The service cannot be reached.")).to_be_visible()
+        page.get_by_role("button", name="Create account").click()
+        if name == somebody.name:
+            expect(page.locator("#access-username-error")).to_have_text("Is taken.")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    expect(page.locator("#me")).to_have_text("alice-sign-up")
+
+
+@test
+def a_browser_without_storage_is_enough(service: Service, tab: Callable[..., Tab]) -> None:
+    """What the page would keep is in the page alone."""
+    bob, alice = service.user("bob-stored"), service.user("alice-stored")
+    bob.send(alice.name, "Lunch")
+    one = tab("desk-dark")
+    one.context.add_init_script("""Object.defineProperty(window, "sessionStorage", {
+        get() { throw new DOMException("closed", "SecurityError"); } });""")
+    page = one.page
+    one.sign_in(alice.name)
+    one.row("Lunch").click()
+    page.get_by_role("button", name="Reply").click()
+    expect(page.get_by_label("Subject")).to_have_value("Re: Lunch")
+    page.get_by_label("Message", exact=True).fill("At noon.")
+    page.get_by_role("button", name="Close").click()
+    page.get_by_role("link", name="Write").click()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("At noon.")
+    one.send()
+    until(lambda: [message["subject"] for message in bob.received()] == ["Re: Lunch"], "the answer")
+    one.write(bob.name, "Never mind", "Or not.")
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("link", name="Write").click()
+    expect(page.get_by_label("Message", exact=True)).to_have_value("")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+@test
+def a_lost_connection_is_told_once(service: Service, tab: Callable[..., Tab]) -> None:
+    """However often the page tries in vain. Its clock goes faster here."""
+    alice = service.user("alice-told")
+    one = tab("desk-light")
+    one.expects("ERR_FAILED")
+    one.sign_in(alice.name)
+    tries: list[str] = []
+
+    def refuse(route: Route) -> None:
+        tries.append(route.request.url)
+        route.abort()
+
+    one.page.route("**/events", refuse)
+    one.page.clock.install()
+    one.reload()
+    one.page.evaluate("""() => { window.told = 0;
+        new MutationObserver((changes) => { told += changes.length; }).observe(document.getElementById("alerts"), { childList: true }); }""")
+
+    def tried_often() -> bool:
+        one.page.clock.run_for(5000)
+        return len(tries) > 8
+
+    until(tried_often, "the ninth try")
+    expect(one.page.locator("#line-text")).to_have_text("Reconnecting…")
+    expect(one.page.locator("#alerts")).to_have_text("The connection is lost. Reconnecting.")
+    assert one.page.evaluate("told") <= 1
+
+
+@test
+def a_list_with_more_to_load_is_not_called_empty(service: Service, tab: Callable[..., Tab]) -> None:
+    """Though nothing of what was loaded is left. Here a page has one message."""
+    alice = service.user("alice-more")
+    for subject in ("Older", "Newer"):
+        alice.send(alice.name, subject)
+    one = tab("desk-light")
+    page = one.page
+    page.route("**/messages?per_page=20", lambda route: route.continue_(url=route.request.url.replace("per_page=20", "per_page=1")))
+    one.sign_in(alice.name)
+    expect(page.locator("#rows a")).to_have_count(1)
+    one.row("Newer").click()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("#rows a")).to_have_count(0)
+    expect(page.locator("#list-empty")).to_be_hidden()
+    page.get_by_role("button", name="Show older messages").click()
+    expect(one.row("Older")).to_be_visible()
 
 
 @test

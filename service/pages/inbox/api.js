@@ -1,7 +1,11 @@
 // The API: requests, problems, and what is tried again.
 
+/** Until a request is given up, in ms: longer than the service itself takes for one. Networks can swallow requests. */
+const LONGEST_REQUEST = 20_000;
 /** How often a request is tried that may be repeated. */
 const TRIES = 5;
+/** After that long nothing is tried again, in ms, so that requests that are swallowed end in a message. */
+const PATIENCE = 30_000;
 /** Until it is tried again at first, in ms; then twice that, and so on. */
 const PAUSE = 400;
 /** The longest time that a person is let wait for the next try, in ms. */
@@ -30,6 +34,7 @@ export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resol
  * as trying helps; `wait` is told each time, with the problem and for how many ms.
  */
 export async function call(method, path, { body, token, headers = {}, repeatable = method !== "POST", wait = () => {} } = {}) {
+  const end = performance.now() + PATIENCE;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await once(method, path, body, { ...headers, ...(token && { Authorization: `Bearer ${token}` }) });
@@ -38,7 +43,7 @@ export async function call(method, path, { body, token, headers = {}, repeatable
       if (method === "DELETE" && attempt > 1 && problem.status === 404) return null;
       // A refusal for their number says that nothing was done, so anything may be repeated after it.
       const mayRepeat = repeatable || problem.status === 429;
-      if (!problem.isPassing || !mayRepeat || attempt >= TRIES) throw problem;
+      if (!problem.isPassing || !mayRepeat || attempt >= TRIES || performance.now() > end) throw problem;
       // Whoever is told to come back much later is told so, rather than let wait.
       if (problem.retryAfter > LONGEST_PAUSE) throw problem;
       const time = Math.max(problem.retryAfter, PAUSE * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
@@ -59,6 +64,7 @@ async function once(method, path, body, headers) {
       cache: "no-store",
       credentials: "omit",
       redirect: "error",
+      signal: AbortSignal.timeout(LONGEST_REQUEST),
     });
     text = await answer.text();
   } catch {

@@ -52,6 +52,7 @@ function showLine(state) {
   } else {
     lineTimer = setTimeout(() => {
       set("Reconnecting…");
+      if (line.dataset.told) return;
       line.dataset.told = "yes";
       alarm("The connection is lost. Reconnecting.");
     }, PATIENCE);
@@ -138,7 +139,6 @@ function begin() {
 function signOut() {
   listener.stop();
   session.signOut();
-  compose.discard();
   feed.reset();
   reading.clear();
   setUnread(0);

@@ -1,46 +1,49 @@
-// Writing a message. The draft is in sessionStorage, so a reload does not lose it.
+// Writing a message. The draft is kept, so a reload does not lose it.
 
 import { newKey, Problem } from "/inbox/api.js";
 import { byId, clearErrors, entitle, focusOn, make, showErrors, tell } from "/inbox/dom.js";
+import { store, stored } from "/inbox/kept.js";
 import * as session from "/inbox/session.js";
 import { answerTo, bytes, characters, number } from "/inbox/words.js";
 
 const STORED = "herolo.draft";
+const STORED_KEY = "herolo.key";
 const SUBJECT_LIMIT = 255; // characters
 const TEXT_LIMIT = 65_535; // bytes
 /** From which part of a limit on it is shown. */
 const NEAR = 0.8;
 
 let actions; // sent(isShown), close()
-/** What was last tried, with its key: the same message keeps its key, so it arrives once however often it is sent. */
-let last = { content: "", key: "" };
+const NOTHING_TRIED = { content: "", key: "" };
+/** What was last tried, with its key: the same message keeps its key, so it arrives once however often it is sent, also
+ * after a reload. */
+let last = stored(STORED_KEY) ?? NOTHING_TRIED;
 
 export function setUp(given) {
   actions = given;
 }
 
-function draft() {
-  try {
-    return JSON.parse(sessionStorage.getItem(STORED)) ?? {};
-  } catch {
-    return {};
-  }
+const draft = () => stored(STORED) ?? {};
+
+/** What is tried now; nothing any more once it is sent. */
+function remember(content) {
+  last = content ? { content, key: newKey() } : NOTHING_TRIED;
+  store(STORED_KEY, last);
 }
 
-/** Begins an answer. Text that is in the draft already stays. */
+/** Begins an answer. A draft to somebody else is shown instead, so that its text goes to nobody it is not meant for. */
 export function reply({ sender, subject }) {
+  const { to = "", message = "" } = draft();
+  if (message !== "" && to !== "" && to !== sender) {
+    tell("There is a draft already: send or discard it first.");
+    return;
+  }
   keep({ to: sender, subject: answerTo(subject), message: draft().message ?? "" });
 }
 
-function keep(fields) {
-  try {
-    sessionStorage.setItem(STORED, JSON.stringify(fields));
-  } catch {
-    // Storage is full or closed: the draft is in the page alone.
-  }
-}
+const keep = (fields) => store(STORED, fields);
 
-export const discard = () => sessionStorage.removeItem(STORED);
+const discard = () => store(STORED, null);
 
 /** Shows the form, with the draft. */
 export function show() {
@@ -135,9 +138,9 @@ async function send(event) {
     const body = content(form);
     const text = JSON.stringify(body);
     written = JSON.stringify(draft());
-    if (last.content !== text) last = { content: text, key: newKey() };
+    if (last.content !== text) remember(text);
     await session.callAs("POST", session.own("/messages"), { body, headers: { "Idempotency-Key": last.key }, repeatable: true, wait });
-    last = { content: "", key: "" };
+    remember("");
     tell("Sent.");
     // Who has gone on meanwhile stays there, and keeps what they have begun.
     if (JSON.stringify(draft()) === written) discard();

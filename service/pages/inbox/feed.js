@@ -181,7 +181,7 @@ function render(isLoading = false) {
   byId("older").hidden = !next;
   const [title, text] = EMPTY[shownBox];
   const empty = byId("list-empty");
-  empty.hidden = isLoading || !isLoaded || items.length > 0;
+  empty.hidden = isLoading || !isLoaded || items.length > 0 || Boolean(next);
   empty.replaceChildren(make("p", { class: "empty-title" }, title), make("p", {}, text));
   select(selected);
 }

@@ -1,21 +1,15 @@
-// Who is signed in. The token is in sessionStorage, which belongs to this tab and ends with it.
+// Who is signed in. The token is kept for this tab alone.
 
 import { call } from "/inbox/api.js";
+import { forget, store, stored } from "/inbox/kept.js";
 
 const STORED = "herolo.session";
 
-let current = load();
+let current = stored(STORED);
+let begun = null; // the name of an account that may be made already, though nobody is signed in to it yet
 let renewal = null; // the promise of a session that is being renewed
 let askForPassword;
 let goOn;
-
-function load() {
-  try {
-    return JSON.parse(sessionStorage.getItem(STORED));
-  } catch {
-    return null;
-  }
-}
 
 export const username = () => current?.username;
 export const token = () => current?.token;
@@ -34,17 +28,28 @@ export async function signIn(name, password, wait) {
   const path = `/users/${encodeURIComponent(name.trim().toLowerCase())}/token`;
   const answer = await call("POST", path, { body: { password }, repeatable: true, wait });
   current = { username: name.trim().toLowerCase(), token: answer.access_token };
-  sessionStorage.setItem(STORED, JSON.stringify(current));
+  store(STORED, current);
 }
 
+/** Makes an account and gets a token. A name that is taken may be so by an earlier try, whose answer was lost. */
 export async function signUp(account, wait) {
-  await call("POST", "/users", { body: account, wait });
-  await signIn(account.username, account.password, wait);
+  const { username, password } = account;
+  let taken = null;
+  try {
+    await call("POST", "/users", { body: account, wait });
+  } catch (problem) {
+    if (problem.status === 0 || problem.status >= 500) begun = username;
+    if (problem.type !== "taken" || begun !== username) throw problem;
+    taken = problem;
+  }
+  begun = username;
+  await signIn(username, password, wait).catch((problem) => { throw taken && problem.status === 401 ? taken : problem; });
+  begun = null;
 }
 
 export function signOut() {
   current = null;
-  sessionStorage.clear();
+  forget();
 }
 
 /** Asks for the password again; all who need it wait for the same answer. */
