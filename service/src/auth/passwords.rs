@@ -1,10 +1,11 @@
-//! Password hashing that a flood of logins cannot turn into an outage: few threads, low priority, a short queue.
+//! Password hashing that a flood of logins cannot turn into an outage: few threads, low priority, rests, a short queue.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
@@ -17,11 +18,16 @@ const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const VERSION: Version = Version::V0x13;
-/// Jobs that wait while every thread is busy. At 50 hashes a second per thread, the last one waits for 0.64 s.
+/// Jobs that wait while every thread is busy. At 17 hashes a second per thread, rests included, the last one waits for
+/// 1.9 s.
 const QUEUE: usize = 32;
 /// Hashing yields the processor to everything else (see `nice(2)`: 0 is normal, 19 the lowest priority).
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
+/// A thread rests after each job for twice as long as that took, and at most so long: it takes a third of a processor.
+/// Priority alone is not enough, as a thread that never sleeps makes some kernels keep others waiting for tens of
+/// milliseconds.
+const LONGEST_REST: Duration = Duration::from_millis(100);
 
 type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
 
@@ -152,12 +158,16 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
     let mut hasher = Hasher::default();
+    let mut end_of_rest = Instant::now();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         // The service is gone.
         let Ok(job) = job else { return };
+        thread::sleep(end_of_rest.saturating_duration_since(Instant::now()));
+        let begin = Instant::now();
         // A job that panics answers nobody; the thread must live for the next one.
         let _ = catch_unwind(AssertUnwindSafe(|| job(&mut hasher)));
+        end_of_rest = Instant::now() + (2 * begin.elapsed()).min(LONGEST_REST);
     }
 }
 
@@ -370,6 +380,36 @@ mod tests {
         }
         let place = passwords.queue_up().expect("a place");
         assert!(place.verify(secret("x"), None).await.is_ok());
+    }
+
+    #[rocket::async_test]
+    async fn a_thread_rests_between_two_jobs_twice_as_long_as_the_first_took() {
+        const LONG: Duration = Duration::from_millis(40);
+        let passwords = Passwords::start();
+        // So many that one thread does two of them, whichever it is.
+        let jobs = (0..=thread::available_parallelism().map_or(1, NonZero::get)).map(|_| {
+            let place = passwords.queue_up().expect("a place");
+            place.run(|_| {
+                let begin = Instant::now();
+                thread::sleep(LONG);
+                (thread::current().id(), begin, Instant::now())
+            })
+        });
+        let mut done: Vec<_> = rocket::futures::future::join_all(jobs)
+            .await
+            .into_iter()
+            .map(|job| job.expect("no panic"))
+            .collect();
+        done.sort_unstable_by_key(|(_, begin, _)| *begin);
+        let mut pairs = 0;
+        for (place, (thread, begin, _)) in done.iter().enumerate() {
+            let before = done[..place].iter().rev().find(|one| one.0 == *thread);
+            if let Some((_, _, end)) = before {
+                assert!(*begin - *end >= 2 * LONG, "{:?}", *begin - *end);
+                pairs += 1;
+            }
+        }
+        assert!(pairs > 0);
     }
 
     #[rocket::async_test]
