@@ -11,11 +11,13 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolO
 
 pub(crate) use self::gather::{Gather, LARGEST_ROUND};
 use self::pool::{Held, Pool};
+pub(crate) use self::share::{Shared, Work};
 
 use crate::config::{Config, ConfigError};
 
 mod gather;
 mod pool;
+mod share;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
 const DEADLINE: Duration = Duration::from_millis(2_500);

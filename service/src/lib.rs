@@ -55,7 +55,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     telemetry.show(passwords.counters());
     let rocket = rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
-        .manage(messages::Outbox::new(database.clone()))
+        .manage(messages::Changes::new(database.clone()))
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)

@@ -31,5 +31,6 @@ mod retries;
 mod robustness;
 mod search;
 mod settings;
+mod together;
 mod users;
 mod visibility;

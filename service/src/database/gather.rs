@@ -31,8 +31,8 @@ struct State<Question, Answer> {
     most_lanes: usize,
     /// The rounds that are on their way, and since when; but for those that take long.
     rounds: Vec<(u64, Instant)>,
-    /// How many have not ended.
-    running: usize,
+    /// How many with several questions have not ended. One question by itself keeps no others back.
+    large: usize,
     /// Of the last round that began.
     number: u64,
 }
@@ -51,7 +51,7 @@ where
             lanes,
             most_lanes,
             rounds: Vec::with_capacity(lanes),
-            running: 0,
+            large: 0,
             number: 0,
         };
         Self {
@@ -93,11 +93,10 @@ impl<Question, Answer> State<Question, Answer> {
     /// The number of a round that is to begin now; `None` if enough are on their way, or nobody waits.
     fn begin(&mut self) -> Option<u64> {
         self.rounds.retain(|(_, since)| since.elapsed() < PATIENCE);
-        let is_full = self.rounds.len() >= self.lanes || self.running >= self.most_lanes;
+        let is_full = self.rounds.len() >= self.lanes || self.large >= self.most_lanes;
         if self.waiting.is_empty() || is_full {
             return None;
         }
-        self.running += 1;
         self.number += 1;
         self.rounds.push((self.number, Instant::now()));
         Some(self.number)
@@ -116,6 +115,7 @@ impl<Question, Answer> State<Question, Answer> {
         } else {
             self.rounds[place].1 = Instant::now();
         }
+        self.large += usize::from(count > 1);
         self.waiting.drain(..count).collect()
     }
 }
@@ -129,12 +129,12 @@ async fn run<Question, Answer, Work, Answers>(
     Work: Fn(Vec<Question>) -> Answers,
     Answers: Future<Output = Result<Vec<Answer>, Error>>,
 {
-    let _running = Running(&state);
     loop {
         let asked = lock(&state).take(number);
         if asked.is_empty() {
             return;
         }
+        let _large = (asked.len() > 1).then(|| Large(&state));
         let (questions, senders): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
         // Who no longer waits for an answer misses none.
         match answer(questions).await {
@@ -151,12 +151,12 @@ async fn run<Question, Answer, Work, Answers>(
     }
 }
 
-/// A round that has not ended; one that panics ends, too.
-struct Running<'a, Question, Answer>(&'a Mutex<State<Question, Answer>>);
+/// A round with several questions that has not ended; one that panics ends, too.
+struct Large<'a, Question, Answer>(&'a Mutex<State<Question, Answer>>);
 
-impl<Question, Answer> Drop for Running<'_, Question, Answer> {
+impl<Question, Answer> Drop for Large<'_, Question, Answer> {
     fn drop(&mut self) {
-        lock(self.0).running -= 1;
+        lock(self.0).large -= 1;
     }
 }
 

@@ -16,11 +16,11 @@ use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::conditional::{EntityTag, IfNoneMatch};
 use crate::database::Database;
 use crate::limits::{Permit, Sends};
+use crate::messages::changes::Changes;
 use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
     Receivers, Subject, Text, Words,
 };
-use crate::messages::outbox::Outbox;
 use crate::messages::store::{self, Outline, Refusal};
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
@@ -121,10 +121,10 @@ pub(crate) async fn send(
     _permit: Permit<'_, Sends>,
     key: Key,
     new: Body<NewMessage>,
-    outbox: &State<Outbox>,
+    changes: &State<Changes>,
 ) -> Result<Created<Json<Message>>, Problem> {
     let field = receivers_field(&new.0);
-    let message = outbox
+    let message = changes
         .send(caller, new.0, key.0)
         .await?
         .map_err(|refusal| problem(field, refusal))?;
@@ -411,9 +411,9 @@ pub(crate) async fn mark(
     caller: Caller,
     id: &str,
     mark: Body<ReadMark>,
-    database: &State<Database>,
+    changes: &State<Changes>,
 ) -> Result<Json<Message>, Problem> {
-    let message = store::mark(database, &caller, message_id(id)?, mark.0.read).await?;
+    let message = changes.mark(caller, message_id(id)?, mark.0.read).await?;
     message.map(Json).ok_or(Problem::NotFound)
 }
 
@@ -429,9 +429,9 @@ pub(crate) async fn mark(
 pub(crate) async fn delete(
     caller: Caller,
     id: &str,
-    database: &State<Database>,
+    changes: &State<Changes>,
 ) -> Result<NoContent, Problem> {
-    let was_there = store::delete(database, &caller, message_id(id)?).await?;
+    let was_there = changes.delete(caller, message_id(id)?).await?;
     was_there.then_some(NoContent).ok_or(Problem::NotFound)
 }
 

@@ -36,11 +36,16 @@ pub(crate) enum Refusal {
     KeyOfAnother,
 }
 
+mod deletions;
 mod inbox;
-mod together;
+mod marks;
+mod sends;
+mod several;
 
+pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
-pub(crate) use self::together::send_together;
+pub(crate) use self::marks::Marking;
+pub(crate) use self::sends::Outgoing;
 
 /// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
 pub(crate) async fn send(
@@ -71,7 +76,7 @@ pub(crate) async fn send(
 ///
 /// # Errors
 /// [`Error::Duplicate`] if there was a send with the key before. One that is under way is waited for.
-pub(crate) async fn send_once(
+async fn send_once(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
@@ -436,59 +441,6 @@ async fn select_one(
         },
         None => sent,
     }))
-}
-
-/// Marks a received message as read or unread. `None` if the caller has not received it, or deleted it.
-pub(crate) async fn mark(
-    database: &Database,
-    caller: &Caller,
-    id: MessageId,
-    read: bool,
-) -> Result<Option<Message>, Error> {
-    unit_of_work!(database, |connection| {
-        let marked = sqlx::query(
-                "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
-            )
-            .bind(read)
-            .bind(u64::from(caller.id()))
-            .bind(id.get())
-            .execute(&mut *connection)
-            .await?;
-        // MySQL counts the rows that matched, also where nothing changed.
-        if marked.rows_affected() == 0 {
-            return Ok(None);
-        }
-        select_one(connection, caller, id).await
-    })
-}
-
-/// Deletes a message that the caller sent, for all its receivers; or one that the caller received, from their feed
-/// only. Whether there was one.
-pub(crate) async fn delete(
-    database: &Database,
-    caller: &Caller,
-    id: MessageId,
-) -> Result<bool, Error> {
-    let caller_id = u64::from(caller.id());
-    unit_of_work!(database, |connection| {
-        let deleted = sqlx::query("DELETE FROM messages WHERE id = ? AND sender_id = ?")
-            .bind(id.get())
-            .bind(caller_id)
-            .execute(&mut *connection)
-            .await?;
-        if deleted.rows_affected() == 1 {
-            return Ok(true);
-        }
-        let removed = sqlx::query(
-            "UPDATE receipts SET is_deleted = TRUE \
-                 WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
-        )
-        .bind(caller_id)
-        .bind(id.get())
-        .execute(connection)
-        .await?;
-        Ok(removed.rows_affected() == 1)
-    })
 }
 
 /// A message as the row's receiver has it.

@@ -2,6 +2,7 @@
 
 mod account;
 mod api;
+mod crowd;
 mod database;
 mod listener;
 mod mysql;
@@ -12,6 +13,7 @@ mod service;
 
 pub(crate) use account::Account;
 pub(crate) use api::{Answer, User, problem, unavailable};
+pub(crate) use crowd::{AHEAD, all, ask_all, at_once};
 pub(crate) use database::TestDatabase;
 pub(crate) use listener::Listener;
 pub(crate) use process::{Finished, Herolo, Process, finish};

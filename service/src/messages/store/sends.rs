@@ -1,4 +1,4 @@
-//! Several sends as one transaction.
+//! Messages to one receiver each, alone or several as one transaction.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -7,10 +7,35 @@ use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, Row};
 
-use crate::database::{Database, Error, LARGEST_ROUND, is_lock_wait, unit_of_work};
-use crate::messages::model::{MessageId, Postmark};
-use crate::messages::outbox::Outgoing;
+use super::{Refusal, send_once};
+use crate::auth::Caller;
+use crate::database::{Database, Error, LARGEST_ROUND, Work, is_lock_wait, unit_of_work};
+use crate::messages::model::{Message, MessageId, NewMessage, Postmark};
 use crate::users::Username;
+
+/// A message of a caller to one receiver, without a key.
+pub(crate) struct Outgoing {
+    caller: Caller,
+    new: NewMessage,
+    receiver: Username,
+}
+
+impl Outgoing {
+    /// The receiver is the one of the message.
+    pub(crate) fn new(caller: Caller, new: NewMessage, receiver: Username) -> Self {
+        Self {
+            caller,
+            new,
+            receiver,
+        }
+    }
+
+    /// What came of it.
+    pub(crate) fn answer(&self, postmark: Option<Postmark>) -> Result<Message, Refusal> {
+        let sent = postmark.map(|mark| self.new.sent(mark, self.caller.username().clone()));
+        sent.ok_or_else(|| Refusal::NoSuchReceivers(vec![self.receiver.clone()]))
+    }
+}
 
 /// Statements of fixed lengths, because each is prepared once on each connection. A number of messages is put together
 /// from these.
@@ -64,28 +89,34 @@ const _: () = assert!(LENGTHS[0].count >= LARGEST_ROUND);
 /// A message and the id of its receiver.
 type Addressed<'a> = (&'a Outgoing, u64);
 
-/// Sends several messages, each to its one receiver, in one transaction. `None` for each whose receiver is not there; the
-/// others are sent nevertheless. At most [`LARGEST_ROUND`].
-///
-/// `None`, and nothing is sent, if somebody holds a lock on one of the users for long: the others must not wait for that.
-pub(crate) async fn send_together(
-    database: &Database,
-    all: &[Arc<Outgoing>],
-) -> Result<Option<Vec<Option<Postmark>>>, Error> {
-    let created_at = Utc::now().trunc_subsecs(3);
-    let ids = unit_of_work!(database, |connection| {
-        match send_all(connection, all, created_at).await {
-            Err(fault) if is_lock_wait(&fault) => Ok(None),
-            outcome => outcome.map(Some),
-        }
-    })?;
-    let postmark = |id: Option<u64>| {
-        Some(Postmark {
-            id: MessageId::stored(id?)?,
-            created_at,
-        })
-    };
-    Ok(ids.map(|ids| ids.into_iter().map(postmark).collect()))
+/// What comes of it is nothing if the receiver is not there; the others are sent nevertheless.
+impl Work for Outgoing {
+    type Outcome = Option<Postmark>;
+
+    async fn alone(&self, database: &Database) -> Result<Option<Postmark>, Error> {
+        send_once(database, &self.caller, &self.new, None).await
+    }
+
+    /// `None` if somebody holds a lock on one of the users for long: the others must not wait for that.
+    async fn together(
+        database: &Database,
+        all: &[Arc<Self>],
+    ) -> Result<Option<Vec<Option<Postmark>>>, Error> {
+        let created_at = Utc::now().trunc_subsecs(3);
+        let ids = unit_of_work!(database, |connection| {
+            match send_all(connection, all, created_at).await {
+                Err(fault) if is_lock_wait(&fault) => Ok(None),
+                outcome => outcome.map(Some),
+            }
+        })?;
+        let postmark = |id: Option<u64>| {
+            Some(Postmark {
+                id: MessageId::stored(id?)?,
+                created_at,
+            })
+        };
+        Ok(ids.map(|ids| ids.into_iter().map(postmark).collect()))
+    }
 }
 
 /// The ids of the messages; `None` for each whose receiver is not there.
@@ -97,13 +128,13 @@ async fn send_all(
     let users = Users::named_in(connection, all).await?;
     let addressed: Vec<_> = all
         .iter()
-        .filter_map(|one| Some((&**one, users.id_of(one.receiver())?)))
+        .filter_map(|one| Some((&**one, users.id_of(&one.receiver)?)))
         .collect();
     let mut transaction = connection.begin().await?;
     let given = insert(&mut transaction, &addressed, users.step, created_at).await?;
     transaction.commit().await?;
     let mut given = VecDeque::from(given);
-    let id = |one: &Arc<Outgoing>| users.id_of(one.receiver()).and_then(|_| given.pop_front());
+    let id = |one: &Arc<Outgoing>| users.id_of(&one.receiver).and_then(|_| given.pop_front());
     Ok(all.iter().map(id).collect())
 }
 
@@ -128,7 +159,7 @@ impl Users {
         let names = all.iter().cycle().take(length.count);
         let rows = names
             .fold(sqlx::query(length.users), |query, one| {
-                query.bind(one.receiver().as_str())
+                query.bind(one.receiver.as_str())
             })
             .fetch_all(connection)
             .await?;
@@ -178,9 +209,9 @@ async fn insert_messages(
     let mut query = sqlx::query(length.messages);
     for (outgoing, _) in messages {
         query = query
-            .bind(u64::from(outgoing.caller().id()))
-            .bind(outgoing.message().subject.as_str())
-            .bind(outgoing.message().message.as_str())
+            .bind(u64::from(outgoing.caller.id()))
+            .bind(outgoing.new.subject.as_str())
+            .bind(outgoing.new.message.as_str())
             .bind(created_at);
     }
     Ok(query.execute(connection).await?.last_insert_id())

@@ -1,0 +1,70 @@
+//! What changes messages: changes of one kind that come together are committed together.
+
+use std::sync::Arc;
+
+use crate::auth::Caller;
+use crate::database::{Database, Error, Shared};
+use crate::messages::model::{IdempotencyKey, Message, MessageId, NewMessage, Receivers};
+use crate::messages::store::{self, Deletion, Marking, Outgoing, Refusal};
+
+/// Changes messages. A change is acknowledged when it is committed.
+pub(crate) struct Changes {
+    database: Database,
+    sends: Shared<Outgoing>,
+    as_read: Shared<Marking<true>>,
+    as_unread: Shared<Marking<false>>,
+    deletions: Shared<Deletion>,
+}
+
+impl Changes {
+    pub(crate) fn new(database: Database) -> Self {
+        Self {
+            sends: Shared::new(database.clone()),
+            as_read: Shared::new(database.clone()),
+            as_unread: Shared::new(database.clone()),
+            deletions: Shared::new(database.clone()),
+            database,
+        }
+    }
+
+    /// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
+    pub(crate) async fn send(
+        &self,
+        caller: Caller,
+        new: NewMessage,
+        key: Option<IdempotencyKey>,
+    ) -> Result<Result<Message, Refusal>, Error> {
+        match (&new.receivers, key) {
+            (Receivers::One(receiver), None) => {
+                let receiver = receiver.clone();
+                let outgoing = Arc::new(Outgoing::new(caller, new, receiver));
+                let postmark = self.sends.carry_out(Arc::clone(&outgoing)).await?;
+                Ok(outgoing.answer(postmark))
+            }
+            (_, key) => store::send(&self.database, &caller, &new, key.as_ref()).await,
+        }
+    }
+
+    /// Marks a received message as read or unread. `None` if the caller has not received it, or deleted it.
+    pub(crate) async fn mark(
+        &self,
+        caller: Caller,
+        id: MessageId,
+        read: bool,
+    ) -> Result<Option<Message>, Error> {
+        if read {
+            let marking = Arc::new(Marking::new(caller, id));
+            self.as_read.carry_out(marking).await
+        } else {
+            let marking = Arc::new(Marking::new(caller, id));
+            self.as_unread.carry_out(marking).await
+        }
+    }
+
+    /// Deletes a message that the caller sent, for all its receivers; or one that the caller received, from their feed
+    /// only. Whether there was one.
+    pub(crate) async fn delete(&self, caller: Caller, id: MessageId) -> Result<bool, Error> {
+        let deletion = Arc::new(Deletion::new(caller, id));
+        self.deletions.carry_out(deletion).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Marking received messages as read or unread.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::Row;
+use sqlx::mysql::MySqlConnection;
+
+use super::several::{Several, several};
+use super::{content, select_one};
+use crate::auth::Caller;
+use crate::database::{Database, Error, Work, is_lock_wait, unit_of_work};
+use crate::messages::model::{Message, MessageId};
+use crate::users::Username;
+
+/// A message that its receiver marks as read, or as unread.
+pub(crate) struct Marking<const READ: bool> {
+    caller: Caller,
+    id: MessageId,
+}
+
+/// The ids of a receiver and of a message.
+type Key = (u64, u64);
+
+const ONE: &str = "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
+const SEVERAL: Several = several!(
+    "UPDATE receipts SET is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
+    "(?,0,?)",
+    ")"
+);
+const MESSAGES: Several = several!(
+    "SELECT r.receiver_id, m.id, sender.username AS sender, m.sender_id = r.receiver_id AS is_to_oneself, m.subject, \
+            m.body, m.created_at \
+     FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+     STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+     WHERE (r.receiver_id, r.is_deleted, r.message_id) IN (",
+    "(?,0,?)",
+    ")"
+);
+
+impl<const READ: bool> Marking<READ> {
+    pub(crate) fn new(caller: Caller, id: MessageId) -> Self {
+        Self { caller, id }
+    }
+
+    fn key(&self) -> Key {
+        (u64::from(self.caller.id()), self.id.get())
+    }
+}
+
+/// What comes of it is the message; `None` if the caller has not received it, or deleted it.
+impl<const READ: bool> Work for Marking<READ> {
+    type Outcome = Option<Message>;
+
+    async fn alone(&self, database: &Database) -> Result<Option<Message>, Error> {
+        let (receiver, message) = self.key();
+        unit_of_work!(database, |connection| {
+            let marked = sqlx::query(ONE)
+                .bind(READ)
+                .bind(receiver)
+                .bind(message)
+                .execute(&mut *connection)
+                .await?;
+            // MySQL counts the rows that matched, also where nothing changed.
+            if marked.rows_affected() == 0 {
+                return Ok(None);
+            }
+            select_one(connection, &self.caller, self.id).await
+        })
+    }
+
+    /// One statement marks them all, which makes it a transaction, and one reads them.
+    async fn together(
+        database: &Database,
+        all: &[Arc<Self>],
+    ) -> Result<Option<Vec<Option<Message>>>, Error> {
+        let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
+        unit_of_work!(database, |connection| {
+            match mark_all(connection, READ, &keys).await {
+                Err(fault) if is_lock_wait(&fault) => Ok(None),
+                Err(fault) => Err(fault),
+                Ok(()) => read_all(connection, all, &keys).await.map(Some),
+            }
+        })
+    }
+}
+
+async fn mark_all(connection: &mut MySqlConnection, read: bool, keys: &[Key]) -> sqlx::Result<()> {
+    let (statement, keys) = SEVERAL.about(keys);
+    keys.fold(sqlx::query(statement).bind(read), |query, key| {
+        query.bind(key.0).bind(key.1)
+    })
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The messages as their receivers have them, each marked as its receiver asked for.
+async fn read_all<const READ: bool>(
+    connection: &mut MySqlConnection,
+    all: &[Arc<Marking<READ>>],
+    keys: &[Key],
+) -> sqlx::Result<Vec<Option<Message>>> {
+    let (statement, places) = MESSAGES.about(keys);
+    let rows = places
+        .fold(sqlx::query(statement), |query, key| {
+            query.bind(key.0).bind(key.1)
+        })
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let key: Key = (row.try_get("receiver_id")?, row.try_get("id")?);
+        found.insert(key, row);
+    }
+    let mut messages = Vec::with_capacity(all.len());
+    for (marking, key) in all.iter().zip(keys) {
+        messages.push(match found.get(key) {
+            None => None,
+            // It is shown with all its receivers.
+            Some(row) if row.try_get("is_to_oneself")? => {
+                select_one(connection, &marking.caller, marking.id).await?
+            }
+            Some(row) => {
+                let content = content(row, Username::stored(row.try_get("sender")?))?;
+                let receiver = marking.caller.username().clone();
+                Some(Message::of_receiver(content, receiver, READ))
+            }
+        });
+    }
+    Ok(messages)
+}

@@ -1,0 +1,285 @@
+//! Changes that come at the same time share a transaction, and each is a change of its own nevertheless.
+
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use sqlx::Executor as _;
+
+use crate::plans::round_trips;
+use crate::support::{AHEAD, Answer, Service, User, all, ask_all, at_once};
+
+fn sending(sender: &User, receiver: &str) -> RequestBuilder {
+    let new = json!({"receiver": receiver, "subject": "s", "message": format!("to {receiver}")});
+    sender.request(Method::POST, "/messages").json(&new)
+}
+
+fn marking(receiver: &User, id: u64, read: bool) -> RequestBuilder {
+    let request = receiver.request(Method::PATCH, &format!("/messages/{id}"));
+    request.json(&json!({"read": read}))
+}
+
+fn deleting(user: &User, id: u64) -> RequestBuilder {
+    user.request(Method::DELETE, &format!("/messages/{id}"))
+}
+
+/// A service with few connections, so that what does not share them has to wait.
+async fn start() -> Service {
+    Service::start_with(|config| config.database_max_connections = 4).await
+}
+
+/// Answers to requests that come at the same time, and how many statements they took.
+async fn counted(
+    service: &Service,
+    table: &str,
+    requests: impl IntoIterator<Item = RequestBuilder>,
+) -> (Vec<Answer>, u64) {
+    let before = round_trips(service).await.statements;
+    let answers = at_once(&service.database, table, requests).await;
+    (answers, round_trips(service).await.statements - before)
+}
+
+fn statuses(answers: &[Answer]) -> Vec<u16> {
+    answers.iter().map(|answer| answer.status).collect()
+}
+
+#[tokio::test]
+async fn messages_sent_at_once_share_transactions_and_each_is_a_send_of_its_own() {
+    const USERS: usize = 40;
+    let service = start().await;
+    let mut users = Vec::new();
+    for number in 0..USERS {
+        users.push(service.user(&format!("user{number}")).await);
+    }
+    // Each to the next, but for every eighth, who writes to nobody.
+    let is_to_nobody = |number: usize| number % 8 == 3;
+    let receiver = |number: usize| {
+        if is_to_nobody(number) {
+            format!("nobody{number}")
+        } else {
+            format!("user{}", (number + 1) % USERS)
+        }
+    };
+    let sends = users.iter().enumerate();
+    let sends = sends.map(|(number, user)| sending(user, &receiver(number)));
+    let (answers, statements) = counted(&service, "messages", sends).await;
+
+    for (number, answer) in answers.iter().enumerate() {
+        if is_to_nobody(number) {
+            assert_eq!(answer.status, 422, "{}", answer.text);
+            assert!(answer.text.contains(&receiver(number)), "{}", answer.text);
+            continue;
+        }
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let inbox = users[(number + 1) % USERS].get("/messages").await.json;
+        assert_eq!(inbox["messages"].as_array().map(Vec::len), Some(1));
+        let arrived = &inbox["messages"][0];
+        for field in ["id", "sender", "receiver", "message", "created_at"] {
+            assert_eq!(arrived[field], answer.json[field], "{field}");
+        }
+        assert_eq!(arrived["sender"], format!("user{number}"));
+        assert_eq!(arrived["message"], format!("to {}", receiver(number)));
+    }
+    assert!(
+        statements < 4 * USERS as u64,
+        "{statements} statements for {USERS} sends"
+    );
+}
+
+/// Answers to requests of which the first have to wait, and the others gather behind them.
+async fn behind_others(requests: impl Iterator<Item = RequestBuilder>) -> Vec<Answer> {
+    let mut requests = requests.into_iter();
+    let mut asked = ask_all(requests.by_ref().take(AHEAD));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    asked.extend(ask_all(requests));
+    all(asked).await
+}
+
+#[tokio::test]
+async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
+    let service = Service::start_with(|config| config.database_max_connections = 8).await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    service.user("carol").await;
+    let mut holder = service.database.connect().await;
+    for statement in [
+        "BEGIN",
+        "SELECT id FROM users WHERE username = 'carol' FOR UPDATE",
+    ] {
+        holder.execute(statement).await.expect("nobody else does");
+    }
+    let receivers = ["carol"; AHEAD].into_iter();
+    let receivers = receivers.chain(["carol", "bob", "bob"].into_iter().cycle().take(18));
+    let answers = behind_others(receivers.clone().map(|receiver| sending(&alice, receiver))).await;
+    holder.execute("ROLLBACK").await.expect("it is its own");
+
+    let mut acknowledged = Vec::new();
+    for (answer, receiver) in answers.iter().zip(receivers) {
+        let expected = if receiver == "carol" { 503 } else { 201 };
+        assert_eq!(answer.status, expected, "to {receiver}: {}", answer.text);
+        acknowledged.extend(answer.json["id"].as_u64());
+    }
+    acknowledged.sort_unstable_by(|one, other| other.cmp(one));
+    assert_eq!(bob.inbox("").await, acknowledged);
+}
+
+/// Of several that are marked, those that are marked as unread.
+fn stays_unread(number: usize) -> bool {
+    number % 3 == 1
+}
+
+/// Those that are tried by their sender.
+fn is_by_sender(number: usize) -> bool {
+    number % 5 == 2
+}
+
+/// What was answered, and what its receiver reads afterwards.
+fn assert_marked(number: usize, answer: &Answer, now: &Answer) {
+    if is_by_sender(number) {
+        assert_eq!(answer.status, 404, "{number}: {}", answer.text);
+        assert_eq!(now.json["read"], false, "{number}: nothing happened to it");
+        return;
+    }
+    assert_eq!(answer.status, 200, "{number}: {}", answer.text);
+    assert_eq!(answer.json["read"], !stays_unread(number), "{number}");
+    assert_eq!(answer.json["subject"], format!("number {number}"));
+    assert_eq!(answer.json, now.json, "as it is read");
+}
+
+#[tokio::test]
+async fn messages_marked_at_once_share_transactions_and_each_is_marked_by_its_receiver_alone() {
+    const MESSAGES: usize = 40;
+    let service = start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let mut ids = Vec::new();
+    for number in 0..MESSAGES {
+        ids.push(alice.send(&bob, &format!("number {number}")).await);
+    }
+    let note = json!({"receivers": ["alice", "bob"], "subject": "s", "message": "to myself, too"});
+    let note = bob.post("/messages", &note).await.json["id"].as_u64();
+    let note = note.expect("it is sent");
+    let ahead = alice.send(&bob, "ahead").await;
+    assert_eq!(bob.delete(ids[0]).await.status, 204);
+    let requests = ids.iter().enumerate().map(|(number, id)| {
+        let user = if is_by_sender(number) { &alice } else { &bob };
+        marking(user, *id, !stays_unread(number))
+    });
+    let requests = requests.chain([marking(&bob, note, true), marking(&bob, ahead + 1, true)]);
+    let requests = (0..AHEAD)
+        .map(|_| marking(&bob, ahead, true))
+        .chain(requests);
+    let (answers, statements) = counted(&service, "receipts", requests).await;
+    let answers = &answers[AHEAD..];
+
+    assert_eq!(answers[0].status, 404, "it was gone");
+    for number in 1..MESSAGES {
+        assert_marked(number, &answers[number], &bob.read(ids[number]).await);
+    }
+    assert_eq!(statuses(&answers[MESSAGES..]), [200, 404]);
+    assert_eq!(answers[MESSAGES].json, bob.read(note).await.json);
+    assert!(
+        statements < 2 * MESSAGES as u64,
+        "{statements} statements for {MESSAGES} marks"
+    );
+}
+
+#[tokio::test]
+async fn messages_deleted_at_once_share_transactions_and_each_is_deleted_as_by_itself() {
+    const MESSAGES: usize = 20;
+    let service = start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let carol = service.user("carol").await;
+    let (mut by_sender, mut by_receiver) = (Vec::new(), Vec::new());
+    for _ in 0..MESSAGES {
+        by_sender.push(alice.send(&bob, "by its sender").await);
+        by_receiver.push(alice.send(&bob, "by its receiver").await);
+    }
+    let stays = alice.send(&bob, "stays").await;
+    let mut requests: Vec<_> = (0..AHEAD).map(|_| deleting(&carol, stays)).collect();
+    requests.extend(by_sender.iter().map(|id| deleting(&alice, *id)));
+    requests.extend(by_receiver.iter().map(|id| deleting(&bob, *id)));
+    // By somebody whom it does not concern, and what is not there.
+    requests.extend([deleting(&carol, stays), deleting(&bob, stays + 1)]);
+    let (answers, statements) = counted(&service, "messages", requests).await;
+
+    let (theirs, others) = answers[AHEAD..].split_at(2 * MESSAGES);
+    assert_eq!(statuses(theirs), [204; 2 * MESSAGES]);
+    assert_eq!(statuses(others), [404, 404]);
+    assert_eq!(bob.inbox("").await, [stays]);
+    for (sent, received) in by_sender.into_iter().zip(by_receiver) {
+        assert_eq!(alice.read(sent).await.status, 404);
+        assert_eq!(alice.read(received).await.status, 200);
+    }
+    assert!(
+        statements < 5 * MESSAGES as u64,
+        "{statements} statements for {} deletions",
+        2 * MESSAGES
+    );
+}
+
+#[tokio::test]
+async fn of_many_who_delete_one_message_at_once_one_does() {
+    let service = start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (sent, received) = (
+        alice.send(&bob, "sent").await,
+        alice.send(&bob, "received").await,
+    );
+    // The sender's is gone for the receiver too, who may be before or after.
+    let requests = (0..60).map(|number| match number % 3 {
+        0 => deleting(&alice, sent),
+        1 => deleting(&bob, sent),
+        _ => deleting(&bob, received),
+    });
+    let requests = (0..AHEAD)
+        .map(|_| deleting(&alice, received + 1))
+        .chain(requests);
+    let answers = at_once(&service.database, "messages", requests).await;
+    let answers = &answers[AHEAD..];
+    let done = |kind: usize| {
+        let of_this_kind = answers.iter().skip(kind).step_by(3);
+        assert!(
+            of_this_kind
+                .clone()
+                .all(|answer| [204, 404].contains(&answer.status))
+        );
+        of_this_kind.filter(|answer| answer.status == 204).count()
+    };
+    assert_eq!((done(0), done(2)), (1, 1));
+    assert!(done(1) <= 1);
+    assert!(bob.inbox("").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_receipt_that_somebody_holds_keeps_no_other_change_back() {
+    // More connections than there are who wait for it.
+    let service = Service::start_with(|config| config.database_max_connections = 32).await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let held = alice.send(&bob, "held").await;
+    let mut free = Vec::new();
+    for _ in 0..24 {
+        free.push(alice.send(&bob, "free").await);
+    }
+    let mut holder = service.database.connect().await;
+    for statement in [
+        "BEGIN",
+        "SELECT message_id FROM receipts ORDER BY message_id LIMIT 1 FOR UPDATE",
+    ] {
+        holder.execute(statement).await.expect("nobody else does");
+    }
+    let (marked, deleted) = free.split_at(12);
+    let (mark, deletion) = (
+        |id: u64| marking(&bob, id, true),
+        |id: u64| deleting(&alice, id),
+    );
+    let held_ones = std::iter::repeat_n(held, AHEAD + 1);
+    let marks = held_ones.clone().chain(marked.iter().copied()).map(mark);
+    let deletions = held_ones.chain(deleted.iter().copied()).map(deletion);
+    let (marks, deletions) = tokio::join!(behind_others(marks), behind_others(deletions));
+    holder.execute("ROLLBACK").await.expect("it is its own");
+
+    for (answers, done) in [(marks, 200), (deletions, 204)] {
+        let (held, free) = answers.split_at(AHEAD + 1);
+        assert_eq!(statuses(held), [503; AHEAD + 1]);
+        assert_eq!(statuses(free), [done; 12]);
+    }
+}
