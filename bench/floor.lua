@@ -52,10 +52,10 @@ local operations = {
     { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } },
   },
   delete = {
-    { "DELETE FROM messages WHERE id = ? AND sender_id = ?", { BIGINT, 2 }, { BIGINT, 1 } },
+    { "DELETE FROM messages WHERE sender_id = ? AND id = ?", { BIGINT, 1 }, { BIGINT, 2 } },
   },
   remove = {
-    { "DELETE FROM messages WHERE id = ? AND sender_id = ?", { BIGINT, 2 }, { BIGINT, 1 } },
+    { "DELETE FROM messages WHERE sender_id = ? AND id = ?", { BIGINT, 1 }, { BIGINT, 2 } },
     {
       "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
       { BIGINT, 1 }, { BIGINT, 2 },

@@ -3,8 +3,8 @@
 --   wrk --threads 2 --connections 32 --duration 10s --script service.lua URL -- FILE THREADS [PAUSE]
 --
 -- The file has one request a line: method, path, token and body, divided by tabs; threads share the lines out among
--- themselves. PAUSE is how many milliseconds a connection rests before each request. Prints the outcome as a line of
--- JSON.
+-- themselves. PAUSE is how many milliseconds a connection rests before each request, on average: at random, as clients
+-- that know nothing of each other do. Prints the outcome as a line of JSON.
 
 local threads = {}
 
@@ -25,7 +25,10 @@ function init(arguments)
   position = number
   step = tonumber(arguments[2])
   local pause = tonumber(arguments[3] or 0)
-  if pause > 0 then delay = function() return pause end end
+  if pause > 0 then
+    math.randomseed(number + 1)
+    delay = function() return math.random(0, 2 * pause) end
+  end
 end
 
 function request()
