@@ -43,7 +43,7 @@ bench: ## Measure the service beside the statements it needs (SHORT=1 only shows
 	@scripts/bench $(ARGS)
 
 .PHONY: lint
-lint: ## Check formatting, Rust, shell scripts, Ansible roles and dependencies
+lint: ## Check formatting, Rust, shell scripts, the Dockerfile, Ansible roles and dependencies
 	@scripts/lint
 
 .PHONY: fmt
