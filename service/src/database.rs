@@ -11,12 +11,14 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolO
 
 pub(crate) use self::gather::{Gather, LARGEST_ROUND};
 use self::pool::{Held, Pool};
-pub(crate) use self::share::{Shared, Work};
+pub(crate) use self::several::{Several, places, several, twice};
+pub(crate) use self::share::{Shared, Work, unless_locked};
 
 use crate::config::{Config, ConfigError};
 
 mod gather;
 mod pool;
+mod several;
 mod share;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
@@ -68,58 +70,6 @@ macro_rules! unit_of_work {
     };
 }
 pub(crate) use unit_of_work;
-
-/// A place of a statement, so many times, between commas: `places!(100, "?")`. sqlx takes statements that are constants,
-/// so one about several things has a fixed number of places.
-macro_rules! places {
-    (1, $place:literal) => {
-        $place
-    };
-    (2, $place:literal) => {
-        $crate::database::twice!(1, $place)
-    };
-    (4, $place:literal) => {
-        $crate::database::twice!(2, $place)
-    };
-    (8, $place:literal) => {
-        $crate::database::twice!(4, $place)
-    };
-    (16, $place:literal) => {
-        $crate::database::twice!(8, $place)
-    };
-    (32, $place:literal) => {
-        $crate::database::twice!(16, $place)
-    };
-    (64, $place:literal) => {
-        $crate::database::twice!(32, $place)
-    };
-    (20, $place:literal) => {
-        concat!(
-            $crate::database::places!(16, $place),
-            ",",
-            $crate::database::places!(4, $place)
-        )
-    };
-    (100, $place:literal) => {
-        concat!(
-            $crate::database::places!(64, $place),
-            ",",
-            $crate::database::places!(32, $place),
-            ",",
-            $crate::database::places!(4, $place)
-        )
-    };
-}
-macro_rules! twice {
-    ($count:tt, $place:literal) => {
-        concat!(
-            $crate::database::places!($count, $place),
-            ",",
-            $crate::database::places!($count, $place)
-        )
-    };
-}
-pub(crate) use {places, twice};
 
 /// Why a unit of work on the database did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -349,7 +299,7 @@ fn is_rolled_back(fault: &sqlx::Error) -> bool {
 }
 
 /// Whether a statement gave up waiting for a lock.
-pub(crate) fn is_lock_wait(fault: &sqlx::Error) -> bool {
+fn is_lock_wait(fault: &sqlx::Error) -> bool {
     number(fault) == Some(server_error::LOCK_WAIT_TIMEOUT)
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Database, Error, Gather};
+use super::{Database, Error, Gather, is_lock_wait};
 
 /// How many transactions of one kind are on their way at once. MySQL takes less time for each piece of work the more of
 /// them share a transaction; a second transaction works while the first waits for the disk.
@@ -29,6 +29,14 @@ pub(crate) trait Work: Send + Sync + Sized + 'static {
         database: &Database,
         all: &[Arc<Self>],
     ) -> impl Future<Output = Result<Option<Vec<Self::Outcome>>, Error>> + Send;
+}
+
+/// What [`Work::together`] says where somebody holds a lock for long: the others must not wait for that.
+pub(crate) fn unless_locked<T>(outcome: sqlx::Result<Option<T>>) -> sqlx::Result<Option<T>> {
+    match outcome {
+        Err(fault) if is_lock_wait(&fault) => Ok(None),
+        outcome => outcome,
+    }
 }
 
 /// Does work of one kind, and what comes together in one transaction. It is acknowledged when it is committed; what else was

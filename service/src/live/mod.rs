@@ -260,7 +260,7 @@ impl Reader {
     async fn look(&mut self, database: &Database, live: &Live) -> Result<bool, Error> {
         let missing: Vec<_> = self.position.missing.iter().copied().collect();
         let mut arrivals = Vec::new();
-        for some in missing.chunks(100) {
+        for some in missing.chunks(store::MOST_IDS) {
             arrivals.extend(store::arrived(database, some).await?);
         }
         let (new, has_more) = store::arrived_after(database, self.position.reached).await?;
@@ -308,7 +308,7 @@ impl Reader {
             .iter()
             .filter(|(_, since)| since.elapsed() > GRACE);
         let old: Vec<_> = old.map(|(id, _)| *id).collect();
-        for some in old.chunks(100) {
+        for some in old.chunks(store::MOST_IDS) {
             if store::are_under_way(database, some).await? {
                 continue;
             }
@@ -327,7 +327,7 @@ impl Reader {
 /// The messages that somebody hears, each read once however many do.
 async fn read(database: &Database, ids: Vec<u64>) -> Result<HashMap<u64, Arc<Content>>, Error> {
     let mut contents = HashMap::with_capacity(ids.len());
-    for some in ids.chunks(100) {
+    for some in ids.chunks(store::MOST_IDS) {
         for content in store::contents(database, some).await? {
             contents.insert(content.id.get(), Arc::new(content));
         }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use sqlx::Row;
-use sqlx::mysql::MySqlRow;
+use sqlx::mysql::{MySqlArguments, MySqlRow};
+use sqlx::query::Query;
+use sqlx::{MySql, Row};
 
 use super::WINDOW;
 use super::position::Position;
 use crate::auth::Caller;
-use crate::database::{Database, Error, is_locked, unit_of_work};
+use crate::database::{Database, Error, Several, is_locked, unit_of_work};
 use crate::messages::store::{content, received_message};
 use crate::messages::{Content, Message};
 use crate::users::Username;
@@ -25,39 +26,38 @@ const ARRIVALS: u64 = 1_000;
 /// Messages that somebody who comes back gets at once.
 const MISSED: u64 = 100;
 
-/// The statements about several messages by their ids. A statement is a constant, so each has a place for a hundred;
-/// places that are left over repeat the last id, which changes nothing.
+/// Messages that are asked about at once.
+pub(super) const MOST_IDS: usize = by_ids::ARRIVED.most();
+
+/// The statements about several messages by their ids.
 mod by_ids {
-    use crate::database::places;
+    use crate::database::{Several, several};
 
-    macro_rules! hundred {
-        ($before:literal, $after:literal) => {
-            concat!($before, "(", places!(100, "?"), ")", $after)
-        };
-    }
-
-    pub(super) const PLACES: usize = 100;
-    pub(super) const ARRIVED: &str = hundred!(
-        "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN ",
-        ""
+    pub(super) const ARRIVED: Several<1> = several!(
+        [100],
+        "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN (",
+        "?",
+        ")"
     );
-    pub(super) const CONTENTS: &str = hundred!(
+    pub(super) const CONTENTS: Several<1> = several!(
+        [100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
-         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN ",
-        ""
+         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
+        "?",
+        ")"
     );
     /// Fails where one of them is being written or deleted.
-    pub(super) const UNDER_WAY: &str = hundred!(
-        "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN ",
-        " FOR SHARE NOWAIT"
+    pub(super) const UNDER_WAY: Several<1> = several!(
+        [100],
+        "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN (",
+        "?",
+        ") FOR SHARE NOWAIT"
     );
 }
 
-/// The ids, and the last of them again until every place of a statement is taken.
-fn in_every_place(ids: &[u64]) -> impl Iterator<Item = u64> {
-    let last = ids.last().copied().unwrap_or(0);
-    let ids = ids.iter().copied().chain(std::iter::repeat(last));
-    ids.take(by_ids::PLACES)
+fn about(statement: &Several<1>, ids: &[u64]) -> Query<'static, MySql, MySqlArguments> {
+    let (statement, places) = statement.about(ids);
+    places.fold(sqlx::query(statement), |query, id| query.bind(*id))
 }
 
 fn arrivals(rows: &[MySqlRow]) -> Vec<Arrival> {
@@ -114,25 +114,19 @@ pub(super) async fn arrived_after(
     Ok((arrivals, is_cut_off))
 }
 
-/// Which of these messages, up to a hundred, have arrived.
+/// Which of these messages, up to [`MOST_IDS`], have arrived.
 pub(super) async fn arrived(database: &Database, ids: &[u64]) -> Result<Vec<Arrival>, Error> {
     let rows = unit_of_work!(database, |connection| {
-        in_every_place(ids)
-            .fold(sqlx::query(by_ids::ARRIVED), sqlx::query::Query::bind)
-            .fetch_all(connection)
-            .await
+        about(&by_ids::ARRIVED, ids).fetch_all(connection).await
     })?;
     Ok(arrivals(&rows))
 }
 
-/// Whether somebody writes or deletes one of these messages, up to a hundred, right now. A message that was not
+/// Whether somebody writes or deletes one of these messages, up to [`MOST_IDS`], right now. A message that was not
 /// committed yet is locked by who writes it.
 pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bool, Error> {
     let looked = unit_of_work!(database, |connection| {
-        in_every_place(ids)
-            .fold(sqlx::query(by_ids::UNDER_WAY), sqlx::query::Query::bind)
-            .fetch_all(connection)
-            .await
+        about(&by_ids::UNDER_WAY, ids).fetch_all(connection).await
     });
     match looked {
         Ok(_) => Ok(false),
@@ -141,13 +135,10 @@ pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bo
     }
 }
 
-/// Those of these messages, up to a hundred, that are still there.
+/// Those of these messages, up to [`MOST_IDS`], that are still there.
 pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Content>, Error> {
     unit_of_work!(database, |connection| {
-        let rows = in_every_place(ids)
-            .fold(sqlx::query(by_ids::CONTENTS), sqlx::query::Query::bind)
-            .fetch_all(connection)
-            .await?;
+        let rows = about(&by_ids::CONTENTS, ids).fetch_all(connection).await?;
         rows.iter()
             .map(|row| content(row, Username::stored(row.try_get("sender")?)))
             .collect()

@@ -53,17 +53,19 @@ impl Changes {
         read: bool,
     ) -> Result<Option<Message>, Error> {
         if read {
-            let marking = Arc::new(Marking::new(caller, id));
-            self.as_read.carry_out(marking).await
+            self.as_read
+                .carry_out(Arc::new(Marking::new(caller, id)))
+                .await
         } else {
-            let marking = Arc::new(Marking::new(caller, id));
-            self.as_unread.carry_out(marking).await
+            self.as_unread
+                .carry_out(Arc::new(Marking::new(caller, id)))
+                .await
         }
     }
 
     /// Deletes a message that the caller sent, for all its receivers; or one that the caller received, from their feed
     /// only. Whether there was one.
-    pub(crate) async fn delete(&self, caller: Caller, id: MessageId) -> Result<bool, Error> {
+    pub(crate) async fn delete(&self, caller: &Caller, id: MessageId) -> Result<bool, Error> {
         let deletion = Arc::new(Deletion::new(caller, id));
         self.deletions.carry_out(deletion).await
     }

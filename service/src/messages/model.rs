@@ -327,7 +327,7 @@ impl Words {
         Err("must be 1 to 5 words of 1 to 100 characters in all".into())
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> + Clone {
         self.0.iter().map(String::as_str)
     }
 }

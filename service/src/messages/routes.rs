@@ -431,7 +431,7 @@ pub(crate) async fn delete(
     id: &str,
     changes: &State<Changes>,
 ) -> Result<NoContent, Problem> {
-    let was_there = changes.delete(caller, message_id(id)?).await?;
+    let was_there = changes.delete(&caller, message_id(id)?).await?;
     was_there.then_some(NoContent).ok_or(Problem::NotFound)
 }
 

@@ -38,9 +38,9 @@ pub(crate) enum Refusal {
 
 mod deletions;
 mod inbox;
+mod keys;
 mod marks;
 mod sends;
-mod several;
 
 pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
@@ -205,31 +205,25 @@ async fn insert_message(
     Ok(MessageId::stored(inserted.last_insert_id()).filter(|_| inserted.rows_affected() == 1))
 }
 
-/// The statements about several users by their names. A statement is a constant, so each has a place for as many names
-/// as there may be; places that are left over repeat the last name, which changes nothing.
+/// The statements about several users by their names.
 mod by_names {
-    use crate::database::places;
+    use crate::database::{Several, several};
 
-    macro_rules! hundred {
-        ($before:literal) => {
-            concat!($before, "(", places!(100, "?"), ")")
-        };
-    }
-
-    pub(super) const PLACES: usize = 100;
-    pub(super) const INSERT: &str = hundred!(
-        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN "
+    pub(super) const INSERT: Several<1> = several!(
+        [100],
+        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN (",
+        "?",
+        ")"
     );
-    pub(super) const KNOWN: &str = hundred!("SELECT username FROM users WHERE username IN ");
+    pub(super) const KNOWN: Several<1> = several!(
+        [100],
+        "SELECT username FROM users WHERE username IN (",
+        "?",
+        ")"
+    );
 }
-const _: () = assert!(by_names::PLACES >= *RECEIVERS.end());
-
-/// The names, and the last of them again until every place of a statement is taken.
-fn in_every_place(names: &[Username]) -> impl Iterator<Item = &str> {
-    let last = names.iter().last();
-    let names = names.iter().chain(std::iter::repeat(last).flatten());
-    names.map(Username::as_str).take(by_names::PLACES)
-}
+const _: () = assert!(by_names::INSERT.most() >= *RECEIVERS.end());
+const _: () = assert!(by_names::KNOWN.most() >= *RECEIVERS.end());
 
 /// How many of the receivers there are.
 async fn insert_receipts(
@@ -243,10 +237,12 @@ async fn insert_receipts(
         )
         .bind(id.get())
         .bind(name.as_str()),
-        Receivers::Several(names) => in_every_place(names).fold(
-            sqlx::query(by_names::INSERT).bind(id.get()),
-            sqlx::query::Query::bind,
-        ),
+        Receivers::Several(names) => {
+            let (statement, places) = by_names::INSERT.about(names);
+            places.fold(sqlx::query(statement).bind(id.get()), |query, name| {
+                query.bind(name.as_str())
+            })
+        }
     };
     Ok(inserted.execute(connection).await?.rows_affected())
 }
@@ -258,9 +254,11 @@ async fn unknown(database: &Database, receivers: &Receivers) -> Result<Vec<Usern
         return Ok(receivers.names().to_vec());
     };
     let known: Vec<String> = unit_of_work!(database, |connection| {
-        let query = sqlx::query_scalar(by_names::KNOWN);
-        in_every_place(names)
-            .fold(query, sqlx::query::QueryScalar::bind)
+        let (statement, places) = by_names::KNOWN.about(names);
+        places
+            .fold(sqlx::query_scalar(statement), |query, name| {
+                query.bind(name.as_str())
+            })
             .fetch_all(connection)
             .await
     })?;

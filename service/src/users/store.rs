@@ -5,7 +5,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Row};
 
 use crate::auth::{Caller, Confirmed};
-use crate::database::{Database, Error, unit_of_work};
+use crate::database::{Database, Error, LARGEST_ROUND, Several, several, unit_of_work};
 use crate::users::model::{Email, UserId, Username};
 
 /// What a request's token is checked against.
@@ -279,50 +279,22 @@ pub(crate) async fn complete_departure(
     })
 }
 
-/// Look-ups of so many users as there are parameters.
-mod statements {
-    use crate::database::places;
+const IDENTITIES: Several<4> = several!(
+    [1, 4, 16, 64],
+    "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
+    "?",
+    ")"
+);
+const _: () = assert!(IDENTITIES.most() >= LARGEST_ROUND);
 
-    macro_rules! identities {
-        ($count:tt) => {
-            (
-                $count,
-                concat!(
-                    "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
-                    places!($count, "?"),
-                    ")"
-                ),
-            )
-        };
-    }
-
-    /// A few statements of fixed lengths, because each is prepared once on each connection.
-    pub(super) const IDENTITIES: [(usize, &str); 4] = [
-        identities!(1),
-        identities!(4),
-        identities!(16),
-        identities!(64),
-    ];
-}
-
-/// Those of the users that tokens name who still exist, in any order. At most as many as the longest statement takes.
+/// Those of the users that tokens name who still exist, in any order. At most [`LARGEST_ROUND`] users.
 pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
 ) -> Result<Vec<Identity>, Error> {
-    let Some((count, statement)) = statements::IDENTITIES
-        .into_iter()
-        .find(|(count, _)| *count >= users.len())
-    else {
-        return Err(Error::Broken(sqlx::Error::InvalidArgument(format!(
-            "{} users at once",
-            users.len()
-        ))));
-    };
     let rows = unit_of_work!(database, |connection| {
-        // Parameters that are left over repeat a user, who is found once all the same.
-        let parameters = users.iter().cycle().take(count);
-        parameters
+        let (statement, places) = IDENTITIES.about(users);
+        places
             .fold(sqlx::query(statement), |query, user| {
                 query.bind(u64::from(*user))
             })

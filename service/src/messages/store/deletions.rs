@@ -3,53 +3,43 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use sqlx::Connection;
-use sqlx::mysql::MySqlConnection;
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{Connection, FromRow};
 
-use super::several::{Several, several};
+use super::keys::{Key, Keyed, bind, key, keyed};
 use crate::auth::Caller;
-use crate::database::{Database, Error, Work, is_lock_wait, unit_of_work};
+use crate::database::{Database, Error, Work, unit_of_work, unless_locked};
 use crate::messages::model::MessageId;
 
 /// A message that the caller deletes.
-pub(crate) struct Deletion {
-    caller: Caller,
-    id: MessageId,
-}
-
-/// The ids of a user and of a message.
-type Key = (u64, u64);
+pub(crate) struct Deletion(Key);
 
 const DELETE_ONE: &str = "DELETE FROM messages WHERE sender_id = ? AND id = ?";
 const REMOVE_ONE: &str = "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
-const SENT: Several = several!(
+const SENT: Keyed = keyed!(
     "SELECT sender_id, id FROM messages WHERE (sender_id, id) IN (",
     "(?,?)",
     ")"
 );
-const RECEIVED: Several = several!(
+const RECEIVED: Keyed = keyed!(
     "SELECT receiver_id, message_id FROM receipts WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
-const DELETE: Several = several!(
+const DELETE: Keyed = keyed!(
     "DELETE FROM messages WHERE (sender_id, id) IN (",
     "(?,?)",
     ")"
 );
-const REMOVE: Several = several!(
+const REMOVE: Keyed = keyed!(
     "UPDATE receipts SET is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
 
 impl Deletion {
-    pub(crate) fn new(caller: Caller, id: MessageId) -> Self {
-        Self { caller, id }
-    }
-
-    fn key(&self) -> Key {
-        (u64::from(self.caller.id()), self.id.get())
+    pub(crate) fn new(caller: &Caller, id: MessageId) -> Self {
+        Self(key(caller, id))
     }
 }
 
@@ -58,7 +48,7 @@ impl Work for Deletion {
     type Outcome = bool;
 
     async fn alone(&self, database: &Database) -> Result<bool, Error> {
-        let (user, message) = self.key();
+        let Self((user, message)) = *self;
         unit_of_work!(database, |connection| {
             for statement in [DELETE_ONE, REMOVE_ONE] {
                 let query = sqlx::query(statement).bind(user).bind(message);
@@ -71,12 +61,9 @@ impl Work for Deletion {
     }
 
     async fn together(database: &Database, all: &[Arc<Self>]) -> Result<Option<Vec<bool>>, Error> {
-        let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
+        let keys: Vec<_> = all.iter().map(|one| one.0).collect();
         let gone = unit_of_work!(database, |connection| {
-            match delete_all(connection, &keys).await {
-                Err(fault) if is_lock_wait(&fault) => Ok(None),
-                outcome => outcome,
-            }
+            unless_locked(delete_all(connection, &keys).await)
         })?;
         // A message that is deleted twice at once is there for the first only.
         Ok(gone.map(|mut gone| keys.iter().map(|key| gone.remove(key)).collect()))
@@ -95,6 +82,9 @@ async fn delete_all(
         .filter(|key| !sent.contains(key))
         .collect();
     let received = find(connection, &RECEIVED, &others).await?;
+    if sent.is_empty() && received.is_empty() {
+        return Ok(Some(HashSet::new()));
+    }
     let mut transaction = connection.begin().await?;
     // First the receipts, of which some may go with their messages.
     let are_all_there = change(&mut transaction, &REMOVE, &received).await?
@@ -109,26 +99,22 @@ async fn delete_all(
 /// Which of them there are.
 async fn find(
     connection: &mut MySqlConnection,
-    statement: &Several,
+    statement: &Keyed,
     keys: &[Key],
 ) -> sqlx::Result<HashSet<Key>> {
     if keys.is_empty() {
         return Ok(HashSet::new());
     }
-    let (statement, keys) = statement.about(keys);
-    let found: Vec<Key> = keys
-        .fold(sqlx::query_as(statement), |query, key| {
-            query.bind(key.0).bind(key.1)
-        })
-        .fetch_all(connection)
-        .await?;
-    Ok(found.into_iter().collect())
+    let (statement, places) = statement.about(keys);
+    let found = bind(sqlx::query(statement), places);
+    let rows: Vec<MySqlRow> = found.fetch_all(connection).await?;
+    rows.iter().map(Key::from_row).collect()
 }
 
 /// Whether all of them were there to be changed.
 async fn change(
     connection: &mut MySqlConnection,
-    statement: &Several,
+    statement: &Keyed,
     keys: &HashSet<Key>,
 ) -> sqlx::Result<bool> {
     if keys.is_empty() {
@@ -138,10 +124,7 @@ async fn change(
     // In the order of the messages, so that two transactions do not wait for each other.
     keys.sort_unstable_by_key(|key| key.1);
     let (statement, places) = statement.about(&keys);
-    let changed = places
-        .fold(sqlx::query(statement), |query, key| {
-            query.bind(key.0).bind(key.1)
-        })
+    let changed = bind(sqlx::query(statement), places)
         .execute(connection)
         .await?;
     Ok(changed.rows_affected() == keys.len() as u64)

@@ -15,7 +15,7 @@ use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, receive
 use crate::users::Username;
 
 mod statements {
-    use crate::database::places;
+    use crate::database::{Several, several};
 
     /// A statement for all messages, and one for those that are marked as read, or as unread.
     pub(super) struct Forms {
@@ -76,25 +76,16 @@ mod statements {
          (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving"
     );
 
-    macro_rules! contents {
-        ($count:tt) => {
-            (
-                $count,
-                concat!(
-                    "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
-                     FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
-                     WHERE m.id IN (",
-                    places!($count, "?"),
-                    ")"
-                ),
-            )
-        };
-    }
-
-    /// What so many messages say.
-    pub(super) const CONTENTS: [(usize, &str); 2] = [contents!(20), contents!(100)];
+    /// What some messages say.
+    pub(super) const CONTENTS: Several<2> = several!(
+        [20, 100],
+        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
+         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
+        "?",
+        ")"
+    );
 }
-const _: () = assert!(statements::CONTENTS[1].0 as u64 >= Page::MOST);
+const _: () = assert!(statements::CONTENTS.most() as u64 >= Page::MOST);
 
 /// A page of the messages that the caller received and has not deleted.
 pub(super) async fn page(
@@ -160,13 +151,8 @@ async fn contents(
     if ids.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let [short, long] = statements::CONTENTS;
-    let (places, statement) = if ids.len() <= short.0 { short } else { long };
-    // Places that are left over repeat an id, which changes nothing.
-    let rows = ids
-        .iter()
-        .cycle()
-        .take(places)
+    let (statement, places) = statements::CONTENTS.about(ids);
+    let rows = places
         .fold(sqlx::query(statement), |query, id| query.bind(id.get()))
         .fetch_all(connection)
         .await?;

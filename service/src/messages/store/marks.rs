@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::mysql::MySqlConnection;
 
-use super::several::{Several, several};
+use super::keys::{Key, Keyed, bind, key, keyed};
 use super::{content, select_one};
 use crate::auth::Caller;
-use crate::database::{Database, Error, Work, is_lock_wait, unit_of_work};
+use crate::database::{Database, Error, Work, unit_of_work, unless_locked};
 use crate::messages::model::{Message, MessageId};
 use crate::users::Username;
 
@@ -19,16 +19,13 @@ pub(crate) struct Marking<const READ: bool> {
     id: MessageId,
 }
 
-/// The ids of a receiver and of a message.
-type Key = (u64, u64);
-
 const ONE: &str = "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
-const SEVERAL: Several = several!(
+const SEVERAL: Keyed = keyed!(
     "UPDATE receipts SET is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
-const MESSAGES: Several = several!(
+const MESSAGES: Keyed = keyed!(
     "SELECT r.receiver_id, m.id, sender.username AS sender, m.sender_id = r.receiver_id AS is_to_oneself, m.subject, \
             m.body, m.created_at \
      FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
@@ -43,8 +40,9 @@ impl<const READ: bool> Marking<READ> {
         Self { caller, id }
     }
 
+    /// That of the receiver's message.
     fn key(&self) -> Key {
-        (u64::from(self.caller.id()), self.id.get())
+        key(&self.caller, self.id)
     }
 }
 
@@ -76,36 +74,23 @@ impl<const READ: bool> Work for Marking<READ> {
     ) -> Result<Option<Vec<Option<Message>>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
         unit_of_work!(database, |connection| {
-            match mark_all(connection, READ, &keys).await {
-                Err(fault) if is_lock_wait(&fault) => Ok(None),
-                Err(fault) => Err(fault),
-                Ok(()) => read_all(connection, all, &keys).await.map(Some),
-            }
+            unless_locked(mark_all(connection, all, &keys).await.map(Some))
         })
     }
 }
 
-async fn mark_all(connection: &mut MySqlConnection, read: bool, keys: &[Key]) -> sqlx::Result<()> {
-    let (statement, keys) = SEVERAL.about(keys);
-    keys.fold(sqlx::query(statement).bind(read), |query, key| {
-        query.bind(key.0).bind(key.1)
-    })
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
 /// The messages as their receivers have them, each marked as its receiver asked for.
-async fn read_all<const READ: bool>(
+async fn mark_all<const READ: bool>(
     connection: &mut MySqlConnection,
     all: &[Arc<Marking<READ>>],
     keys: &[Key],
 ) -> sqlx::Result<Vec<Option<Message>>> {
+    let (statement, places) = SEVERAL.about(keys);
+    bind(sqlx::query(statement).bind(READ), places)
+        .execute(&mut *connection)
+        .await?;
     let (statement, places) = MESSAGES.about(keys);
-    let rows = places
-        .fold(sqlx::query(statement), |query, key| {
-            query.bind(key.0).bind(key.1)
-        })
+    let rows = bind(sqlx::query(statement), places)
         .fetch_all(&mut *connection)
         .await?;
     let mut found = HashMap::with_capacity(rows.len());

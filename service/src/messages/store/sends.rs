@@ -9,7 +9,7 @@ use sqlx::{Connection, Row};
 
 use super::{Refusal, send_once};
 use crate::auth::Caller;
-use crate::database::{Database, Error, LARGEST_ROUND, Work, is_lock_wait, unit_of_work};
+use crate::database::{Database, Error, LARGEST_ROUND, Work, unit_of_work, unless_locked};
 use crate::messages::model::{Message, MessageId, NewMessage, Postmark};
 use crate::users::Username;
 
@@ -37,17 +37,23 @@ impl Outgoing {
     }
 }
 
-/// Statements of fixed lengths, because each is prepared once on each connection. A number of messages is put together
-/// from these.
 mod statements {
-    use crate::database::places;
+    use crate::database::{Several, places, several};
 
-    /// For so many messages: their insertion, that of their receipts, and the look-up of their receivers.
+    /// The receivers. By how much one id that a statement gives is greater than the one before it is the server's to say.
+    pub(super) const USERS: Several<7> = several!(
+        [1, 2, 4, 8, 16, 32, 64],
+        "SELECT id, username, @@SESSION.auto_increment_increment AS step FROM users WHERE username IN (",
+        "?",
+        ")"
+    );
+
+    /// For so many messages: their insertion, and that of their receipts. Any number of messages is put together from
+    /// these, because a place that is left over cannot repeat one.
     pub(super) struct Length {
         pub(super) count: usize,
         pub(super) messages: &'static str,
         pub(super) receipts: &'static str,
-        pub(super) users: &'static str,
     }
 
     macro_rules! length {
@@ -61,12 +67,6 @@ mod statements {
                 receipts: concat!(
                     "INSERT INTO receipts (receiver_id, message_id) VALUES ",
                     places!($count, "(?, ?)")
-                ),
-                // By how much one id that a statement gives is greater than the one before it is the server's to say.
-                users: concat!(
-                    "SELECT id, username, @@SESSION.auto_increment_increment AS step FROM users WHERE username IN (",
-                    places!($count, "?"),
-                    ")"
                 ),
             }
         };
@@ -83,8 +83,8 @@ mod statements {
         length!(1),
     ];
 }
-use statements::{LENGTHS, Length};
-const _: () = assert!(LENGTHS[0].count >= LARGEST_ROUND);
+use statements::{LENGTHS, Length, USERS};
+const _: () = assert!(USERS.most() >= LARGEST_ROUND);
 
 /// A message and the id of its receiver.
 type Addressed<'a> = (&'a Outgoing, u64);
@@ -104,10 +104,7 @@ impl Work for Outgoing {
     ) -> Result<Option<Vec<Option<Postmark>>>, Error> {
         let created_at = Utc::now().trunc_subsecs(3);
         let ids = unit_of_work!(database, |connection| {
-            match send_all(connection, all, created_at).await {
-                Err(fault) if is_lock_wait(&fault) => Ok(None),
-                outcome => outcome.map(Some),
-            }
+            unless_locked(send_all(connection, all, created_at).await.map(Some))
         })?;
         let postmark = |id: Option<u64>| {
             Some(Postmark {
@@ -150,15 +147,9 @@ impl Users {
         connection: &mut MySqlConnection,
         all: &[Arc<Outgoing>],
     ) -> sqlx::Result<Self> {
-        let shortest = LENGTHS
-            .iter()
-            .rev()
-            .find(|length| length.count >= all.len());
-        let length = shortest.unwrap_or(&LENGTHS[0]);
-        // Places that are left over repeat a name, which changes nothing.
-        let names = all.iter().cycle().take(length.count);
-        let rows = names
-            .fold(sqlx::query(length.users), |query, one| {
+        let (statement, places) = USERS.about(all);
+        let rows = places
+            .fold(sqlx::query(statement), |query, one| {
                 query.bind(one.receiver.as_str())
             })
             .fetch_all(connection)
