@@ -135,8 +135,12 @@ async fn a_refused_login_does_not_tell_whether_there_is_such_a_user() {
         let mut answers = Vec::new();
         for _ in 0..4 {
             let answer = log_in(&service, client, name, "a wrong one").await;
-            let limit = answer.header("RateLimit").to_owned();
-            answers.push((answer.status, answer.json["detail"].clone(), limit));
+            // Some seconds go by meanwhile: fewer are left to wait, and something of the client's quota comes back.
+            let limit = answer.header("RateLimit").split(',').next();
+            let limit = limit.unwrap_or_default().to_owned();
+            let detail = answer.json["detail"].to_string();
+            let detail = detail.replace(|one: char| one.is_ascii_digit(), "");
+            answers.push((answer.status, detail, limit));
         }
         told.push(answers);
     }
@@ -164,17 +168,18 @@ async fn who_knows_the_password_may_log_in_again_and_again() {
 #[tokio::test]
 async fn a_client_that_tries_many_accounts_is_stopped_too() {
     let service = limited(1, 0, 0).await;
-    let alice = "password of alice";
-    for number in 0..10 {
+    // One comes back every six seconds, for which ten hashes may take on a busy machine.
+    for number in 0..100 {
         let name = format!("user{number}");
-        let tried = log_in(&service, ATTACKER, &name, alice).await;
+        let tried = log_in(&service, ATTACKER, &name, "password of alice").await;
+        if tried.status == 429 {
+            too_many(&tried, "logins-client", 6);
+            assert!(number >= 10, "refused after {number}");
+            return;
+        }
         problem(&tried, 401);
     }
-    too_many(
-        &log_in(&service, ATTACKER, "user10", alice).await,
-        "logins-client",
-        6,
-    );
+    panic!("nobody is refused");
 }
 
 #[tokio::test]
