@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import resource
+import socket
 import subprocess
 import time
 import urllib.error
@@ -84,6 +85,10 @@ class Service:
         subprocess.run([self.binary, "migrate"], env=self.environment, check=True, capture_output=True)
 
     def __enter__(self):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                raise SystemExit(f"error: port {self.port}, which the bench needs for the service, is taken: "
+                                 "stop what listens there and run this again")
         begin = time.monotonic()
         self.process = subprocess.Popen(
             [self.binary, "serve"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL

@@ -95,6 +95,11 @@ wait_until() {
   done
 }
 
+# listens ADDRESS PORT: whether somebody does.
+listens() {
+  (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null
+}
+
 # The SHA-256 of standard input, in hex. (GNU's tool, then the one of macOS.)
 sha256() {
   if have sha256sum; then sha256sum; else shasum -a 256; fi | cut -d ' ' -f 1
