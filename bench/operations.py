@@ -13,6 +13,7 @@ import json
 import pathlib
 import random
 import time
+import zlib
 
 HERE = pathlib.Path(__file__).parent
 # The key of the service that is measured; nothing else uses it.
@@ -151,12 +152,17 @@ CONSUMING = {"delete", "remove"}
 REFUSED = {"unknown"}
 
 
+def request_line(method, path, token, body, number):
+    """A request as `service.lua` reads it, with a mark that no other number has."""
+    return f"{method}\t{path}\t{token}\t{body}\t{zlib.crc32(b'%d' % number):08x}\n"
+
+
 def write_work(folder, operation, data, tokens, messages=()):
     """Writes the work as two files, for the statements and for the requests."""
     floor, service = folder / f"{operation}.floor", folder / f"{operation}.service"
     with open(floor, "w", encoding="utf-8") as values, open(service, "w", encoding="utf-8") as requests:
-        for piece in OPERATIONS[operation](data, random.Random(operation), messages):
+        for number, piece in enumerate(OPERATIONS[operation](data, random.Random(operation), messages)):
             values.write("\t".join(map(str, piece.values)) + "\n")
             path = f"/users/user{piece.user}/messages{piece.path}"
-            requests.write(f"{piece.method}\t{path}\t{tokens.of(piece.user)}\t{piece.body}\n")
+            requests.write(request_line(piece.method, path, tokens.of(piece.user), piece.body, number))
     return floor, service
