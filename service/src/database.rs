@@ -9,7 +9,7 @@ use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
 
-pub(crate) use self::gather::{Gather, LARGEST_ROUND};
+pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
 pub(crate) use self::several::{Several, places, several, twice};
 pub(crate) use self::share::{Shared, Work, unless_locked};

@@ -56,6 +56,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     let rocket = rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
         .manage(messages::Changes::new(database.clone()))
+        .manage(messages::Reads::new(database.clone()))
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)

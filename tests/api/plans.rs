@@ -136,7 +136,7 @@ async fn use_a_key(alice: &User) {
     }
 }
 
-/// So many changes of each kind at the same time that statements of all lengths come about.
+/// So many changes of each kind, and pages, at the same time that statements of all lengths come about.
 async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
     let path = |id: &u64| format!("/messages/{id}");
     for count in [64, 33, 18, 9, 5, 3].map(|count| count + AHEAD) {
@@ -152,6 +152,10 @@ async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
             request.json(&json!({"read": true}))
         });
         for answer in at_once(&service.database, "receipts", marks).await {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
+        let pages = (0..count).map(|_| bob.request(Method::GET, "/messages"));
+        for answer in at_once(&service.database, "receipts", pages).await {
             assert_eq!(answer.status, 200, "{}", answer.text);
         }
         let deletions = ids.iter().map(|id| match id % 3 {
@@ -249,7 +253,9 @@ fn filled(statement: &str) -> String {
 fn fault(line: &MySqlRow) -> Option<String> {
     let text = |column: &str| line.get::<Option<String>, _>(column).unwrap_or_default();
     let (kind, access, extra) = (text("select_type"), text("type"), text("Extra"));
-    let scans = matches!(access.as_str(), "ALL" | "index") && kind != "INSERT";
+    // What a statement within the statement has found is read whole: a page of each inbox.
+    let is_found = text("table").starts_with("<derived");
+    let scans = matches!(access.as_str(), "ALL" | "index") && kind != "INSERT" && !is_found;
     // An update that moves rows notes first which ones it found.
     let notes = extra.contains("temporary") && kind != "UPDATE";
     let sorts = extra.contains("filesort") || notes;
@@ -284,10 +290,11 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",
+        "STRAIGHT_JOIN LATERAL (",
     ] {
         assert!(
             of_the_api.iter().any(|one| one.contains(together)),
-            "{together}: changes were made together"
+            "{together}: it was done together"
         );
     }
     assert!(
@@ -554,12 +561,12 @@ async fn a_connection_in_use_is_not_asked_whether_it_is_still_there() {
     assert!(pings < REQUESTS / 2, "{pings} pings for {REQUESTS} pages");
 }
 
-/// The inbox of each of the users, all asked for at once.
+/// The inbox of each of the users, all asked for at once, by pages that are not read together.
 async fn inboxes_at_once(users: &[User]) -> Vec<Vec<u64>> {
     let asked: Vec<_> = users
         .iter()
         .cloned()
-        .map(|user| tokio::spawn(async move { user.inbox("").await }))
+        .map(|user| tokio::spawn(async move { user.inbox("?per_page=5").await }))
         .collect();
     let mut inboxes = Vec::new();
     for inbox in asked {

@@ -1,4 +1,4 @@
-//! Changes that come at the same time share a transaction, and each is a change of its own nevertheless.
+//! Changes that come at the same time share a transaction, and pages a statement, and each is one of its own nevertheless.
 
 use std::time::Duration;
 
@@ -282,4 +282,44 @@ async fn a_receipt_that_somebody_holds_keeps_no_other_change_back() {
         assert_eq!(statuses(held), [503; AHEAD + 1]);
         assert_eq!(statuses(free), [done; 12]);
     }
+}
+
+#[tokio::test]
+async fn pages_asked_for_at_once_share_statements_and_each_is_of_one_inbox() {
+    const USERS: usize = 30;
+    let service = start().await;
+    let mut users = Vec::new();
+    for number in 0..USERS {
+        users.push(service.user(&format!("user{number}")).await);
+    }
+    // From none to more than a page has; the last of every fifth is deleted, and the first of every third was read.
+    let mut alone = Vec::new();
+    for (number, user) in users.iter().enumerate() {
+        let mut ids = Vec::new();
+        for _ in 0..number % 24 {
+            ids.push(users[(number + 1) % USERS].send(user, "new").await);
+        }
+        if let (Some(first), true) = (ids.first(), number % 3 == 0) {
+            assert_eq!(user.mark(*first, true).await.status, 200);
+        }
+        if let (Some(last), true) = (ids.last(), number % 5 == 0) {
+            assert_eq!(user.delete(*last).await.status, 204);
+        }
+        alone.push(user.get("/messages").await);
+    }
+    let requests =
+        (0..4 * USERS).map(|number| users[number % USERS].request(Method::GET, "/messages"));
+    let (answers, statements) = counted(&service, "receipts", requests).await;
+
+    for (number, answer) in answers.iter().enumerate() {
+        let alone = &alone[number % USERS];
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.text, alone.text, "as by itself");
+        assert_eq!(answer.header("ETag"), alone.header("ETag"));
+    }
+    assert!(
+        statements < 3 * USERS as u64,
+        "{statements} statements for {} pages",
+        4 * USERS
+    );
 }

@@ -13,6 +13,7 @@ use crate::users::{UserId, Username};
 ///
 /// Only this guard makes one, after it checked the token and that the user still exists in the token's epoch. Every
 /// function that reads or writes a user's data asks for a `&Caller`, so that none can be called without the check.
+#[derive(Clone)]
 pub(crate) struct Caller {
     id: UserId,
     username: Username,

@@ -1,10 +1,14 @@
 //! Whose token it is: the one look-up that every request with a token needs.
 
-use crate::database::{Database, Error, Gather};
+use crate::database::{Database, Error, Gather, LARGEST_ROUND, Rounds};
 use crate::users::{Identity, UserId, store};
 
-/// How many look-ups are on their way at once where they take long.
-const MOST_LANES: usize = 16;
+/// One look-up at a time, unless they take long.
+const ROUNDS: Rounds = Rounds {
+    lanes: 1,
+    most_lanes: 16,
+    largest: LARGEST_ROUND,
+};
 
 /// Looks users up for the requests that arrive together, with one statement for all of them. Nothing is kept: each
 /// request sees the user as they are after it arrived.
@@ -17,7 +21,7 @@ impl Identities {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
-            gather: Gather::new(1, MOST_LANES),
+            gather: Gather::new(ROUNDS),
         }
     }
 

@@ -9,11 +9,22 @@ use rocket::tokio::time::{Instant, timeout};
 
 use crate::database::{DEADLINE, Error};
 
-/// How many questions are answered at once, at most.
+/// How many questions any round answers, at most.
 pub(crate) const LARGEST_ROUND: usize = 64;
 /// A round that takes longer is not waited for: the next begins beside it, if there may be as many. One connection that a
 /// network swallowed must not stop everybody.
 const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How questions are shared out.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    /// How many are on their way at once. More rounds are smaller ones.
+    pub(crate) lanes: usize,
+    /// The same with those that take long.
+    pub(crate) most_lanes: usize,
+    /// How many questions are answered in one, at most; up to [`LARGEST_ROUND`].
+    pub(crate) largest: usize,
+}
 
 /// Gathers questions while answers are on their way, and then has all of them answered in the next round.
 ///
@@ -25,10 +36,7 @@ pub(crate) struct Gather<Question, Answer> {
 
 struct State<Question, Answer> {
     waiting: VecDeque<Asked<Question, Answer>>,
-    /// How many rounds may be on their way at once.
-    lanes: usize,
-    /// The same with those that take long.
-    most_lanes: usize,
+    limits: Rounds,
     /// The rounds that are on their way, and since when; but for those that take long.
     rounds: Vec<(u64, Instant)>,
     /// How many with several questions have not ended. One question by itself keeps no others back.
@@ -44,13 +52,11 @@ where
     Question: Send + 'static,
     Answer: Send + 'static,
 {
-    /// With so many rounds on their way at once, and so many if they take long. More rounds are smaller ones.
-    pub(crate) fn new(lanes: usize, most_lanes: usize) -> Self {
+    pub(crate) fn new(limits: Rounds) -> Self {
         let state = State {
             waiting: VecDeque::new(),
-            lanes,
-            most_lanes,
-            rounds: Vec::with_capacity(lanes),
+            limits,
+            rounds: Vec::with_capacity(limits.lanes),
             large: 0,
             number: 0,
         };
@@ -93,7 +99,8 @@ impl<Question, Answer> State<Question, Answer> {
     /// The number of a round that is to begin now; `None` if enough are on their way, or nobody waits.
     fn begin(&mut self) -> Option<u64> {
         self.rounds.retain(|(_, since)| since.elapsed() < PATIENCE);
-        let is_full = self.rounds.len() >= self.lanes || self.large >= self.most_lanes;
+        let is_full =
+            self.rounds.len() >= self.limits.lanes || self.large >= self.limits.most_lanes;
         if self.waiting.is_empty() || is_full {
             return None;
         }
@@ -109,7 +116,7 @@ impl<Question, Answer> State<Question, Answer> {
             return Vec::new();
         };
         self.waiting.retain(|(_, sender)| !sender.is_closed());
-        let count = self.waiting.len().min(LARGEST_ROUND);
+        let count = self.waiting.len().min(self.limits.largest);
         if count == 0 {
             self.rounds.swap_remove(place);
         } else {

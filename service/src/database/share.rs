@@ -1,30 +1,32 @@
-//! Work of several callers that is done in one transaction, because they came at the same time.
+//! Work of several callers that is done in one transaction or statement, because they came at the same time.
 
 use std::sync::Arc;
 
-use super::{Database, Error, Gather, is_lock_wait};
-
-/// How many transactions of one kind are on their way at once. MySQL takes less time for each piece of work the more of
-/// them share a transaction; a second transaction works while the first waits for the disk.
-const LANES: usize = 2;
-/// The same where they take long. It also bounds how many ids of messages are given out and not yet committed, which
-/// listeners count on (`live::WINDOW`).
-const MOST_LANES: usize = 4;
+use super::{Database, Error, Gather, LARGEST_ROUND, Rounds, is_lock_wait};
 
 /// A piece of work that can be done together with others of its kind.
 pub(crate) trait Work: Send + Sync + Sized + 'static {
+    /// How much of it is done together. MySQL takes less time for each piece of work the more of them share a
+    /// transaction; a second transaction works while the first waits for the disk. Of sends this also bounds how many ids
+    /// of messages are given out and not yet committed, which listeners count on (`live::WINDOW`).
+    const ROUNDS: Rounds = Rounds {
+        lanes: 2,
+        most_lanes: 4,
+        largest: LARGEST_ROUND,
+    };
+
     /// What came of it.
     type Outcome: Send + 'static;
 
-    /// Does it in a transaction of its own.
+    /// Does it in a transaction or a statement of its own.
     fn alone(
         &self,
         database: &Database,
     ) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 
     /// Does all of it in one transaction; one outcome for each, in their order. `None` if nothing was done and each has to be
-    /// done alone: because somebody holds a lock for long, or who comes first decides about one of them. At most
-    /// [`LARGEST_ROUND`](super::LARGEST_ROUND) pieces.
+    /// done alone: because somebody holds a lock for long, or who comes first decides about one of them. At most as many
+    /// pieces as [`ROUNDS`](Self::ROUNDS) says.
     fn together(
         database: &Database,
         all: &[Arc<Self>],
@@ -39,8 +41,8 @@ pub(crate) fn unless_locked<T>(outcome: sqlx::Result<Option<T>>) -> sqlx::Result
     }
 }
 
-/// Does work of one kind, and what comes together in one transaction. It is acknowledged when it is committed; what else was
-/// committed with it nobody can tell.
+/// Does work of one kind, and what comes together in one transaction. A change is acknowledged when it is committed; what else
+/// was done with it nobody can tell.
 pub(crate) struct Shared<W: Work> {
     database: Database,
     gather: Gather<Arc<W>, Option<W::Outcome>>,
@@ -50,7 +52,7 @@ impl<W: Work> Shared<W> {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             database,
-            gather: Gather::new(LANES, MOST_LANES),
+            gather: Gather::new(W::ROUNDS),
         }
     }
 

@@ -2,12 +2,14 @@
 
 mod changes;
 mod model;
+mod reads;
 mod routes;
 mod search;
 pub(crate) mod store;
 
 pub(crate) use changes::Changes;
 pub(crate) use model::{Content, Mailbox, Message, MessageId, Page};
+pub(crate) use reads::Reads;
 pub(crate) use routes::{
     __path_delete, __path_feed, __path_mark, __path_read, __path_send, routes,
 };

@@ -21,6 +21,7 @@ use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
     Receivers, Subject, Text, Words,
 };
+use crate::messages::reads::Reads;
 use crate::messages::store::{self, Outline, Refusal};
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
@@ -245,6 +246,7 @@ pub(crate) async fn feed(
     page: Page,
     known: IfNoneMatch,
     database: &State<Database>,
+    reads: &State<Reads>,
 ) -> Result<FeedAnswer, Problem> {
     if known.is_there()
         && let Some(outline) = store::outline(database, &caller, &page).await?
@@ -254,7 +256,7 @@ pub(crate) async fn feed(
             return Ok(FeedAnswer::unchanged(&tag));
         }
     }
-    let received = store::page(database, &caller, &page).await?;
+    let received = reads.page(&caller, &page).await?;
     let next = received
         .rest
         .map(|last| path(&caller, &page.following(last)));

@@ -40,11 +40,13 @@ mod deletions;
 mod inbox;
 mod keys;
 mod marks;
+mod newest;
 mod sends;
 
 pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
 pub(crate) use self::marks::Marking;
+pub(crate) use self::newest::Newest;
 pub(crate) use self::sends::Outgoing;
 
 /// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
