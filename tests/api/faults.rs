@@ -14,6 +14,8 @@ use crate::support::{
 
 /// Connections of the service to the database, at most; the tests' own setting.
 const POOL: usize = 8;
+/// A page for which each request needs a connection of its own: it is none of those that are read together.
+const PAGE: &str = "/messages?per_page=5";
 
 async fn behind(proxy: &Proxy) -> Service {
     Service::start_with(|config| proxy.redirect(config)).await
@@ -24,7 +26,7 @@ async fn crowd(user: &User) -> Vec<Answer> {
     let mut reads = JoinSet::new();
     for _ in 0..3 * POOL {
         let user = user.clone();
-        reads.spawn(async move { user.get("/messages").await });
+        reads.spawn(async move { user.get(PAGE).await });
     }
     reads.join_all().await
 }
@@ -151,7 +153,7 @@ fn load(user: &User, over: &Arc<AtomicBool>) -> JoinSet<()> {
         let (user, over) = (user.clone(), Arc::clone(over));
         hands.spawn(async move {
             while !over.load(Ordering::Relaxed) {
-                served_or_unavailable(&user.get("/messages").await);
+                served_or_unavailable(&user.get(PAGE).await);
             }
         });
     }
