@@ -1,5 +1,6 @@
 //! Changes that come at the same time share a transaction, and pages a statement, and each is one of its own nevertheless.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder};
@@ -322,4 +323,30 @@ async fn pages_asked_for_at_once_share_statements_and_each_is_of_one_inbox() {
         "{statements} statements for {} pages",
         4 * USERS
     );
+}
+
+#[tokio::test]
+async fn names_of_senders_are_kept_but_not_while_somebody_leaves() {
+    let service = start().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    alice.send(&bob, "kept").await;
+    let senders = async || {
+        let pages = (0..AHEAD + 40).map(|_| bob.request(Method::GET, "/messages"));
+        let answers = at_once(&service.database, "receipts", pages).await;
+        let sender = |answer: &Answer| answer.json["messages"][0]["sender"].to_string();
+        answers.iter().map(sender).collect::<BTreeSet<_>>()
+    };
+    let just = |name: &str| BTreeSet::from([format!("\"{name}\"")]);
+    assert_eq!(senders().await, just("alice"));
+
+    // No account's name changes without a departure, so what is shown then is what was kept.
+    let rename = "UPDATE users SET username = '~99' WHERE username = 'alice'";
+    service.database.execute(rename).await;
+    let shown = senders().await;
+    assert!(shown.is_superset(&just("alice")), "{shown:?}: nothing kept");
+
+    // That of somebody else, so that the message stays.
+    let depart = "INSERT INTO departures (user_id, departed_at) VALUES (999999, '9999-01-01')";
+    service.database.execute(depart).await;
+    assert_eq!(senders().await, just("~99"));
 }

@@ -548,7 +548,7 @@ mod tests {
 
     #[test]
     fn a_message_is_read_for_its_sender_when_all_have_read_it() {
-        let name = |name: &str| Username::stored(name.to_owned());
+        let name = Username::stored;
         let of = |reads: &[bool]| {
             let content = Content {
                 id: MessageId::parse("1").expect("an id"),

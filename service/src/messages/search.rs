@@ -242,7 +242,7 @@ fn sent_message(row: &MySqlRow, caller: &Caller) -> sqlx::Result<Message> {
     let receivers: Vec<(String, u8)> =
         serde_json::from_str(&receivers).map_err(|fault| sqlx::Error::Decode(fault.into()))?;
     let receivers = receivers.into_iter().map(|(username, is_read)| Receiver {
-        username: Username::stored(username),
+        username: Username::stored(&username),
         read: is_read == 1,
     });
     let content = content(row, caller.username().clone())?;

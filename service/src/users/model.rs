@@ -7,6 +7,7 @@ use std::str::FromStr;
 use email_address::{EmailAddress, Options};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use smol_str::SmolStr;
 
 use crate::body::Invalid;
 
@@ -18,7 +19,7 @@ pub(crate) const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 pub(crate) const EMAIL_LONGEST: usize = 254;
 
 /// What a user is to the database and to tokens: it never changes and is never given again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UserId(u64);
 
 impl From<u64> for UserId {
@@ -50,7 +51,7 @@ impl FromStr for UserId {
 /// A name: 3 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. Case does not count; it is kept in lower case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Username(String);
+pub(crate) struct Username(SmolStr);
 
 impl Username {
     /// # Errors
@@ -70,12 +71,12 @@ impl Username {
         if !name.bytes().next().is_some_and(is_plain) {
             return Err("must begin with a letter or a digit".into());
         }
-        Ok(Self(name))
+        Ok(Self(name.into()))
     }
 
     /// A name from the database, which holds valid ones only.
-    pub(crate) fn stored(name: String) -> Self {
-        Self(name)
+    pub(crate) fn stored(name: &str) -> Self {
+        Self(name.into())
     }
 
     /// Whether somebody who writes `name` means this user.

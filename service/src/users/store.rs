@@ -292,21 +292,30 @@ pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
 ) -> Result<Vec<Identity>, Error> {
-    let rows = unit_of_work!(database, |connection| {
-        let (statement, places) = IDENTITIES.about(users);
-        places
-            .fold(sqlx::query(statement), |query, user| {
-                query.bind(u64::from(*user))
-            })
-            .fetch_all(connection)
-            .await
-    })?;
-    let identity = |row: &MySqlRow| Identity {
-        id: UserId::from(row.get::<u64, _>("id")),
-        username: Username::stored(row.get("username")),
-        token_epoch: row.get("token_epoch"),
+    unit_of_work!(database, |connection| select_identities(connection, users)
+        .await)
+}
+
+/// The same within a unit of work.
+pub(super) async fn select_identities(
+    connection: &mut MySqlConnection,
+    users: &[UserId],
+) -> sqlx::Result<Vec<Identity>> {
+    let (statement, places) = IDENTITIES.about(users);
+    let rows = places
+        .fold(sqlx::query(statement), |query, user| {
+            query.bind(u64::from(*user))
+        })
+        .fetch_all(connection)
+        .await?;
+    let identity = |row: &MySqlRow| {
+        Ok(Identity {
+            id: UserId::from(row.try_get::<u64, _>("id")?),
+            username: Username::stored(row.try_get("username")?),
+            token_epoch: row.try_get("token_epoch")?,
+        })
     };
-    Ok(rows.iter().map(identity).collect())
+    rows.iter().map(identity).collect()
 }
 
 /// The user that wants to log in, if there is one.
