@@ -7,6 +7,7 @@ use crate::users::{Identity, UserId, store};
 const ROUNDS: Rounds = Rounds {
     lanes: 1,
     most_lanes: 16,
+    least: LARGEST_ROUND,
     largest: LARGEST_ROUND,
 };
 

@@ -22,8 +22,18 @@ pub(crate) struct Rounds {
     pub(crate) lanes: usize,
     /// The same with those that take long.
     pub(crate) most_lanes: usize,
+    /// A round takes so many of those who wait, though another round could share them with it.
+    pub(crate) least: usize,
     /// How many questions are answered in one, at most; up to [`LARGEST_ROUND`].
     pub(crate) largest: usize,
+}
+
+impl Rounds {
+    /// How many of those who wait the next round takes: those that all rounds together have to take, shared out.
+    fn share(&self, waiting: usize) -> usize {
+        let share = waiting.div_ceil(self.lanes);
+        share.clamp(self.least, self.largest).min(waiting)
+    }
 }
 
 /// Gathers questions while answers are on their way, and then has all of them answered in the next round.
@@ -116,7 +126,7 @@ impl<Question, Answer> State<Question, Answer> {
             return Vec::new();
         };
         self.waiting.retain(|(_, sender)| !sender.is_closed());
-        let count = self.waiting.len().min(self.limits.largest);
+        let count = self.limits.share(self.waiting.len());
         if count == 0 {
             self.rounds.swap_remove(place);
         } else {
@@ -170,4 +180,21 @@ impl<Question, Answer> Drop for Large<'_, Question, Answer> {
 /// Nobody leaves a queue half changed, so a panic elsewhere spoils nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_takes_its_share_of_those_who_wait() {
+        let rounds = Rounds {
+            lanes: 4,
+            most_lanes: 16,
+            least: 3,
+            largest: 8,
+        };
+        let shares = [0, 2, 3, 12, 13, 20, 32, 100].map(|waiting| rounds.share(waiting));
+        assert_eq!(shares, [0, 2, 3, 3, 4, 5, 8, 8]);
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) trait Work: Send + Sync + Sized + 'static {
     const ROUNDS: Rounds = Rounds {
         lanes: 2,
         most_lanes: 4,
+        least: LARGEST_ROUND,
         largest: LARGEST_ROUND,
     };
 

@@ -92,6 +92,7 @@ impl Work for Newest {
     const ROUNDS: Rounds = Rounds {
         lanes: 4,
         most_lanes: 16,
+        least: 4,
         largest: PAGES.most(),
     };
 
