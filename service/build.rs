@@ -26,10 +26,33 @@ fn main() -> Result<(), Box<dyn Error>> {
         for file in fs::read_dir(folder.path())? {
             let file = file?;
             let name = file.file_name();
-            keep(&into, &name.to_string_lossy(), &fs::read(file.path())?)?;
+            let name = name.to_string_lossy();
+            keep(
+                &into,
+                &name,
+                &without_comments(&name, fs::read(file.path())?)?,
+            )?;
         }
     }
     keep_swagger_ui(&out.join("docs"))
+}
+
+/// A file of ours without what browsers pass over: comments, and indentation. No text in it goes on over several lines, or
+/// holds what begins a comment.
+fn without_comments(name: &str, content: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error>> {
+    let text = String::from_utf8(content)?;
+    let code = |line| str::split_once(line, " // ").map_or(line, |(code, _)| code);
+    let is_code = |line: &&str| {
+        let starts = ["//", "/*", "* ", "*/"];
+        !line.is_empty() && !starts.iter().any(|start| line.starts_with(start))
+    };
+    let lines = text.lines().map(|line| code(line).trim());
+    let lines: Vec<_> = lines.filter(is_code).collect();
+    let lines = lines.join("\n");
+    if lines.contains("*/") {
+        return Err(format!("{name}: each line of a comment begins with /* or *").into());
+    }
+    Ok(lines.into_bytes())
 }
 
 fn keep_swagger_ui(into: &Path) -> Result<(), Box<dyn Error>> {

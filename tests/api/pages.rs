@@ -168,3 +168,26 @@ async fn a_page_can_be_read_only() {
         assert_eq!((head.status, head.text.as_str()), (200, ""));
     }
 }
+
+#[tokio::test]
+async fn the_inbox_stays_small() {
+    let service = Service::start().await;
+    let files = files(&service, "/").await;
+    assert!(files.len() <= 14, "{files:?}");
+    let mut bytes = 0;
+    for path in &files {
+        let packed = get_with(&service, path, "Accept-Encoding", "gzip").await;
+        bytes += packed
+            .header("Content-Length")
+            .parse::<usize>()
+            .expect("a length");
+        if path.contains(".js") || path.contains(".css") {
+            let plain = service.get(path).await.text;
+            assert!(
+                !plain.contains("\n//") && !plain.contains("/*"),
+                "{path} has comments"
+            );
+        }
+    }
+    assert!(bytes <= 27_500, "{bytes} bytes");
+}
