@@ -57,10 +57,10 @@ const INBOX: &[File] = &[
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
     file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
-    file!("/inbox/kept.js", JavaScript, "inbox/kept.js"),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
     file!("/inbox/session.js", JavaScript, "inbox/session.js"),
+    file!("/inbox/tab.js", JavaScript, "inbox/tab.js"),
     file!("/inbox/words.js", JavaScript, "inbox/words.js"),
 ];
 

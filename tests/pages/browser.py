@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -27,6 +28,16 @@ PATIENCE = 30
 WATCH_POLICY = """addEventListener("securitypolicyviolation", (event) =>
     console.error(`policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));"""
 FAILED_LOAD = re.compile(r"Failed to load resource: (?:net::(\w+)|the server responded with a status of (\d+))")
+
+Test = Callable[..., None]
+TESTS: list[Test] = []
+
+
+def test(function: Test) -> Test:
+    """Makes it one of the tests; its name says what holds."""
+    TESTS.append(function)
+    return function
+
 
 expect.set_options(timeout=PATIENCE * 1000)
 
@@ -130,17 +141,28 @@ class User:
 class Tab:
     """A page in a browser of its own. Whatever its console says and was not announced is an error at its end."""
 
-    def __init__(self, browser: Browser, service: Service, look: str, pictures: Path) -> None:
+    def __init__(self, browser: Browser, service: Service, look: str, pictures: Path, **options: Any) -> None:
         self.service, self.look, self.pictures = service, look, pictures
-        self.context: BrowserContext = browser.new_context(base_url=service.url, locale="en-GB", timezone_id="Europe/London", **LOOKS[look])
+        options = {"locale": "en-GB", "timezone_id": "Europe/London", **LOOKS[look], **options}
+        self.context: BrowserContext = browser.new_context(base_url=service.url, **options)
         self.context.set_default_timeout(PATIENCE * 1000)
         self.context.add_init_script(WATCH_POLICY)
-        self.page: Page = self.context.new_page()
         self.complaints: list[str] = []
         # Whenever Docker makes or removes a network on this machine, Chromium gives up what it is loading.
         self.expected = {"ERR_NETWORK_CHANGED"}
+        self.page: Page = self.context.new_page()
+        self._watch()
+
+    def _watch(self) -> None:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+
+    def another(self) -> Tab:
+        """A further tab of the same browser, in which nothing is open."""
+        other = copy.copy(self)
+        other.page = self.context.new_page()
+        other._watch()
+        return other
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
@@ -193,10 +215,29 @@ class Tab:
         """The row of the list with this text."""
         return self.page.locator("#rows a").filter(has_text=text)
 
+    def sign_out(self, how: str = "Sign out everywhere") -> None:
+        """Signs out by the button and the dialog."""
+        self.page.get_by_role("button", name="Sign out", exact=True).click()
+        self.page.get_by_role("dialog", name="Sign out?").get_by_role("button", name=how).click()
+        expect(self.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Waits until a condition holds that depends on what the browser reports meanwhile."""
+        until(lambda: self.page.wait_for_timeout(50) is None and condition(), what)
+
+    def come_back(self) -> None:
+        """The browser says that the tab is looked at again; without a window it never says so itself."""
+        self.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    def hide(self, is_hidden: bool = True) -> None:
+        """The tab is in the background, or not any more."""
+        self.page.evaluate("""(is) => { Object.defineProperty(document, "hidden", { get: () => is, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange")); }""", is_hidden)
+
     def write(self, to: str, subject: str, message: str) -> None:
         """Fills in the form of a new message."""
         self.page.get_by_role("link", name="Write").click()
-        self.page.get_by_label("To").fill(to)
+        self.page.get_by_label("To", exact=True).fill(to)
         self.page.get_by_label("Subject").fill(subject)
         self.page.get_by_label("Message", exact=True).fill(message)
 

@@ -6,16 +6,12 @@ import * as session from "/inbox/session.js";
 
 let isNew = false; // whether an account is created
 
-/** Sets the forms up; `done` is called when somebody is signed in, and `again` when they are again. */
+/** Sets the forms up; `done` is called when a user has signed in, and `again` when they have done so again. */
 export function setUp(done, again) {
   const form = byId("access-form");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (await attempt(form, byId("access-submit"), enter)) {
-      form.reset();
-      byId("access-password").type = "password";
-      done();
-    }
+    if (await attempt(form, byId("access-submit"), enter)) done();
   });
   byId("access-switch").addEventListener("click", () => show(!isNew));
   byId("access-reveal").addEventListener("change", (event) => {
@@ -40,8 +36,19 @@ export function show(forNew = false) {
 }
 
 export function hide() {
+  const form = byId("access-form");
   byId("access").hidden = true;
+  form.reset();
+  clearErrors(form);
+  byId("access-password").type = "password";
 }
+
+/** Whether nothing has been filled in. */
+export const isUntouched = () => ["username", "email", "password"].every((name) => byId(`access-${name}`).value === "");
+
+/** Takes the question for the password back: another tab has renewed the session, or ended it. */
+export const renewed = () => byId("again").close("done");
+export const dismiss = () => byId("again").close("no");
 
 async function enter(form, wait) {
   const { username, email, password } = form.elements;
@@ -67,7 +74,9 @@ async function attempt(form, button, action) {
     return true;
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    showErrors(form, problem);
+    const isWrong = problem.status === 401;
+    if (isWrong && form.id === "again-form") problem.message = `This is not the password of ${session.username()}.`;
+    showErrors(form, problem, { focus: isWrong && form.elements.password });
     return false;
   } finally {
     clearTimeout(timer);

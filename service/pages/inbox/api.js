@@ -11,10 +11,18 @@ const PAUSE = 400;
 /** The longest time that a person is let wait for the next try, in ms. */
 const LONGEST_PAUSE = 15_000;
 
+/** What is said of an answer without words of its own, as proxies give them. */
+function words(status) {
+  if (status === 0) return "The service cannot be reached. Check your connection and try again.";
+  if (status === 429) return "That was a lot at once. Wait a moment and try again.";
+  if ([502, 503, 504].includes(status)) return "The service is not available just now. Try again in a moment.";
+  return status >= 500 ? "The service has failed. Try again in a moment." : `The request was refused (${status}).`;
+}
+
 /** An error that the service or the network answered with. Its message is for people. */
 export class Problem extends Error {
   constructor(status, body = {}) {
-    super(body.detail || body.title || (status ? `The service answered with ${status}.` : "The service cannot be reached. Check your connection and try again."));
+    super(body.detail || words(status));
     this.status = status; // 0: no answer
     this.type = (body.type ?? "").split(":").at(-1);
     this.errors = body.errors ?? [];
@@ -71,17 +79,20 @@ async function once(method, path, body, headers) {
     throw new Problem(0);
   }
   const json = parse(text);
+  // Whoever answers in place of the service, such as the sign-in page of a network, sends something else.
+  if (answer.ok && !isObject(json) && answer.status !== 204) throw new Problem(0);
   if (answer.ok) return json;
   throw problemOf(answer, json);
 }
 
 /** The problem that an answer is. */
 export function problemOf(answer, json) {
-  const problem = new Problem(answer.status, json ?? {});
+  const problem = new Problem(answer.status, isObject(json) ? json : {});
   problem.retryAfter = (Number.parseInt(answer.headers.get("Retry-After"), 10) || 0) * 1000;
-  if (problem.status === 429 && !json?.detail) problem.message = "That was a lot at once. Wait a moment and try again.";
   return problem;
 }
+
+const isObject = (json) => json !== null && typeof json === "object";
 
 function parse(text) {
   try {

@@ -1,56 +1,78 @@
-// Writing a message. The draft is kept, so a reload does not lose it.
+// Writing a message. There is a draft for a new message and one for each answer, and a reload does not lose them.
 
 import { newKey, Problem } from "/inbox/api.js";
 import { byId, clearErrors, entitle, focusOn, make, showErrors, tell } from "/inbox/dom.js";
-import { store, stored } from "/inbox/kept.js";
+import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
-import { answerTo, bytes, characters, number } from "/inbox/words.js";
+import { store, stored } from "/inbox/tab.js";
+import { answerTo, bytes, characters, isGone, number, titleOf } from "/inbox/words.js";
 
-const STORED = "herolo.draft";
-const STORED_KEY = "herolo.key";
+const STORED = "herolo.drafts";
 const SUBJECT_LIMIT = 255; // characters
 const TEXT_LIMIT = 65_535; // bytes
 /** From which part of a limit on it is shown. */
 const NEAR = 0.8;
+/** The draft that answers nothing; the others have the ids of the messages that they answer. */
+const NEW = "new";
+const USERNAME = /^[a-z0-9][a-z0-9._-]{2,63}$/i;
 
-let actions; // sent(isShown), close()
-const NOTHING_TRIED = { content: "", key: "" };
-/** What was last tried, with its key: the same message keeps its key, so it arrives once however often it is sent, also
- * after a reload. */
-let last = stored(STORED_KEY) ?? NOTHING_TRIED;
+let actions; // sent(isShown), changed(), close(), open(hash)
+let blank = {}; // what the form that is shown began with
+const sending = new Set(); // the drafts that are being sent
 
 export function setUp(given) {
   actions = given;
+  addEventListener("beforeunload", (event) => { if (hasDrafts() || sending.size > 0) event.preventDefault(); });
 }
 
-const draft = () => stored(STORED) ?? {};
+/** Each is { to, subject, message, tried }; `tried` is what was last tried to be sent, with its key: the same message
+ * keeps its key, so it arrives once however often it is sent, also after a reload. */
+const all = () => stored(STORED) ?? {};
+const fieldsOf = ({ to, subject, message }) => ({ to, subject, message });
+const isSame = (one, other) => JSON.stringify(fieldsOf(one)) === JSON.stringify(fieldsOf(other));
 
-/** What is tried now; nothing any more once it is sent. */
-function remember(content) {
-  last = content ? { content, key: newKey() } : NOTHING_TRIED;
-  store(STORED_KEY, last);
+function keep(key, draft) {
+  const { [key]: _, ...others } = all();
+  store(STORED, draft ? { ...others, [key]: draft } : others);
+  actions.changed();
 }
 
-/** Begins an answer. A draft to somebody else is shown instead, so that its text goes to nobody it is not meant for. */
-export function reply({ sender, subject }) {
-  const { to = "", message = "" } = draft();
-  if (message !== "" && to !== "" && to !== sender) {
-    tell("There is a draft already: send or discard it first.");
-    return;
+export const hasDrafts = () => Object.keys(all()).length > 0;
+export const hasDraft = (id) => String(id) in all();
+
+/** The drafts but for the one that is being written, as [hash, words]. */
+export function list() {
+  const shownKey = byId("compose")?.dataset.key;
+  return Object.entries(all()).filter(([key]) => key !== shownKey)
+    .map(([key, { to, subject }]) => [hashOf(key), `To ${to || "…"}: ${titleOf({ subject })}`]);
+}
+
+const hashOf = (key) => (key === NEW ? "#/write" : `#/write/${key}`);
+
+/** Shows the form of a new message, or of the answer to the message with this id. */
+export async function show(id) {
+  const key = id ? String(id) : NEW;
+  const isHere = () => location.hash === hashOf(key);
+  blank = { to: "", subject: "", message: "" };
+  if (id) {
+    try {
+      byId("pane").replaceChildren();
+      const message = feed.find("inbox", id) ?? await session.callAs("GET", session.own(`/messages/${id}`));
+      blank = { to: isGone(message.sender) ? "" : message.sender, subject: answerTo(message.subject), message: "" };
+    } catch (problem) {
+      // The draft says to whom it goes.
+      if (!hasDraft(key)) tell(problem.status === 404 ? "The message that you answer is gone." : problem.message);
+    }
+    if (!isHere()) return;
   }
-  keep({ to: sender, subject: answerTo(subject), message: draft().message ?? "" });
+  render(key, all()[key] ?? blank);
 }
 
-const keep = (fields) => store(STORED, fields);
-
-const discard = () => store(STORED, null);
-
-/** Shows the form, with the draft. */
-export function show() {
-  const { to = "", subject = "", message = "" } = draft();
-  const form = make("form", { class: "compose", id: "compose", novalidate: true, submit: send, input: changed, keydown: sendByKey },
+function render(key, { to, subject, message }) {
+  const title = key === NEW ? "New message" : `Reply to ${to}`;
+  const form = make("form", { class: "compose", id: "compose", "data-key": key, novalidate: true, submit: send, input: changed, keydown: sendByKey },
     make("div", { class: "bar" },
-      make("h2", { tabindex: "-1" }, "New message"),
+      make("h2", { tabindex: "-1", dir: "auto" }, title),
       make("button", { type: "button", class: "button quiet", id: "compose-close", click: () => actions.close() }, "Close")),
     make("p", { class: "form-error", "data-error": "form", role: "alert", hidden: true }),
     field("to", "To", make("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false" }), "Usernames, with commas between them."),
@@ -58,15 +80,24 @@ export function show() {
     field("message", "Message", make("textarea", { rows: "12", dir: "auto" })),
     make("div", { class: "compose-foot" },
       make("button", { class: "button primary", id: "send" }, "Send"),
-      make("button", { type: "button", class: "button quiet", id: "discard", click: () => { discard(); actions.close(); tell("The draft is discarded."); } }, "Discard"),
+      make("button", { type: "button", class: "button quiet", id: "discard", click: () => discard(key) }, "Discard"),
       make("span", { class: "hint", id: "compose-state", role: "status" })));
   form.elements.to.value = to;
   form.elements.subject.value = subject;
   form.elements.message.value = message;
   byId("pane").replaceChildren(form);
-  entitle({ view: "New message" });
+  actions.changed();
+  entitle({ view: title });
   count(form);
+  if (sending.has(key)) showSending(key, "Sending…");
   focusOn(to === "" ? form.elements.to : subject === "" ? form.elements.subject : form.elements.message);
+}
+
+function discard(key) {
+  const draft = all()[key];
+  keep(key, null);
+  actions.close();
+  tell("The draft is discarded.", draft && { name: "Undo", run: () => { keep(key, draft); actions.open(hashOf(key)); } });
 }
 
 function field(name, label, input, hint = null) {
@@ -82,10 +113,13 @@ function field(name, label, input, hint = null) {
 
 function changed(event) {
   const form = event.currentTarget;
-  const { to, subject, message } = form.elements;
-  keep({ to: to.value, subject: subject.value, message: message.value });
+  const { key } = form.dataset;
+  const written = writtenIn(form);
+  keep(key, isSame(written, blank) ? null : { ...all()[key], ...written });
   count(form);
 }
+
+const writtenIn = ({ elements: { to, subject, message } }) => ({ to: to.value, subject: subject.value, message: message.value });
 
 /** Limits are shown when they come near. */
 function count(form) {
@@ -102,56 +136,85 @@ function showCount(name, length, limit, unit) {
 }
 
 function sendByKey(event) {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+  if (!event.isComposing && event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     event.currentTarget.requestSubmit();
   }
 }
 
+/** Why nobody can have this name, or null. */
+function faultOf(name) {
+  if (name.startsWith("@")) return "has an @ too many: names are written without it";
+  if (name.includes("@")) return "looks like an e-mail address: messages go to usernames, so ask for that";
+  return USERNAME.test(name) ? null : "is not a username: those have 3 to 64 letters, digits, dots, dashes or underscores";
+}
+
 /** One name is a receiver; several are receivers. */
 function content(form) {
-  const names = form.elements.to.value.split(/[\s,;]+/).filter(Boolean);
-  const { subject: { value: subject }, message: { value: message } } = form.elements;
-  const missing = [["to", names.length === 0, "Say who is to get it"], ["subject", subject === "", "Say what it is about"], ["message", message === "", "Write something"]]
+  const { to, subject, message } = writtenIn(form);
+  const names = to.split(/[\s,;]+/).filter(Boolean);
+  const errors = [["to", names.length === 0, "Say who is to get it"], ["subject", subject === "", "Say what it is about"], ["message", message === "", "Write something"]]
     .filter(([, isMissing]) => isMissing)
     .map(([name, , detail]) => ({ pointer: `#/${name}`, detail }));
-  if (missing.length > 0) throw new Problem(422, { errors: missing });
+  for (const name of names) {
+    const fault = faultOf(name);
+    if (fault) errors.push({ pointer: "#/to", detail: `“${name}” ${fault}` });
+  }
+  if (errors.length > 0) throw new Problem(422, { errors });
   return { ...(names.length === 1 ? { receiver: names[0] } : { receivers: names }), subject, message };
 }
 
 async function send(event) {
   event.preventDefault();
   const form = event.currentTarget;
-  const button = byId("send");
-  if (button.getAttribute("aria-disabled")) return;
-  const state = byId("compose-state");
-  let written;
+  const { key } = form.dataset;
+  if (sending.has(key)) return;
+  const written = writtenIn(form);
   clearErrors(form);
-  button.setAttribute("aria-disabled", "true");
-  const timer = setTimeout(() => { state.textContent = "Sending…"; }, 300);
+  sending.add(key);
+  showSending(key, "");
+  const timer = setTimeout(() => showSending(key, "Sending…"), 300);
   const wait = (problem, time) => {
     clearTimeout(timer);
     const why = problem.status === 0 ? "No connection" : "The service is busy";
-    state.textContent = `${why}. Trying again in ${Math.ceil(time / 1000)} s; it is sent once.`;
+    showSending(key, `${why}. Trying again in ${Math.ceil(time / 1000)} s; it is sent once.`);
   };
   try {
-    const body = content(form);
-    const text = JSON.stringify(body);
-    written = JSON.stringify(draft());
-    if (last.content !== text) remember(text);
-    await session.callAs("POST", session.own("/messages"), { body, headers: { "Idempotency-Key": last.key }, repeatable: true, wait });
-    remember("");
+    await submit(key, written, content(form), wait);
     tell("Sent.");
-    // Who has gone on meanwhile stays there, and keeps what they have begun.
-    if (JSON.stringify(draft()) === written) discard();
-    actions.sent(form.isConnected);
+    finish(key, written);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    if (form.isConnected) showErrors(form, problem, { receiver: "to", receivers: "to" });
+    if (form.isConnected) showErrors(form, problem, { names: { receiver: "to", receivers: "to" } });
     else tell(`Not sent: ${problem.message} The draft is kept.`);
   } finally {
     clearTimeout(timer);
-    state.textContent = "";
-    button.removeAttribute("aria-disabled");
+    sending.delete(key);
+    showSending(key, null);
   }
+}
+
+/** Says at the form of the draft, if it is shown, how far sending is; null: it has ended. */
+function showSending(key, text) {
+  if (byId("compose")?.dataset.key !== key) return;
+  byId("compose-state").textContent = text ?? "";
+  if (text === null) byId("send").removeAttribute("aria-disabled");
+  else byId("send").setAttribute("aria-disabled", "true");
+}
+
+async function submit(key, written, body, wait) {
+  const text = JSON.stringify(body);
+  let { tried } = all()[key] ?? {};
+  if (tried?.content !== text) tried = { content: text, key: newKey() };
+  keep(key, { ...written, tried });
+  await session.callAs("POST", session.own("/messages"), { body, headers: { "Idempotency-Key": tried.key }, repeatable: true, wait });
+}
+
+/** What was sent is no draft any more; text that was written meanwhile is a new one. */
+function finish(key, written) {
+  const draft = all()[key];
+  const form = byId("compose");
+  if (draft) keep(key, isSame(draft, written) ? null : fieldsOf(draft));
+  // A user who has gone on meanwhile stays there.
+  actions.sent(form?.dataset.key === key && isSame(writtenIn(form), written));
 }

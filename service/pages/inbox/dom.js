@@ -44,14 +44,53 @@ export function entitle(change) {
   document.title = `${count}${title.view} – Herolo`;
 }
 
-/** Tells everybody: in the corner for those who see it, politely for those who listen. It goes away by itself. */
+/** For how long a toast is there, and when it is asked again whether it is in use, in ms. */
+const TOAST = 7000;
+const IN_USE = 2000;
+const CROSS = "M5 5l10 10M15 5L5 15";
+
+/** Tells it in the corner for those who see, politely for those who listen. It goes away by itself, but not while it is
+ * pointed at or has the focus. */
 export function tell(text, action = null) {
-  const button = action && make("button", { type: "button", class: "link", click: () => { toast.remove(); action.run(); } }, action.name);
-  const toast = make("div", { class: "toast" }, make("span", { dir: "auto" }, text), button);
+  let before = null; // what had the focus before the toast
+  const close = () => {
+    const hadFocus = toast.contains(document.activeElement);
+    toast.remove();
+    if (hadFocus) focusOn(before?.isConnected ? before : document.querySelector("#pane h2, #list-title"));
+  };
+  const expire = () => { if (toast.matches(":hover, :focus-within")) setTimeout(expire, IN_USE); else close(); };
+  const toast = make("div", { class: "toast", focusin: ({ relatedTarget }) => { if (!toast.contains(relatedTarget)) before = relatedTarget; } },
+    make("span", { dir: "auto" }, text),
+    action && make("button", { type: "button", class: "link", click: () => { close(); action.run(); } }, action.name),
+    make("button", { type: "button", class: "link", "aria-label": "Close", click: close }, icon(CROSS)));
   const toasts = byId("toasts");
-  while (toasts.childElementCount > 2) toasts.firstElementChild.remove();
+  if (toasts.childElementCount > 2) toasts.querySelector(".toast:not(:hover, :focus-within)")?.remove();
   toasts.append(toast);
-  setTimeout(() => toast.remove(), 7000);
+  setTimeout(expire, TOAST);
+}
+
+let endQuestion = () => {}; // answers the question that was asked last with no
+
+/**
+ * Asks a question in a dialog. `choices` are [answer, label, class]; the one at `focus` has the focus. The answer is null
+ * if the dialog is closed otherwise.
+ */
+export function ask(title, text, choices, focus) {
+  const dialog = byId("confirm");
+  endQuestion();
+  byId("confirm-title").textContent = title;
+  byId("confirm-text").textContent = text;
+  return new Promise((resolve) => {
+    const listening = new AbortController();
+    const answer = (value) => { listening.abort(); resolve(value); };
+    endQuestion = () => answer(null);
+    const buttons = choices.map(([value, label, kind = ""]) => make("button", { class: `button ${kind}`, click: () => answer(value) }, label));
+    byId("confirm-buttons").replaceChildren(...buttons);
+    // The event comes a moment later, when the same dialog may ask the next question already.
+    dialog.addEventListener("close", () => { if (!dialog.open) answer(null); }, { signal: listening.signal });
+    dialog.showModal();
+    buttons[focus].focus();
+  });
 }
 
 /** Interrupts those who listen, with something that is shown elsewhere already. */
@@ -69,10 +108,10 @@ export function clearErrors(form) {
 }
 
 /**
- * Shows what is wrong with a form: at each field that the problem names, else above the form. `names` says under which
- * other names the API knows a field. The first wrong field gets the focus.
+ * Shows the errors of a form: at each field that the problem names, else above the form. `names` says under which other
+ * names the API knows a field. The first wrong field gets the focus, or else `focus`.
  */
-export function showErrors(form, problem, names = {}) {
+export function showErrors(form, problem, { names = {}, focus = null } = {}) {
   clearErrors(form);
   const general = [];
   for (const { pointer, detail } of problem.errors) {
@@ -92,5 +131,5 @@ export function showErrors(form, problem, names = {}) {
     place.textContent = general.join("; ") || problem.message;
     place.hidden = false;
   }
-  (form.querySelector("[aria-invalid]") ?? form.querySelector("input:not([readonly]), textarea"))?.focus();
+  (form.querySelector("[aria-invalid]") || focus || form.querySelector("input:not([readonly]), textarea"))?.focus();
 }

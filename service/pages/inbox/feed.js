@@ -2,7 +2,7 @@
 
 import { byId, focusOn, make } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { ago, beginning, exactly, hue, initial, nameList, shown } from "/inbox/words.js";
+import { ago, beginning, exactly, hue, initial, nameList, shown, titleOf } from "/inbox/words.js";
 
 const EMPTY = {
   inbox: ["No messages yet", "What others send you appears here by itself. Write somebody, or yourself, to see how it looks."],
@@ -10,6 +10,8 @@ const EMPTY = {
   sent: ["Nothing sent yet", "Messages you send are kept here, with who has read them."],
 };
 const PER_PAGE = 20;
+/** The most that the service gives at once. */
+const LARGEST_PAGE = 100;
 
 /** A box with what was loaded of it, newest first. */
 const newBox = () => ({ items: [], next: null, isLoaded: false, scroll: 0 });
@@ -17,14 +19,13 @@ const boxes = { inbox: newBox(), unread: newBox(), sent: newBox() };
 let shownBox = "inbox";
 let selected = null;
 let drawn = new Map(); // the rows that are shown by the ids of their messages, and what they show
+const removed = new Set(); // the ids of what was deleted here
 let loads = 0; // counts them, so that one that was overtaken is thrown away
 
 const box = () => boxes[shownBox];
-const paths = {
-  inbox: `/messages?per_page=${PER_PAGE}`,
-  unread: `/messages?per_page=${PER_PAGE}&unread=true`,
-  sent: `/messages?per_page=${PER_PAGE}&box=sent`,
-};
+const filters = { inbox: "", unread: "&unread=true", sent: "&box=sent" };
+/** As much of a box as is shown, so that all rows are up to date. */
+const pathOf = (name) => `/messages?per_page=${Math.min(Math.max(boxes[name].items.length, PER_PAGE), LARGEST_PAGE)}${filters[name]}`;
 
 /** Who has got a message, and whether they read it. */
 export const receiversOf = (message) => message.receivers ?? [{ username: message.receiver, read: message.read }];
@@ -33,6 +34,7 @@ export const receiversOf = (message) => message.receivers ?? [{ username: messag
 export function reset() {
   for (const name of Object.keys(boxes)) boxes[name] = newBox();
   selected = null;
+  removed.clear();
   loads += 1;
   renderRows([]);
 }
@@ -45,22 +47,21 @@ export async function show(name) {
     render();
     byId("list-scroll").scrollTop = box().scroll;
   }
-  // Others change what is in the sent box, and reading changes what is unread.
-  if (!box().isLoaded || name !== "inbox") await refresh();
+  await refresh(box().isLoaded);
 }
 
-/** Loads the newest page of the box that is shown. */
-export async function refresh() {
+/** Loads the newest messages of the box that is shown. Where nobody asked for it, a failure leaves the list as it is. */
+export async function refresh(isQuiet = false) {
   const name = shownBox;
   const mine = (loads += 1);
   if (!boxes[name].isLoaded) render(true);
   try {
-    const page = await session.callAs("GET", session.own(paths[name]));
+    const page = await session.callAs("GET", session.own(pathOf(name)));
     if (mine !== loads) return;
     merge(boxes[name], page);
     if (name === shownBox) render();
   } catch (problem) {
-    if (mine === loads && name === shownBox) renderProblem(problem);
+    if (mine === loads && name === shownBox && !(isQuiet && boxes[name].isLoaded)) renderProblem(problem);
   }
 }
 
@@ -116,11 +117,15 @@ export function arrive(message) {
   return isNew || !boxes.inbox.isLoaded;
 }
 
+/** Whether the message was deleted in this tab. */
+export const isRemoved = (id) => removed.has(id);
+
 /** Takes over what is known of a message now. */
 export function update(message) {
-  for (const target of Object.values(boxes)) {
+  for (const [name, target] of Object.entries(boxes)) {
     const index = target.items.findIndex((item) => item.id === message.id);
-    if (index >= 0) target.items[index] = { ...target.items[index], read: message.read };
+    const change = name === "sent" ? { receivers: receiversOf(message) } : { read: message.read };
+    if (index >= 0) target.items[index] = { ...target.items[index], ...change };
   }
   render();
 }
@@ -128,6 +133,7 @@ export function update(message) {
 /** A message is deleted: from the box of what was received alone, or from both. Returns the row to go on with. */
 export function remove(id, everywhere) {
   const index = box().items.findIndex((item) => item.id === id);
+  removed.add(id);
   for (const [name, target] of Object.entries(boxes)) {
     if (everywhere || name !== "sent") target.items = target.items.filter((item) => item.id !== id);
   }
@@ -182,6 +188,7 @@ function render(isLoading = false) {
   const [title, text] = EMPTY[shownBox];
   const empty = byId("list-empty");
   empty.hidden = isLoading || !isLoaded || items.length > 0 || Boolean(next);
+  byId("shell").toggleAttribute("data-empty", !empty.hidden);
   empty.replaceChildren(make("p", { class: "empty-title" }, title), make("p", {}, text));
   select(selected);
 }
@@ -233,7 +240,7 @@ function row(message, name, title, isUnread, spoken, state = null) {
           spoken && make("span", { class: "visually-hidden" }, spoken),
           make("bdi", { class: "row-name" }, title),
           timeOf(message.created_at)),
-        make("span", { class: "row-subject", dir: "auto" }, message.subject),
+        make("span", { class: "row-subject", dir: "auto" }, titleOf(message)),
         make("span", { class: "row-beginning", dir: "auto" }, beginning(message.message)),
         state && make("span", { class: "row-state" }, state)),
       isUnread && make("span", { class: "unread-dot", "aria-hidden": "true" })));

@@ -2,9 +2,12 @@
 
 import { pause, problemOf } from "/inbox/api.js";
 import * as session from "/inbox/session.js";
+import { publish, subscribe } from "/inbox/tab.js";
 
 /** The service says something every 15 s; whoever is silent for longer than this is gone. In ms. */
 const SILENCE = 40_000;
+/** A stream that lasted for as long was a good one, in ms. */
+const STEADY = 10_000;
 /** Until the next try, in ms: at first, and at most. */
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 30_000;
@@ -46,66 +49,108 @@ export class Parser {
   }
 }
 
-/** Listens until it is stopped. Tells `hello(isFirst)`, `message(message)` and `state("live" | "waiting" | "off")`. */
+/** Listens until it is stopped. Tells `hello()`, `message(message)` and `state("live" | "waiting" | "off")`. */
 export class Listener {
   #tells;
+  #isOn = false;
+  #turn = null; // stands for the time in which this tab has the stream
+  #queue = null; // ends the waiting for the stream of another tab
   #abort = null; // ends the stream under way
   #wake = () => {}; // ends the pause under way
-  #run = null; // stands for the time between a start and a stop
   #lastId = "";
-  #next = 0; // how long the stream that ended asks to wait, in ms
 
   constructor(tells) {
     this.#tells = tells;
+    subscribe("event", (event) => { if (this.#isOn && event.of === session.username()) this.#take(event); });
+    subscribe("line", ({ of, state }) => { if (this.#isOn && of === session.username()) tells.state(state); });
   }
 
   start() {
-    if (this.#run) return;
-    this.#run = {};
-    this.#goOn(this.#run);
+    if (this.#isOn) return;
+    this.#isOn = true;
+    this.#claim(!document.hidden);
   }
 
   stop() {
-    this.#run = null;
+    this.#isOn = false;
     this.#lastId = "";
+    this.#queue?.abort();
+    this.#end();
+  }
+
+  /** The tab is looked at, or not any more. */
+  look(isSeen) {
+    if (!this.#isOn) return;
+    if (isSeen && this.#turn) this.#wake();
+    else if (isSeen) this.#claim(true);
+    else if (!navigator.locks) this.#end();
+  }
+
+  /** The network has changed: a stream that looks alive may not be. */
+  probe() {
     this.#abort?.abort();
     this.#wake();
   }
 
-  /** The network is back, or somebody looks at the page again: do not wait any longer. */
-  hurry() {
-    this.#wake();
+  #end() {
+    this.#turn = null;
+    this.probe();
   }
 
-  async #goOn(run) {
+  /**
+   * One tab of the browser has the stream and tells the others what comes: connections are few (HTTP/1.1 has six to a
+   * host), and so are the streams of a user. It is the tab that was looked at last (`isSeen`), or when that is closed, the
+   * next. Where there are no locks (plain HTTP), tabs have it while they are seen.
+   */
+  #claim(isSeen) {
+    const listen = () => this.#goOn((this.#turn = {}));
+    if (!navigator.locks) {
+      if (isSeen) listen();
+      return;
+    }
+    this.#queue?.abort();
+    const queue = (this.#queue = new AbortController());
+    const how = isSeen ? { steal: true } : { signal: queue.signal };
+    navigator.locks.request(`herolo.events.${session.username()}`, how, listen).catch(() => {
+      if (!this.#isOn || queue.signal.aborted) return;
+      this.#end();
+      this.#claim(false);
+    });
+  }
+
+  async #goOn(turn) {
     let failures = 0;
-    while (this.#run === run) {
+    while (this.#turn === turn) {
       const spent = session.token();
+      const begun = performance.now();
+      let wait = 0;
+      let isLost = false;
       try {
-        await this.#read(() => { failures = 0; });
-        failures = 0;
+        wait = await this.#read();
       } catch (problem) {
-        if (this.#run !== run) return;
+        if (this.#turn !== turn) return;
         if (problem.status === 401) {
-          this.#tells.state("off");
-          // A person who does not sign in now is asked again by what they do next.
-          await session.renew(spent).catch(() => { if (this.#run === run) this.#run = null; });
+          this.#tell("off");
+          // A person who does not sign in now is asked again by the next request.
+          await session.renew(spent).catch(() => { if (this.#turn === turn) this.stop(); });
           continue;
         }
         if (problem.status === 400) this.#lastId = ""; // of another service, or of another time
-        failures += 1;
-        const backOff = FIRST_PAUSE * 2 ** Math.min(failures - 1, 10) * (0.5 + Math.random());
-        this.#next = Math.min(LONGEST_PAUSE, Math.max(problem.retryAfter ?? 0, backOff));
+        isLost = true;
+        wait = problem.retryAfter ?? 0;
       }
-      if (this.#run !== run) return;
+      if (this.#turn !== turn) return;
+      // A stream that ends soon after it began is not wanted, whatever it said: come back later each time.
+      failures = performance.now() - begun > STEADY ? 0 : failures + 1;
       // An end that was announced is no trouble, so nobody is told.
-      if (failures > 0) this.#tells.state("waiting");
-      await Promise.race([pause(this.#next), new Promise((resolve) => { this.#wake = resolve; })]);
+      if (isLost) this.#tell("waiting");
+      const backOff = isLost || failures > 1 ? FIRST_PAUSE * 2 ** Math.min(Math.max(failures - 1, 0), 10) * (0.5 + Math.random()) : 0;
+      await Promise.race([pause(Math.max(wait, Math.min(LONGEST_PAUSE, backOff))), new Promise((resolve) => { this.#wake = resolve; })]);
     }
   }
 
-  /** Reads one stream to its end. */
-  async #read(isLive) {
+  /** Reads one stream to its end. Returns for how long it asks to stay away, in ms. */
+  async #read() {
     const abort = (this.#abort = new AbortController());
     let timer;
     const isHeard = () => {
@@ -117,13 +162,18 @@ export class Listener {
       const answer = await this.#open(abort.signal);
       const parser = new Parser();
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      for (let isOver = false; !isOver; ) {
+      for (;;) {
         const { value, done } = await reader.read();
         if (done) throw new Error("the stream broke off");
         isHeard();
-        for (const event of parser.push(value)) {
-          isLive();
-          isOver = this.#take(event, parser) || isOver;
+        for (const { type, data } of parser.push(value)) {
+          if (type === "goodbye") {
+            this.#lastId = parser.lastId;
+            return parser.retry ?? FIRST_PAUSE;
+          }
+          const event = { of: session.username(), type, data, id: parser.lastId };
+          publish("event", event);
+          this.#take(event);
         }
       }
     } finally {
@@ -140,19 +190,17 @@ export class Listener {
     throw problemOf(answer, await answer.json().catch(() => null));
   }
 
-  /** Whether the event was the last one. */
-  #take(event, parser) {
-    const isFirst = this.#lastId === "";
-    if (parser.lastId) this.#lastId = parser.lastId;
-    if (event.type === "hello") {
-      this.#tells.state("live");
-      this.#tells.hello(isFirst);
-    } else if (event.type === "message") {
-      this.#tells.message(JSON.parse(event.data));
-    } else if (event.type === "goodbye") {
-      this.#next = parser.retry ?? FIRST_PAUSE;
-      return true;
-    }
-    return false;
+  /** Takes an event over, from the stream or from the tab that has it. Kinds that are not known are passed over. */
+  #take({ type, data, id }) {
+    if (id) this.#lastId = id;
+    // After either, what is shown may be out of date: "reset" says that events are missing.
+    if (type === "hello") this.#tells.state("live");
+    if (type === "hello" || type === "reset") this.#tells.hello();
+    else if (type === "message") this.#tells.message(JSON.parse(data));
+  }
+
+  #tell(state) {
+    publish("line", { of: session.username(), state });
+    this.#tells.state(state);
   }
 }

@@ -1,9 +1,10 @@
 // One message, with what can be done with it.
 
-import { alarm, byId, entitle, focusOn, icon, make, tell } from "/inbox/dom.js";
+import { Problem } from "/inbox/api.js";
+import { ask, byId, entitle, focusOn, icon, make, tell } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
-import { exactly, isGone, number, shown } from "/inbox/words.js";
+import { exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
 
 const BACK = "M12 4l-6 6 6 6";
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
@@ -12,9 +13,9 @@ const ENVELOPE = "M3 5h14v10H3zM3 6l7 5 7-5";
 /** Names of receivers that are shown at once. */
 const MANY = 8;
 
-let actions; // reply(message), unreadChanged(by), gone(row), close()
-let endQuestion = () => {}; // answers the question that was asked last with no
+let actions; // reply(message), hasDraft(id), changed(), gone(row), close()
 let showing = 0; // counts what was shown, so that an answer that was overtaken is thrown away
+let open = null; // what is being read: { box, id, message }, without a message until there is one
 
 export function setUp(given) {
   actions = given;
@@ -23,40 +24,83 @@ export function setUp(given) {
 /** Nothing is being read. */
 export function clear() {
   showing += 1;
+  open = null;
   byId("pane").replaceChildren(make("div", { class: "pane-empty" },
     make("p", { class: "empty-title" }, "Nothing selected"),
     make("p", {}, "Choose a message to read it here.")));
 }
 
-/** Shows a message, and marks it as read if it was received. */
+/** Shows a message, and marks it as read if it was received. Its text waits until the service says that it is there. */
 export async function show(box, id) {
   const mine = (showing += 1);
   const known = feed.find(box, id);
+  open = { box, id, message: known };
   if (known) render(box, known);
-  else byId("pane").replaceChildren(backBar(), make("div", { class: "skeleton reading" }, make("span"), make("span"), make("span")));
-  try {
-    const message = known ?? await session.callAs("GET", session.own(`/messages/${id}`));
-    if (mine !== showing) return;
-    if (!known) render(box, message);
-    if (box === "inbox" && !message.read && !isAmongOthers(message)) await mark(message, true, mine);
-  } catch (problem) {
-    if (mine === showing) renderProblem(problem, () => show(box, id));
+  else byId("pane").replaceChildren(backBar(), skeleton());
+  const message = await check(mine, (problem) => {
+    // Without the service, what was loaded is better than nothing.
+    if (known) fill(known, problem.message);
+  });
+  if (message && mine === showing && box === "inbox" && !message.read && !isAmongOthers(message)) {
+    await mark(message, true).catch((problem) => report(problem, "Not marked as read: "));
   }
+}
+
+/** Looks whether what is being read is still there, and still the same. */
+export const recheck = () => (open?.message ? check(showing, () => {}) : null);
+
+/** Asks for what is being read and shows the answer. Returns the message, if there is one. */
+async function check(mine, withoutService) {
+  const { box, id } = open;
+  const isOvertaken = () => mine !== showing;
+  const wait = (problem) => { if (!isOvertaken()) withoutService(problem); };
+  try {
+    const message = await session.callAs("GET", session.own(`/messages/${id}`), { wait });
+    if (isOvertaken()) return null;
+    if (!open.message) render(box, message);
+    open.message = message;
+    feed.update(message);
+    fill(message);
+    return message;
+  } catch (problem) {
+    if (isOvertaken()) return null;
+    if (problem.status === 404) vanish();
+    else if (open.message) withoutService(problem);
+    else renderProblem(problem, () => show(box, id));
+    return null;
+  }
+}
+
+/** The message was deleted meanwhile. */
+function vanish() {
+  feed.remove(open.id, true);
+  renderProblem(new Problem(404));
+  actions.changed();
 }
 
 /** A sender who is also a receiver sees whether all have read it, and not themselves alone. */
 const isAmongOthers = (message) => message.receivers?.every((one) => one.username !== session.username());
 
-async function mark(message, read, mine = showing) {
+async function mark(message, read) {
   const marked = await session.callAs("PATCH", session.own(`/messages/${message.id}`), { body: { read } });
-  if (marked.read !== message.read) actions.unreadChanged(read ? -1 : 1);
   feed.update(marked);
-  if (mine === showing) byId("pane").querySelector("[data-mark]")?.replaceWith(markButton({ ...message, read }));
+  actions.changed();
+  if (open?.id !== message.id) return;
+  open.message = { ...message, read };
+  byId("pane").querySelector("[data-mark]")?.replaceWith(markButton(open.message));
 }
 
+/** Says what went wrong with the message that is being read. */
+function report(problem, prefix = "") {
+  if (problem.status === 404 && open) vanish();
+  else tell(prefix + problem.message);
+}
+
+const skeleton = () => make("div", { class: "skeleton reading" }, make("span"), make("span"), make("span"));
+
+/** Everything but the text. */
 function render(box, message) {
-  const title = make("h2", { tabindex: "-1", dir: "auto" }, message.subject);
-  const text = make("div", { class: "message-text", dir: "auto" }, message.message);
+  const title = make("h2", { tabindex: "-1", dir: "auto" }, titleOf(message));
   byId("pane").replaceChildren(
     make("article", { class: "message" },
       backBar(),
@@ -66,19 +110,39 @@ function render(box, message) {
           box === "sent" ? exactTime(message) : sender(message),
           make("div", { class: "message-actions" }, ...buttons(box, message))),
         box === "sent" && receivers(message)),
-      text));
-  byId("pane").scrollTop = 0;
-  entitle({ view: message.subject });
+      make("p", { class: "hint", id: "unchecked", role: "status" }),
+      make("div", { class: "message-text", dir: "auto" }, skeleton())));
+  byId("pane").scrollTop = byId("shell").scrollTop = 0;
+  entitle({ view: titleOf(message) });
   focusOn(title);
+}
+
+/** The text, and what may have changed since it was rendered. */
+function fill(message, doubt = "") {
+  const pane = byId("pane");
+  const text = pane.querySelector(".message-text");
+  // What is selected or read out stays as it is.
+  if (text.textContent !== message.message) text.replaceChildren(message.message);
+  byId("unchecked").textContent = doubt && `Shown as it was loaded. ${doubt}`;
+  if (doubt) return;
+  const button = pane.querySelector("[data-mark]");
+  if (button && button.dataset.mark !== String(message.read)) button.replaceWith(markButton(message));
+  const list = pane.querySelector(".receivers");
+  if (list) list.parentElement.replaceWith(receivers(message));
 }
 
 function renderProblem(problem, again) {
   const isMissing = problem.status === 404;
   const title = make("h2", { tabindex: "-1" }, isMissing ? "This message is gone" : "The message cannot be shown");
+  const { activeElement } = document;
+  const isElsewhere = activeElement !== document.body && !byId("pane").contains(activeElement);
+  open = null;
+  showing += 1;
   byId("pane").replaceChildren(backBar(), make("div", { class: "pane-empty" }, title,
     make("p", {}, isMissing ? "It was deleted, by its sender perhaps." : problem.message),
     !isMissing && make("button", { type: "button", class: "button", click: again }, "Try again")));
-  focusOn(title);
+  entitle({ view: title.textContent });
+  if (!isElsewhere) focusOn(title);
 }
 
 /** Where the list is not beside the message. */
@@ -91,7 +155,8 @@ function buttons(box, message) {
   const remove = make("button", { type: "button", class: "button quiet", id: "delete", click: () => discard(box, message) }, icon(TRASH), make("span", {}, "Delete"));
   if (box === "sent") return [remove];
   const reply = !isGone(message.sender) &&
-    make("button", { type: "button", class: "button", id: "reply", click: () => actions.reply(message) }, icon(REPLY), make("span", {}, "Reply"));
+    make("button", { type: "button", class: "button", id: "reply", click: () => actions.reply(message) }, icon(REPLY),
+      make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"));
   return [reply, markButton(message), remove];
 }
 
@@ -99,14 +164,14 @@ function markButton(message) {
   return make("button", {
     type: "button",
     class: "button quiet",
-    "data-mark": true,
+    "data-mark": String(message.read),
     click: async () => {
       try {
         await mark(message, !message.read);
         tell(message.read ? "Marked as unread." : "Marked as read.");
         if (message.read) actions.close();
       } catch (problem) {
-        tell(problem.message);
+        report(problem);
       }
     },
   }, icon(ENVELOPE), make("span", {}, message.read ? "Mark unread" : "Mark read"));
@@ -140,32 +205,19 @@ async function discard(box, message) {
   const text = isForAll
     ? "It disappears from everybody who received it, too. This cannot be undone."
     : "It disappears from your inbox. The sender keeps it. This cannot be undone.";
-  if (!(await isConfirmed(isForAll ? "Delete for everybody?" : "Delete this message?", text))) return;
+  const title = isForAll ? "Delete for everybody?" : "Delete this message?";
+  if ((await ask(title, text, [["yes", "Delete", "danger"], ["no", "Keep it"]], 1)) !== "yes") return;
   try {
     await session.callAs("DELETE", session.own(`/messages/${message.id}`));
-    const row = feed.remove(message.id, isForAll);
-    tell(isForAll ? "Deleted for everybody." : "Deleted.");
-    actions.gone(row);
   } catch (problem) {
-    tell(problem.message);
-    alarm(problem.message);
+    // Deleted by its sender, or in another tab: that is what was asked for.
+    if (problem.status !== 404) {
+      tell(problem.message);
+      return;
+    }
   }
-}
-
-function isConfirmed(title, text) {
-  const dialog = byId("confirm");
-  endQuestion();
-  byId("confirm-title").textContent = title;
-  byId("confirm-text").textContent = text;
-  dialog.showModal();
-  byId("confirm-no").focus();
-  return new Promise((resolve) => {
-    const listening = new AbortController();
-    const answer = (is) => { listening.abort(); resolve(is); };
-    const options = { signal: listening.signal };
-    endQuestion = () => answer(false);
-    byId("confirm-yes").addEventListener("click", () => answer(true), options);
-    // The event comes a moment later, when the same dialog may ask the next question already.
-    dialog.addEventListener("close", () => { if (!dialog.open) answer(false); }, options);
-  });
+  const row = feed.remove(message.id, isForAll);
+  tell(isForAll ? "Deleted for everybody." : "Deleted.");
+  actions.changed();
+  actions.gone(row);
 }

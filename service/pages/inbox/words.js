@@ -7,10 +7,10 @@ const DAY = 24 * HOUR;
 /** The page is in English, so of the reader's ways to write a date only the English ones fit. */
 const locale = navigator.language.startsWith("en") ? navigator.language : "en-GB";
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
-const weekday = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
-const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium", hourCycle: "h23" });
+const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
 /** How long ago, or the date if that says more. */
 export function ago(iso, now = new Date()) {
@@ -47,6 +47,12 @@ export function nameList(names) {
   if (others > 0) return `${first.join(", ")} and ${others} others`;
   return first.length > 1 ? `${first.slice(0, -1).join(", ")} and ${first.at(-1)}` : first[0];
 }
+
+/** Whether nothing of a text is seen: it has but spaces and characters without a shape. */
+const isBlank = (text) => !/[^\s\p{Cc}\p{Cf}\u115f\u1160\u2800\u3164\uffa0]/u.test(text);
+
+/** The subject of a message as it is shown. */
+export const titleOf = ({ subject }) => (isBlank(subject) ? "(no subject)" : subject);
 
 /** The beginning of a text, in one line. */
 export const beginning = (text) => text.slice(0, 400).replace(/\s+/gu, " ").trim().slice(0, 160);
