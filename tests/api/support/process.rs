@@ -220,6 +220,19 @@ impl Process {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
+    /// Leaves it room for so many more open files (sockets count) than it has now.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn leave_room_for_files(&self, count: u64) {
+        use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_nonzero()));
+        let open = open.expect("Linux tells").count() as u64;
+        let limit = Rlimit {
+            current: Some(open + count),
+            maximum: getrlimit(Resource::Nofile).maximum,
+        };
+        prlimit(Some(self.pid()), Resource::Nofile, limit).expect("it is our child");
+    }
+
     fn pid(&self) -> Pid {
         let child = self.child.lock().expect("no test panicked in it");
         let id = child.id().expect("the process runs");
