@@ -68,7 +68,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(LimitHeaders)
         .attach(telemetry)
         .attach(pieces::FewPieces)
-        .attach(problem::FormRefusal)
+        .attach(problem::BodyRefusal)
         .attach(drain)
         .attach(health::start_up_watch())
         .attach(housekeeping::Chores::default())
