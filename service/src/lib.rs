@@ -23,6 +23,7 @@ mod pieces;
 mod problem;
 mod shutdown;
 mod telemetry;
+mod unicode;
 mod users;
 
 use std::time::Duration;
