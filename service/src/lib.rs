@@ -23,6 +23,7 @@ mod pieces;
 mod problem;
 mod shutdown;
 mod telemetry;
+mod unicode;
 mod users;
 
 use std::time::Duration;
@@ -68,7 +69,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(LimitHeaders)
         .attach(telemetry)
         .attach(pieces::FewPieces)
-        .attach(problem::FormRefusal)
+        .attach(problem::BodyRefusal)
         .attach(drain)
         .attach(health::start_up_watch())
         .attach(housekeeping::Chores::default())

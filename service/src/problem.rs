@@ -44,6 +44,8 @@ pub(crate) enum Problem {
     TooLarge,
     /// 415: a form.
     UnsupportedMediaType,
+    /// 415: a body that is compressed, or coded otherwise.
+    UnsupportedContentCoding,
     /// 422: values that are not valid.
     Invalid(Vec<FieldError>),
     /// 422: an `Idempotency-Key` that came with another body before.
@@ -136,7 +138,9 @@ impl Problem {
             Self::MethodNotAllowed(_) => Status::MethodNotAllowed,
             Self::Conflict(_) => Status::Conflict,
             Self::TooLarge => Status::PayloadTooLarge,
-            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => {
+                Status::UnsupportedMediaType
+            }
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
             Self::TooMany(_) => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
@@ -179,6 +183,10 @@ impl Problem {
             Self::Conflict(_) => ("taken", "A value is taken"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
+            Self::UnsupportedContentCoding => (
+                "unsupported-content-coding",
+                "The body must not be compressed",
+            ),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
             Self::TooMany(_) => ("too-many", "This was done too often"),
@@ -212,6 +220,11 @@ impl Problem {
             }
             Self::UnsupportedMediaType => {
                 "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
+            }
+            Self::UnsupportedContentCoding => {
+                "Bodies are taken as they are only; send it without compression and without \
+                 'Content-Encoding'."
+                    .into()
             }
             Self::KeyReused => {
                 "A message with this Idempotency-Key was sent before, and it was another one; \
@@ -251,6 +264,8 @@ impl Problem {
                 r#"Bearer realm="herolo", error="invalid_token""#,
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
+            // RFC 9110 section 15.5.16: which codings a request may have.
+            Self::UnsupportedContentCoding => Some(Header::new("Accept-Encoding", "identity")),
             Self::TooMany(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
@@ -430,15 +445,17 @@ fn leads_to(route: &Route, request: &Request<'_>) -> bool {
             .all(|(pattern, given)| pattern.starts_with('<') || *pattern == given)
 }
 
-/// Keeps forms away from the routes. Rocket lets a form's `_method` field choose the request's method, so that a
-/// form on any web page could ask for a DELETE; and the API takes JSON only.
-pub(crate) struct FormRefusal;
+/// Keeps bodies away from the routes that none of them takes.
+///
+/// Forms: Rocket lets a form's `_method` field choose the request's method, so that a form on any web page could ask for
+/// a DELETE; and the API takes JSON only. And bodies that are coded, because nothing here would undo that.
+pub(crate) struct BodyRefusal;
 
 #[rocket::async_trait]
-impl Fairing for FormRefusal {
+impl Fairing for BodyRefusal {
     fn info(&self) -> Info {
         Info {
-            name: "form refusal",
+            name: "body refusal",
             kind: Kind::Request,
         }
     }
@@ -447,14 +464,29 @@ impl Fairing for FormRefusal {
         let is_form = request
             .content_type()
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
+        let problem = match (is_form, is_coded(request)) {
+            (true, _) => Problem::UnsupportedMediaType,
+            (_, true) => Problem::UnsupportedContentCoding,
+            _ => return,
+        };
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
             || !data.peek(1).await.is_empty();
-        if is_form && has_body {
-            Problem::UnsupportedMediaType.leave_for_catcher(request);
+        if has_body {
+            problem.leave_for_catcher(request);
             // No route has this method, so the catcher is what answers.
             request.set_method(Method::Connect);
         }
     }
+}
+
+/// Whether the body has a content coding (RFC 9110 section 8.4) other than none.
+fn is_coded(request: &Request<'_>) -> bool {
+    request
+        .headers()
+        .get("Content-Encoding")
+        .flat_map(|codings| codings.split(','))
+        .map(str::trim)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl Limits {
         let told = self.address_header.as_ref().and_then(|name| {
             let mut values = request.headers().get(name);
             let only = values.next().filter(|_| values.next().is_none());
-            let told = only.and_then(|only| only.trim().parse().ok());
+            let told = only.and_then(address);
             if told.is_none() {
                 self.missing_header.call_once(|| {
                     tracing::warn!("HEROLO_CLIENT_ADDRESS_HEADER: a request has no address in {name}, so it counts for its connection's");
@@ -168,6 +168,23 @@ impl Limits {
         let address = told.or_else(of_connection);
         network(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
     }
+}
+
+/// The address that a proxy writes: alone, in brackets, and with the port or the zone of its connection, which count for
+/// nothing. A list is none, because only its operator knows which of them is to be believed.
+fn address(told: &str) -> Option<IpAddr> {
+    let told = told.trim();
+    let (host, port) = match told.strip_prefix('[') {
+        Some(inner) => inner.split_once(']')?,
+        // An IPv6 address without brackets has no port: it could not be told from the rest.
+        None if told.matches(':').count() == 1 => told.split_at(told.find(':')?),
+        None => (told, ""),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_fit = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    let (host, zone) = host.split_once('%').unwrap_or((host, ""));
+    let address: IpAddr = host.parse().ok().filter(|_| is_fit)?;
+    (zone.is_empty() || address.is_ipv6()).then_some(address)
 }
 
 /// Who has an IPv6 address mostly has the 2^64 of its network.
@@ -328,6 +345,46 @@ mod tests {
         let standing = rules.of_account.map(|rule| rule.count(1).0);
         let item = standing.map(|standing| standing.item());
         assert_eq!(item.as_deref(), Some("\"a\";r=599;t=1"));
+    }
+
+    #[test]
+    fn an_address_is_read_without_its_port_brackets_and_zone() {
+        for (told, expected) in [
+            ("198.51.100.9", "198.51.100.9"),
+            (" 198.51.100.9 ", "198.51.100.9"),
+            ("198.51.100.9:40000", "198.51.100.9"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+            ("[::ffff:192.0.2.7]:443", "::ffff:192.0.2.7"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25eth0]:443", "fe80::1"),
+        ] {
+            assert_eq!(address(told), expected.parse().ok(), "{told}");
+        }
+        for told in [
+            "",
+            ":",
+            "[]",
+            "[]:1",
+            "[",
+            "]",
+            "unknown",
+            "_hidden",
+            "198.51.100.9:http",
+            "198.51.100",
+            "198.51.100.9%eth0",
+            "198.51.100.9, 203.0.113.1",
+            "198.51.100.9:1, 203.0.113.1:2",
+            "[2001:db8::7",
+            "[2001:db8::7]443",
+            "[[2001:db8::7]]",
+            "localhost:80",
+            "198.51.100.9:1:2",
+        ] {
+            assert_eq!(address(told), None, "{told}");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -447,21 +447,6 @@ fn number_within(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Invalid
     }
 }
 
-/// The value of `since`. Nothing was sent before 1970 or will be after 9999, which is as far as the database counts.
-pub(crate) fn moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
-    const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
-    const LAST_SECONDS: i64 = 253_402_300_799;
-    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| {
-        "must be a time as RFC 3339 writes it, such as 2026-11-22T12:00:00Z (and a + is %2B in a query)"
-    })?;
-    let last = DateTime::from_timestamp(LAST_SECONDS, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let moment = moment.to_utc().clamp(FIRST, last);
-    let in_full = moment.trunc_subsecs(3);
-    // Messages have milliseconds: what is after a part of one is at or after the next.
-    let part = TimeDelta::milliseconds(i64::from(in_full < moment));
-    Ok(in_full + part)
-}
-
 /// The value of `before`.
 pub(crate) fn cursor(text: &str) -> Result<MessageId, Invalid> {
     MessageId::parse(text).ok_or_else(|| "must be the id of a message".into())
@@ -588,18 +573,6 @@ mod tests {
             "1",
         ] {
             assert!(truth(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_moment_has_an_offset_and_stays_within_what_the_database_counts() {
-        let seconds = |text: &str| moment(text).map(|moment| moment.timestamp());
-        assert_eq!(seconds("1970-01-01T01:00:01+01:00"), Ok(1));
-        assert_eq!(seconds("0000-01-01T00:00:00Z"), Ok(0));
-        let last = seconds("9999-12-31T23:59:59Z");
-        assert_eq!(seconds("9999-12-31T23:59:59-12:00"), last);
-        for text in ["", "2026-11-22", "2026-11-22T12:00:00", "now", "1"] {
-            assert!(moment(text).is_err(), "{text:?}");
         }
     }
 

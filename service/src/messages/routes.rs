@@ -21,6 +21,7 @@ use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
     Receivers, Subject, Text, Words,
 };
+use crate::messages::moment;
 use crate::messages::reads::Reads;
 use crate::messages::store::{self, Outline, Refusal};
 use crate::problem::{FieldError, Problem};
@@ -469,7 +470,7 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
         unread: query.value("unread", model::truth),
         filter: Filter {
             from: query.value("from", |name| Username::parse(name.to_owned())),
-            since: query.value("since", model::moment),
+            since: query.value("since", moment::parse),
             words: query.value("q", Words::parse),
         },
         per_page: query

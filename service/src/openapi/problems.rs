@@ -96,9 +96,15 @@ const TOO_LARGE: Shared = Shared {
 
 const FORM: Shared = Shared {
     name: "Form",
-    description: "The body is a form, by its content type. Any other content type is taken for JSON.",
+    description: "The body is a form, by its content type (any other one is taken for JSON), or it is compressed, by its \
+                  content coding; `type` says which.",
     instance: "/users/alice/messages",
-    problems: || vec![("form", Problem::UnsupportedMediaType)],
+    problems: || {
+        vec![
+            ("form", Problem::UnsupportedMediaType),
+            ("coded", Problem::UnsupportedContentCoding),
+        ]
+    },
 };
 
 const INVALID: Shared = Shared {
