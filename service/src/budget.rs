@@ -74,7 +74,9 @@ struct Held {
 
 impl Reservation {
     fn bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.whole.num_permits())
+        self.held
+            .as_ref()
+            .map_or(0, |held| held.whole.num_permits())
     }
 
     /// Whether so many bytes fit now: they are few, are held already, or could be had at once.
@@ -168,13 +170,18 @@ mod tests {
     #[test]
     fn an_account_has_its_share_and_all_have_the_whole() {
         let budget = Budget::new();
-        let mut all: Vec<_> = (0..8).map(|account| reservation(&budget, account)).collect();
+        let mut all: Vec<_> = (0..8)
+            .map(|account| reservation(&budget, account))
+            .collect();
         for one in &mut all {
             assert!(one.covers(SHARE));
             assert!(!reservation(&budget, one.account).covers(SMALL + 1));
             assert!(reservation(&budget, one.account).covers(SMALL));
         }
-        assert!(!reservation(&budget, 8).covers(SMALL + 1), "the whole is used up");
+        assert!(
+            !reservation(&budget, 8).covers(SMALL + 1),
+            "the whole is used up"
+        );
         all[3].shrink_to(SHARE / 2);
         assert!(reservation(&budget, 8).covers(SHARE / 2));
         assert!(reservation(&budget, 3).covers(SHARE / 2));
@@ -194,7 +201,10 @@ mod tests {
         let refused = second.wait(SHARE, Duration::from_millis(10)).await;
         assert!(matches!(refused, Err(Problem::UnreadAnswers)));
         let waiting = rocket::tokio::spawn(async move {
-            second.wait(SHARE, Duration::from_mins(1)).await.map(|()| second)
+            second
+                .wait(SHARE, Duration::from_mins(1))
+                .await
+                .map(|()| second)
         });
         first.shrink_to(0);
         let second = waiting.await.expect("no panic").expect("it is free");

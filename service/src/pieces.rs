@@ -59,7 +59,11 @@ impl Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let has_room = self.pieces.back().is_some_and(|last| last.len() < LARGEST);
         if !has_room {
-            let capacity = if self.pieces.is_empty() { 1024 } else { LARGEST };
+            let capacity = if self.pieces.is_empty() {
+                1024
+            } else {
+                LARGEST
+            };
             self.pieces.push_back(Vec::with_capacity(capacity));
         }
         let Some(last) = self.pieces.back_mut() else {

@@ -64,7 +64,9 @@ impl Reads {
             if let Some(received) = store::page(&self.database, caller, page, &mut bounds).await? {
                 return Ok((received, reservation));
             }
-            reservation.wait(bytes.max(Page::LEAST_BYTES), patience).await?;
+            reservation
+                .wait(bytes.max(Page::LEAST_BYTES), patience)
+                .await?;
         }
     }
 }

@@ -208,12 +208,7 @@ pub(crate) struct Feed {
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
-    Page(
-        Pieces,
-        Header<'static>,
-        Header<'static>,
-        Header<'static>,
-    ),
+    Page(Pieces, Header<'static>, Header<'static>, Header<'static>),
     /// The client has this state already.
     #[response(status = 304)]
     Unchanged((), Header<'static>, Header<'static>),
@@ -427,7 +422,9 @@ pub(crate) async fn mark(
     changes: &State<Changes>,
     budget: &State<Budget>,
 ) -> Result<Pieces, Problem> {
-    let message = changes.mark(caller.clone(), message_id(id)?, mark.0.read).await?;
+    let message = changes
+        .mark(caller.clone(), message_id(id)?, mark.0.read)
+        .await?;
     shown(&caller, message, budget).await
 }
 

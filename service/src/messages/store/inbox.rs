@@ -139,7 +139,9 @@ async fn further(
     if !outline.marks.is_empty() {
         let marks: BTreeMap<_, _> = outline.marks.iter().copied().collect();
         let (statement, places) = statements::CONTENTS.about(&outline.marks);
-        let query = places.fold(sqlx::query(statement), |query, (id, _)| query.bind(id.get()));
+        let query = places.fold(sqlx::query(statement), |query, (id, _)| {
+            query.bind(id.get())
+        });
         let mut contents = query.fetch(connection);
         while let Some(row) = contents.try_next().await? {
             // One that is not there was deleted by its sender between the two statements.
