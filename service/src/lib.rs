@@ -6,6 +6,7 @@
 
 mod auth;
 mod body;
+mod budget;
 pub mod cli;
 mod conditional;
 pub mod config;
@@ -22,6 +23,7 @@ mod pages;
 mod pieces;
 mod problem;
 mod shutdown;
+mod sockets;
 mod telemetry;
 mod unicode;
 mod users;
@@ -34,6 +36,7 @@ use rocket::{
 };
 
 use crate::auth::{Identities, Passwords, TokenKeys};
+use crate::budget::Budget;
 pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
@@ -52,12 +55,14 @@ use crate::telemetry::Telemetry;
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     let drain = Drain::new(config.drain_seconds);
     let database = Database::new(config)?;
+    let budget = Budget::new();
     let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
     telemetry.show(passwords.counters());
     let rocket = rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
         .manage(messages::Changes::new(database.clone()))
-        .manage(messages::Reads::new(database.clone()))
+        .manage(messages::Reads::new(database.clone(), budget.clone()))
+        .manage(budget)
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
@@ -71,6 +76,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(pieces::FewPieces)
         .attach(problem::BodyRefusal)
         .attach(drain)
+        .attach(sockets::bounded_writes())
         .attach(health::start_up_watch())
         .attach(housekeeping::Chores::default())
         .attach(live::Live::default())

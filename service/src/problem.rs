@@ -52,6 +52,8 @@ pub(crate) enum Problem {
     KeyReused,
     /// 429: more than one client or account may do; with the time until the next may come.
     TooMany(Duration),
+    /// 429: the account's large answers that are not yet read leave no room for one more.
+    UnreadAnswers,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -142,7 +144,7 @@ impl Problem {
                 Status::UnsupportedMediaType
             }
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) => Status::TooManyRequests,
+            Self::TooMany(_) | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -190,6 +192,7 @@ impl Problem {
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
             Self::TooMany(_) => ("too-many", "This was done too often"),
+            Self::UnreadAnswers => ("answers-unread", "Large answers wait to be read"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -238,6 +241,10 @@ impl Problem {
                 )
                 .into()
             }
+            Self::UnreadAnswers => {
+                "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
+                    .into()
+            }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
             Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
@@ -270,7 +277,7 @@ impl Problem {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
-            Self::Unavailable(_) | Self::DatabaseAway(_) => {
+            Self::UnreadAnswers | Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
             }
             _ => None,

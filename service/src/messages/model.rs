@@ -24,6 +24,15 @@ pub(crate) const RECEIVERS: RangeInclusive<usize> = 1..=100;
 /// Pages by number. Whoever reads that far follows `next`, which costs the same on every page.
 const PAGES: RangeInclusive<u64> = 1..=1_000_000;
 
+/// Bytes of the JSON of a page, at most.
+pub(crate) const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a page beside its messages, at most. The longest is the link to the next one, with what is searched for in it.
+const FRAME_BYTES: usize = 4 * 1024;
+/// Bytes of a message's JSON beside what it says and its list of receivers, at most.
+const ENVELOPE_BYTES: usize = 512;
+/// Bytes of one receiver in that list, at most.
+const RECEIVER_BYTES: usize = 112;
+
 /// Characters of what is searched for.
 const SEARCH_LENGTH: RangeInclusive<usize> = 1..=100;
 /// Words of it.
@@ -301,6 +310,59 @@ impl Message {
     }
 }
 
+/// Bytes that a text takes in JSON, without its quotes.
+fn json_length(text: &str) -> usize {
+    let extra = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0C => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(extra).sum::<usize>()
+}
+
+/// Bytes of a message's JSON, rounded up.
+fn bytes_of(subject: &Subject, message: &Text, receivers: usize) -> usize {
+    let texts = json_length(subject.as_str()) + json_length(message.as_str());
+    ENVELOPE_BYTES + texts + receivers * RECEIVER_BYTES
+}
+
+impl Message {
+    /// Bytes of its JSON, rounded up: the same for the same message at any time and any replica, as the names in it
+    /// count as the longest.
+    pub(crate) fn bytes(&self) -> usize {
+        let receivers = self.receivers.as_ref().map_or(0, Vec::len);
+        bytes_of(&self.subject, &self.message, receivers)
+    }
+}
+
+impl NewMessage {
+    /// Bytes of the JSON of the message as its sender gets it, rounded up.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.subject, &self.message, self.receivers.names().len())
+    }
+}
+
+/// What a message is without whom it is shown to.
+impl From<Message> for Content {
+    fn from(message: Message) -> Self {
+        let Message {
+            id,
+            sender,
+            subject,
+            message,
+            created_at,
+            ..
+        } = message;
+        Self {
+            id,
+            sender,
+            subject,
+            message,
+            created_at,
+        }
+    }
+}
+
 /// Which of a user's messages to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mailbox {
@@ -382,6 +444,18 @@ impl Page {
         page: 1,
         before: None,
     };
+
+    /// Bytes of the messages of a page, at most.
+    pub(crate) const CONTENT_BYTES: usize = PAGE_BYTES - FRAME_BYTES;
+
+    /// Bytes that have room for any one message.
+    pub(crate) const LEAST_BYTES: usize = 512 * 1024;
+
+    /// Bytes of the receivers of as many messages, at most.
+    pub(crate) fn receivers_bytes(&self) -> usize {
+        let messages = usize::try_from(self.per_page).unwrap_or(usize::MAX);
+        messages.saturating_mul(RECEIVERS.end() * RECEIVER_BYTES)
+    }
 
     /// Messages to pass over.
     pub(crate) fn offset(&self) -> u64 {
@@ -556,6 +630,38 @@ mod tests {
         assert_eq!(several.receiver, name("bob"), "the first of the alphabet");
         assert_eq!(several.receivers.map(|all| all.len()), Some(2));
         assert!(of(&[true, true]).read);
+    }
+
+    #[test]
+    fn a_message_is_never_longer_than_it_counts() {
+        let longest_name = "x".repeat(64);
+        let characters: String = (0..=0x7F).map(char::from).collect();
+        let long = format!("{characters}\u{1F511}\u{2028}\u{0}");
+        let name = Username::stored(&longest_name);
+        for text in ["x", &long, &"\u{1}".repeat(65_535)] {
+            let content = Content {
+                id: MessageId::parse("9223372036854775807").expect("an id"),
+                sender: name.clone(),
+                subject: Subject::stored(long.clone()),
+                message: Text::stored(text.to_owned()),
+                created_at: DateTime::<Utc>::MAX_UTC.trunc_subsecs(3),
+            };
+            let receiver = Receiver {
+                username: name.clone(),
+                read: false,
+            };
+            let sent = Message::of_sender(content, vec![receiver; 100]).with_receivers();
+            let received = Message {
+                receivers: None,
+                ..sent.clone()
+            };
+            for message in [sent, received] {
+                let json = serde_json::to_string(&message).expect("JSON").len();
+                let most = json + ENVELOPE_BYTES + 100 * RECEIVER_BYTES;
+                assert!((json..most).contains(&message.bytes()), "{json}");
+                assert!(message.bytes() < Page::CONTENT_BYTES);
+            }
+        }
     }
 
     #[test]

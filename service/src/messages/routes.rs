@@ -3,16 +3,16 @@
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
-use rocket::http::{ContentType, Header, RawStr};
+use rocket::http::{Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{Responder, status::Created, status::NoContent};
-use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, patch, post, routes};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
+use crate::budget::{self, Budget};
 use crate::conditional::{EntityTag, IfNoneMatch};
 use crate::database::Database;
 use crate::limits::{Permit, Sends};
@@ -23,7 +23,8 @@ use crate::messages::model::{
 };
 use crate::messages::moment;
 use crate::messages::reads::Reads;
-use crate::messages::store::{self, Outline, Refusal};
+use crate::messages::store::{self, Outline, Received, Refusal};
+use crate::pieces::Pieces;
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
 
@@ -124,14 +125,19 @@ pub(crate) async fn send(
     key: Key,
     new: Body<NewMessage>,
     changes: &State<Changes>,
-) -> Result<Created<Json<Message>>, Problem> {
+    budget: &State<Budget>,
+) -> Result<Created<Pieces>, Problem> {
     let field = receivers_field(&new.0);
+    // Before the message is sent: afterwards nothing may keep the answer back.
+    let mut reservation = budget.reservation(&caller);
+    reservation.wait(new.0.bytes(), budget::PATIENCE).await?;
     let message = changes
         .send(caller, new.0, key.0)
         .await?
         .map_err(|refusal| problem(field, refusal))?;
     let location = format!("/users/{}/messages/{}", message.sender, message.id);
-    Ok(Created::new(location).body(Json(message)))
+    let body = Pieces::of(&message)?.reserved(reservation);
+    Ok(Created::new(location).body(body))
 }
 
 /// The `Idempotency-Key` of a request, if it has one.
@@ -203,12 +209,7 @@ pub(crate) struct Feed {
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
-    Page(
-        (ContentType, Vec<u8>),
-        Header<'static>,
-        Header<'static>,
-        Header<'static>,
-    ),
+    Page(Pieces, Header<'static>, Header<'static>, Header<'static>),
     /// The client has this state already.
     #[response(status = 304)]
     Unchanged((), Header<'static>, Header<'static>),
@@ -257,26 +258,26 @@ pub(crate) async fn feed(
             return Ok(FeedAnswer::unchanged(&tag));
         }
     }
-    let received = reads.page(&caller, &page).await?;
+    let (received, reservation) = reads.page(&caller, &page).await?;
     let next = received
         .rest
         .map(|last| path(&caller, &page.following(last)));
     let link = link(&caller, &page, next.as_deref());
+    let tag = match (page.mailbox, &page.filter) {
+        (Mailbox::Inbox, &Filter::NONE) => Some(tag_of_received(&caller, &page, &received)),
+        _ => None,
+    };
     let feed = Feed {
         messages: received.messages,
         page: page.page,
         per_page: page.per_page,
         next,
     };
-    let body = serde_json::to_vec(&feed).map_err(Problem::internal)?;
-    let tag = match (page.mailbox, &page.filter) {
-        (Mailbox::Inbox, &Filter::NONE) => tag_of_feed(&caller, &page, &feed),
-        _ => EntityTag::of([&body[..]]),
-    };
+    let body = Pieces::of(&feed)?.reserved(reservation);
+    let tag = tag.unwrap_or_else(|| EntityTag::of(body.iter()));
     if known.names(&tag) {
         return Ok(FeedAnswer::unchanged(&tag));
     }
-    let body = (ContentType::JSON, body);
     let (etag, link) = (tag.header(), Header::new("Link", link));
     Ok(FeedAnswer::Page(body, etag, link, FeedAnswer::caching()))
 }
@@ -309,22 +310,14 @@ fn tag_of_inbox(caller: &Caller, page: &Page, outline: &Outline, gone: &[&str]) 
     EntityTag::of(parts.into_iter().chain(gone))
 }
 
-/// The same of a page that was read.
-fn tag_of_feed(caller: &Caller, page: &Page, feed: &Feed) -> EntityTag {
-    let messages = feed.messages.iter();
-    let outline = Outline {
-        marks: messages
-            .clone()
-            .map(|message| (message.id, message.read))
-            .collect(),
-        has_more: feed.next.is_some(),
-    };
-    let senders = messages.map(|message| &message.sender);
+/// The same of a page that was read. Where bytes ended it, that follows from what the outline has beyond it.
+fn tag_of_received(caller: &Caller, page: &Page, received: &Received) -> EntityTag {
+    let senders = received.messages.iter().map(|message| &message.sender);
     let gone: Vec<_> = senders
         .filter(|sender| sender.is_of_nobody())
         .map(Username::as_str)
         .collect();
-    tag_of_inbox(caller, page, &outline, &gone)
+    tag_of_inbox(caller, page, &received.outline, &gone)
 }
 
 /// The path and query of a page.
@@ -372,9 +365,22 @@ pub(crate) async fn read(
     caller: Caller,
     id: &str,
     database: &State<Database>,
-) -> Result<Json<Message>, Problem> {
+    budget: &State<Budget>,
+) -> Result<Pieces, Problem> {
     let message = store::find(database, &caller, message_id(id)?).await?;
-    message.map(Json).ok_or(Problem::NotFound)
+    shown(&caller, message, budget).await
+}
+
+/// A message as an answer, if there is one and the budget has room for it.
+async fn shown(
+    caller: &Caller,
+    message: Option<Message>,
+    budget: &Budget,
+) -> Result<Pieces, Problem> {
+    let message = message.ok_or(Problem::NotFound)?;
+    let mut reservation = budget.reservation(caller);
+    reservation.wait(message.bytes(), budget::PATIENCE).await?;
+    Ok(Pieces::of(&message)?.reserved(reservation))
 }
 
 /// How to mark a message.
@@ -415,9 +421,12 @@ pub(crate) async fn mark(
     id: &str,
     mark: Body<ReadMark>,
     changes: &State<Changes>,
-) -> Result<Json<Message>, Problem> {
-    let message = changes.mark(caller, message_id(id)?, mark.0.read).await?;
-    message.map(Json).ok_or(Problem::NotFound)
+    budget: &State<Budget>,
+) -> Result<Pieces, Problem> {
+    let message = changes
+        .mark(caller.clone(), message_id(id)?, mark.0.read)
+        .await?;
+    shown(&caller, message, budget).await
 }
 
 /// Delete a message: as its sender for everybody, as its receiver from your own feed.

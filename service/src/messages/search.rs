@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rocket::futures::TryStreamExt as _;
 use rocket::tokio::sync::Semaphore;
 use rocket::tokio::time::timeout;
 use sqlx::Row;
@@ -16,7 +17,8 @@ use sqlx::query::Query;
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{Mailbox, Message, MessageId, Page, Receiver, WORDS, Words};
-use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, received_message};
+use crate::messages::store::bounded::{Bounds, Shelf};
+use crate::messages::store::{LOOK_AHEAD, Received, content, received_message};
 use crate::users::Username;
 
 /// Messages that one page looks through. Each costs a look-up by key, and its text is read where words are searched
@@ -119,20 +121,19 @@ pub(super) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
-) -> Result<Received, Error> {
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
     let Ok(Ok(_place)) = timeout(PATIENCE, PLACES.acquire()).await else {
         return Err(Error::Unavailable("too many search at once".to_owned()));
     };
     unit_of_work!(database, |connection| {
         let end = end(connection, caller, page).await?;
-        let mut rows = rows(connection, caller, page, end).await?;
-        let rest = cut_off(&mut rows, page).or(end.and_then(|end| end.goes_on(page)));
-        let message = |row| match page.mailbox {
-            Mailbox::Inbox => received_message(row, caller.username().clone()),
-            Mailbox::Sent => sent_message(row, caller),
-        };
-        let messages = rows.iter().map(message).collect::<Result<_, _>>()?;
-        Ok(Received { messages, rest })
+        let found = found(connection, caller, page, end, bounds).await?;
+        let beyond = end.and_then(|end| end.goes_on(page));
+        Ok(found.map(|found| Received {
+            rest: found.rest.or(beyond),
+            ..found
+        }))
     })
 }
 
@@ -185,13 +186,14 @@ async fn end(
     }))
 }
 
-/// What was found, and a row past the page if there is more in the stretch.
-async fn rows(
+/// What was found in the stretch.
+async fn found(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
     end: Option<End>,
-) -> sqlx::Result<Vec<MySqlRow>> {
+    bounds: &mut Bounds<'_>,
+) -> sqlx::Result<Option<Received>> {
     let filter = &page.filter;
     let statement = match (page.mailbox, page.unread, &filter.words) {
         (Mailbox::Inbox, None, None) => statements::ALL,
@@ -211,11 +213,16 @@ async fn rows(
     for pattern in filter.words.iter().flat_map(patterns) {
         query = query.bind(pattern);
     }
-    query
-        .bind(page.per_page + LOOK_AHEAD)
-        .bind(page.offset())
-        .fetch_all(connection)
-        .await
+    let query = query.bind(page.per_page + LOOK_AHEAD).bind(page.offset());
+    let mut rows = query.fetch(connection);
+    let mut shelf = Shelf::new(page, bounds);
+    while let Some(row) = rows.try_next().await? {
+        shelf.take(&row, false, |row| match page.mailbox {
+            Mailbox::Inbox => received_message(row, caller.username().clone()),
+            Mailbox::Sent => sent_message(row, caller),
+        })?;
+    }
+    Ok(shelf.page())
 }
 
 /// A pattern for each word, and some again until every place of a statement is taken.

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use rocket::futures::TryStreamExt as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::query::Query;
 use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
@@ -15,6 +17,7 @@ use crate::messages::model::{
     RECEIVERS, Receiver, Receivers, Subject, Text,
 };
 use crate::messages::search;
+use crate::messages::store::bounded::{Bounds, Shelf};
 use crate::users::Username;
 use crate::users::store::Departure;
 
@@ -24,6 +27,8 @@ pub(super) const LOOK_AHEAD: u64 = 1;
 /// A page of messages, newest first.
 pub(crate) struct Received {
     pub(crate) messages: Vec<Message>,
+    /// All that the page would show if bytes were not bounded. What is shown follows from it, as messages never change.
+    pub(crate) outline: Outline,
     /// Where there may be more: what is older than this.
     pub(crate) rest: Option<MessageId>,
 }
@@ -36,6 +41,7 @@ pub(crate) enum Refusal {
     KeyOfAnother,
 }
 
+pub(crate) mod bounded;
 mod deletions;
 mod inbox;
 mod keys;
@@ -277,18 +283,19 @@ async fn unknown(database: &Database, receivers: &Receivers) -> Result<Vec<Usern
     })
 }
 
-/// A page of the caller's messages.
+/// A page of the caller's messages, of so many bytes at most; `None` if it is beyond the budget.
 pub(crate) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
-) -> Result<Received, Error> {
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
     if page.filter != Filter::NONE {
-        return search::page(database, caller, page).await;
+        return search::page(database, caller, page, bounds).await;
     }
     match page.mailbox {
-        Mailbox::Inbox => inbox::page(database, caller, page).await,
-        Mailbox::Sent => sent(database, caller, page).await,
+        Mailbox::Inbox => inbox::page(database, caller, page, bounds).await,
+        Mailbox::Sent => sent(database, caller, page, bounds).await,
     }
 }
 
@@ -328,30 +335,58 @@ mod sent_statements {
 }
 
 /// A page of the messages that the caller sent and has not deleted, each with its receivers.
-async fn sent(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
+async fn sent(
+    database: &Database,
+    caller: &Caller,
+    page: &Page,
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
     unit_of_work!(database, |connection| {
-        let mut rows = sent_rows(connection, caller, page).await?;
-        let rest = cut_off(&mut rows, page);
-        let (newest, oldest) = (rows.first(), rows.last());
-        let id = |row: Option<&MySqlRow>| row.map_or(0, |row| row.get("id"));
+        let Some(mut received) = sent_alone(connection, caller, page, bounds).await? else {
+            return Ok(None);
+        };
+        let (newest, oldest) = (received.messages.first(), received.messages.last());
+        let id = |message: Option<&Message>| message.map_or(0, |message| message.id.get());
         let mut receivers = receivers(connection, caller, id(oldest)..=id(newest)).await?;
-        let mut messages = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let content = content(row, caller.username().clone())?;
-            // A message without receivers was deleted between the two statements.
-            if let Some(receivers) = receivers.remove(&content.id) {
-                messages.push(Message::of_sender(content, receivers).with_receivers());
-            }
-        }
-        Ok(Received { messages, rest })
+        // A message without receivers was deleted between the two statements.
+        let with_receivers = |message: Message| {
+            let receivers = receivers.remove(&message.id)?;
+            Some(Message::of_sender(message.into(), receivers).with_receivers())
+        };
+        let messages = received.messages.into_iter().filter_map(with_receivers);
+        received.messages = messages.collect();
+        let bytes = received.messages.iter().map(Message::bytes).sum();
+        Ok(bounds.reservation.covers(bytes).then_some(received))
     })
 }
 
-async fn sent_rows(
+/// The same without the receivers. There is room for the longest lists of them.
+async fn sent_alone(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
-) -> sqlx::Result<Vec<MySqlRow>> {
+    bounds: &mut Bounds<'_>,
+) -> sqlx::Result<Option<Received>> {
+    let name = caller.username();
+    let mut bounds = Bounds {
+        bytes: bounds.bytes.saturating_sub(page.receivers_bytes()),
+        reservation: bounds.reservation,
+    };
+    let mut rows = sent_query(caller, page).fetch(connection);
+    let mut shelf = Shelf::new(page, &mut bounds);
+    while let Some(row) = rows.try_next().await? {
+        shelf.take(&row, false, |row| {
+            let content = content(row, name.clone())?;
+            Ok(Message::of_receiver(content, name.clone(), false))
+        })?;
+    }
+    Ok(shelf.page())
+}
+
+fn sent_query(
+    caller: &Caller,
+    page: &Page,
+) -> Query<'static, sqlx::MySql, sqlx::mysql::MySqlArguments> {
     let sender = u64::from(caller.id());
     let query = match page.offset() {
         0 => sqlx::query(sent_statements::BEFORE)
@@ -362,10 +397,7 @@ async fn sent_rows(
             .bind(sender)
             .bind(offset),
     };
-    query
-        .bind(page.per_page + LOOK_AHEAD)
-        .fetch_all(connection)
-        .await
+    query.bind(page.per_page + LOOK_AHEAD)
 }
 
 /// The receivers of those messages in a range of ids that the caller sent.
@@ -374,14 +406,13 @@ async fn receivers(
     caller: &Caller,
     ids: RangeInclusive<u64>,
 ) -> sqlx::Result<BTreeMap<MessageId, Vec<Receiver>>> {
-    let rows = sqlx::query(sent_statements::RECEIVERS)
+    let mut rows = sqlx::query(sent_statements::RECEIVERS)
         .bind(u64::from(caller.id()))
         .bind(ids.start())
         .bind(ids.end())
-        .fetch_all(connection)
-        .await?;
+        .fetch(connection);
     let mut receivers = BTreeMap::<_, Vec<_>>::new();
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         receivers.entry(id(&row)?).or_default().push(Receiver {
             username: Username::stored(row.try_get("username")?),
             read: row.try_get("is_read")?,
