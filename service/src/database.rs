@@ -12,7 +12,7 @@ use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolO
 pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
 pub(crate) use self::several::{Several, places, several, twice};
-pub(crate) use self::share::{Shared, Work, unless_locked};
+pub(crate) use self::share::{Shared, Work, each_alone, unless_locked};
 
 use crate::config::{Config, ConfigError};
 

@@ -105,9 +105,9 @@ impl Work for Newest {
     async fn together(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Option<Vec<Received>>, Error> {
+    ) -> Result<Vec<Option<Received>>, Error> {
         let Some(first) = all.first() else {
-            return Ok(Some(Vec::new()));
+            return Ok(Vec::new());
         };
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
         unit_of_work!(database, |connection| {
@@ -130,8 +130,7 @@ impl Work for Newest {
                 let lines = inboxes.get(&one.receiver());
                 one.page(lines.map_or(&[], Vec::as_slice))
             };
-            let pages: sqlx::Result<Vec<_>> = all.iter().map(page).collect();
-            pages.map(Some)
+            all.iter().map(|one| page(one).map(Some)).collect()
         })
     }
 }
