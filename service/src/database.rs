@@ -15,7 +15,7 @@ use self::fault::{
 pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
 pub(crate) use self::several::{Several, places, several, twice};
-pub(crate) use self::share::{Shared, Work, unless_locked};
+pub(crate) use self::share::{Shared, Work, each_alone, unless_locked};
 
 use crate::config::{Config, ConfigError};
 

@@ -634,6 +634,7 @@ mod tests {
 
     #[test]
     fn a_message_is_never_longer_than_it_counts() {
+        use chrono::SubsecRound as _;
         let longest_name = "x".repeat(64);
         let characters: String = (0..=0x7F).map(char::from).collect();
         let long = format!("{characters}\u{1F511}\u{2028}\u{0}");

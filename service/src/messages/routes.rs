@@ -175,6 +175,7 @@ fn receivers_field(new: &NewMessage) -> &'static str {
 fn problem(field: &str, refusal: Refusal) -> Problem {
     match refusal {
         Refusal::KeyOfAnother => Problem::KeyReused,
+        Refusal::TokenRevoked => Problem::InvalidToken,
         Refusal::NoSuchReceivers(names) => Problem::Invalid(
             names
                 .iter()

@@ -4,17 +4,15 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use rocket::futures::TryStreamExt as _;
+use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::query::Query;
-use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{
-    Content, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, Postmark,
-    RECEIVERS, Receiver, Receivers, Subject, Text,
+    Content, Filter, Mailbox, Message, MessageId, Page, Receiver, Subject, Text,
 };
 use crate::messages::search;
 use crate::messages::store::bounded::{Bounds, Shelf};
@@ -33,150 +31,21 @@ pub(crate) struct Received {
     pub(crate) rest: Option<MessageId>,
 }
 
-/// Why a message was not sent.
-pub(crate) enum Refusal {
-    /// Nobody has these names.
-    NoSuchReceivers(Vec<Username>),
-    /// The key is that of another message.
-    KeyOfAnother,
-}
-
 pub(crate) mod bounded;
 mod deletions;
 mod inbox;
 mod keys;
 mod marks;
 mod newest;
+mod send;
 mod sends;
 
 pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
 pub(crate) use self::marks::Marking;
 pub(crate) use self::newest::Newest;
+pub(crate) use self::send::{Refusal, forget_keys, send};
 pub(crate) use self::sends::Outgoing;
-
-/// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
-pub(crate) async fn send(
-    database: &Database,
-    caller: &Caller,
-    new: &NewMessage,
-    key: Option<&IdempotencyKey>,
-) -> Result<Result<Message, Refusal>, Error> {
-    loop {
-        match (send_once(database, caller, new, key).await, key) {
-            (Err(Error::Duplicate), Some(key)) => {
-                // Nothing is found if the key was forgotten a moment ago.
-                if let Some(answer) = sent_before(database, caller, new, key).await? {
-                    return Ok(answer);
-                }
-            }
-            (Ok(Some(mark)), _) => return Ok(Ok(new.sent(mark, caller.username().clone()))),
-            (Ok(None), _) => {
-                let unknown = unknown(database, &new.receivers).await?;
-                return Ok(Err(Refusal::NoSuchReceivers(unknown)));
-            }
-            (Err(fault), _) => return Err(fault),
-        }
-    }
-}
-
-/// One transaction, in which the receivers are looked up while inserting. `None` if one of them is not there.
-///
-/// # Errors
-/// [`Error::Duplicate`] if there was a send with the key before. One that is under way is waited for.
-async fn send_once(
-    database: &Database,
-    caller: &Caller,
-    new: &NewMessage,
-    key: Option<&IdempotencyKey>,
-) -> Result<Option<Postmark>, Error> {
-    let created_at = Utc::now().trunc_subsecs(3);
-    unit_of_work!(database, |connection| {
-        let mut transaction = connection.begin().await?;
-        let Some(id) = insert_message(&mut transaction, caller, new, created_at).await? else {
-            return Ok(None);
-        };
-        let received = insert_receipts(&mut transaction, id, &new.receivers).await?;
-        // Somebody is not there, or was a statement ago and is not any more; what was begun is rolled back.
-        if received < new.receivers.names().len() as u64 {
-            return Ok(None);
-        }
-        if let Some(key) = key {
-            insert_key(&mut transaction, caller, key, new, id, created_at).await?;
-        }
-        transaction.commit().await?;
-        Ok(Some(Postmark { id, created_at }))
-    })
-}
-
-async fn insert_key(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    key: &IdempotencyKey,
-    new: &NewMessage,
-    id: MessageId,
-    created_at: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
-         VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(u64::from(caller.id()))
-    .bind(key.as_str())
-    .bind(&new.fingerprint()[..])
-    .bind(id.get())
-    .bind(created_at)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// The answer that the send with this key got, put together again from the request, which is the same.
-async fn sent_before(
-    database: &Database,
-    caller: &Caller,
-    new: &NewMessage,
-    key: &IdempotencyKey,
-) -> Result<Option<Result<Message, Refusal>>, Error> {
-    unit_of_work!(database, |connection| {
-        let row = sqlx::query(
-            "SELECT fingerprint, message_id AS id, created_at FROM idempotency_keys \
-             WHERE user_id = ? AND idempotency_key = ?",
-        )
-        .bind(u64::from(caller.id()))
-        .bind(key.as_str())
-        .fetch_optional(connection)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        if row.try_get::<Vec<u8>, _>("fingerprint")? != new.fingerprint() {
-            return Ok(Some(Err(Refusal::KeyOfAnother)));
-        }
-        let sender = caller.username().clone();
-        let postmark = Postmark {
-            id: id(&row)?,
-            created_at: row.try_get("created_at")?,
-        };
-        Ok(Some(Ok(new.sent(postmark, sender))))
-    })
-}
-
-/// How long keys are kept: a day, and an hour for clocks that differ.
-const KEYS_KEPT: TimeDelta = TimeDelta::hours(25);
-
-/// Forgets some of the oldest keys that are over; whether there may be more of them.
-pub(crate) async fn forget_keys(database: &Database) -> Result<bool, Error> {
-    /// Few enough to lock nobody out for long.
-    const SOME: u64 = 500;
-    let oldest = Utc::now() - KEYS_KEPT;
-    let forgotten = unit_of_work!(database, |connection| {
-        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?")
-            .bind(oldest)
-            .bind(SOME)
-            .execute(connection)
-            .await
-    })?;
-    Ok(forgotten.rows_affected() == SOME)
-}
 
 /// Deletes some of the messages that a deleted account has sent; whether there may be more of them.
 pub(crate) async fn clear_away(database: &Database, departure: &Departure) -> Result<bool, Error> {
@@ -190,97 +59,6 @@ pub(crate) async fn clear_away(database: &Database, departure: &Departure) -> Re
             .await
     })?;
     Ok(deleted.rows_affected() == SOME)
-}
-
-/// Inserts nothing if the first receiver is not there, which is the whole check where there is one.
-async fn insert_message(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    new: &NewMessage,
-    created_at: DateTime<Utc>,
-) -> sqlx::Result<Option<MessageId>> {
-    let first = new.receivers.names().first();
-    let inserted = sqlx::query(
-        "INSERT INTO messages (sender_id, subject, body, created_at) SELECT ?, ?, ?, ? FROM users WHERE username = ?",
-    )
-    .bind(u64::from(caller.id()))
-    .bind(new.subject.as_str())
-    .bind(new.message.as_str())
-    .bind(created_at)
-    .bind(first.map_or("", Username::as_str))
-    .execute(connection)
-    .await?;
-    Ok(MessageId::stored(inserted.last_insert_id()).filter(|_| inserted.rows_affected() == 1))
-}
-
-/// The statements about several users by their names.
-mod by_names {
-    use crate::database::{Several, several};
-
-    pub(super) const INSERT: Several<1> = several!(
-        [100],
-        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN (",
-        "?",
-        ")"
-    );
-    pub(super) const KNOWN: Several<1> = several!(
-        [100],
-        "SELECT username FROM users WHERE username IN (",
-        "?",
-        ")"
-    );
-}
-const _: () = assert!(by_names::INSERT.most() >= *RECEIVERS.end());
-const _: () = assert!(by_names::KNOWN.most() >= *RECEIVERS.end());
-
-/// How many of the receivers there are.
-async fn insert_receipts(
-    connection: &mut MySqlConnection,
-    id: MessageId,
-    receivers: &Receivers,
-) -> sqlx::Result<u64> {
-    let inserted = match receivers {
-        Receivers::One(name) => sqlx::query(
-            "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?",
-        )
-        .bind(id.get())
-        .bind(name.as_str()),
-        Receivers::Several(names) => {
-            let (statement, places) = by_names::INSERT.about(names);
-            places.fold(sqlx::query(statement).bind(id.get()), |query, name| {
-                query.bind(name.as_str())
-            })
-        }
-    };
-    Ok(inserted.execute(connection).await?.rows_affected())
-}
-
-/// Which of the receivers nobody is. One who is there by now counts as unknown if otherwise nobody would: they were not
-/// there a moment ago.
-async fn unknown(database: &Database, receivers: &Receivers) -> Result<Vec<Username>, Error> {
-    let Receivers::Several(names) = receivers else {
-        return Ok(receivers.names().to_vec());
-    };
-    let known: Vec<String> = unit_of_work!(database, |connection| {
-        let (statement, places) = by_names::KNOWN.about(names);
-        places
-            .fold(sqlx::query_scalar(statement), |query, name| {
-                query.bind(name.as_str())
-            })
-            .fetch_all(connection)
-            .await
-    })?;
-    let is_known = |name: &&Username| known.iter().any(|known| known == name.as_str());
-    let unknown: Vec<_> = names
-        .iter()
-        .filter(|name| !is_known(name))
-        .cloned()
-        .collect();
-    Ok(if unknown.is_empty() {
-        names.clone()
-    } else {
-        unknown
-    })
 }
 
 /// A page of the caller's messages, of so many bytes at most; `None` if it is beyond the budget.

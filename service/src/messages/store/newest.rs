@@ -167,9 +167,9 @@ impl Work for Newest {
     async fn together(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Option<Vec<Self::Outcome>>, Error> {
+    ) -> Result<Vec<Option<Self::Outcome>>, Error> {
         let Some(first) = all.first() else {
-            return Ok(Some(Vec::new()));
+            return Ok(Vec::new());
         };
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
         unit_of_work!(database, |connection| {
@@ -192,7 +192,7 @@ impl Work for Newest {
                 let page = inbox.unwrap_or_default().page(&one.caller)?;
                 Some((page, one.budget.reservation(&one.caller)))
             };
-            Ok(Some(all.iter().enumerate().map(page).collect()))
+            Ok(all.iter().enumerate().map(page).map(Some).collect())
         })
     }
 }
