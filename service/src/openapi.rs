@@ -20,8 +20,8 @@ use self::headers::Headers;
 use self::links::Links;
 use self::problems::SharedProblems;
 pub(crate) use self::problems::{
-    BodyProblems, Invalid, InvalidQuery, Limited, NotConfirmed, NotFound, NotSent, NotTheCaller,
-    TakenOrInvalid, Unavailable, WrongCredentials,
+    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSend, NotConfirmed, NotFound,
+    NotSent, NotTheCaller, TakenOrInvalid, Unavailable, WrongCredentials,
 };
 use crate::problem::Document;
 use crate::{export, health, live, messages, openapi, telemetry, users};
@@ -277,11 +277,11 @@ pub(crate) struct PageParams {
         example = "lunch"
     )]
     q: Option<String>,
-    /// How many messages a page has, at most.
+    /// How many messages a page has, at most. It has fewer where more would take over 4 MiB; `next` goes on there.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     per_page: Option<u64>,
-    /// Which page, within the first 1,000,000 messages. To read on, follow `next` instead: it costs the same on every
-    /// page.
+    /// Which page, within the first 1,000,000 messages: `(page - 1) * per_page` messages are passed over. To read on,
+    /// follow `next` instead: it costs the same on every page, and only it leads to what had no room on a page.
     #[param(minimum = 1, maximum = 1_000_000, default = 1, example = 1)]
     page: Option<u64>,
     /// Only messages older than the one with this id; `next` has it.

@@ -80,17 +80,17 @@ async fn a_page_ends_where_it_has_four_mebibytes_and_the_next_goes_on_there() {
     let replica = service.replica(|_| ()).await;
     let alice = service.user("alice").await;
     let other = User::new(&replica.url, "alice", alice.token.clone());
-    for body in ["'short'", CONTROL, "'short'"] {
-        fill(&service.database, &alice, &alice, 13, body).await;
+    for (count, body) in [(13, "'short'"), (13, CONTROL), (5, "'short'")] {
+        fill(&service.database, &alice, &alice, count, body).await;
     }
     let mut everything = follow(&alice, &other, "?per_page=1", 1).await.concat();
-    assert_eq!(everything.len(), 39);
+    assert_eq!(everything.len(), 31);
     for (query, per_page) in [
         ("", 20),
         ("?per_page=100", 100),
         ("?per_page=100&unread=true", 100),
         ("?per_page=100&before=1000000", 100),
-        ("?per_page=17&page=1", 17),
+        ("?per_page=7&page=1", 7),
         ("?box=sent", 20),
         ("?box=sent&per_page=100", 100),
         ("?per_page=100&from=alice", 100),
@@ -100,7 +100,9 @@ async fn a_page_ends_where_it_has_four_mebibytes_and_the_next_goes_on_there() {
         let pages = follow(&alice, &other, query, per_page).await;
         assert_eq!(pages.concat(), everything, "{query}");
         let least = everything.len().div_ceil(per_page);
-        assert!(pages.len() > least, "{query}: {} pages", pages.len());
+        let is_cut = pages.iter().rev().skip(1).any(|page| page.len() < per_page);
+        assert_eq!(is_cut, per_page > 17, "{query}: {} pages", pages.len());
+        assert!(pages.len() >= least);
     }
     // A page by its number passes over what a page has by number.
     everything.drain(..20);
@@ -141,7 +143,7 @@ async fn unread(process: &Process, user: &User, path: &str) -> Connection {
     let mut connection = Connection::open(process.url()).await;
     let (name, token) = (&user.name, &user.token);
     let request = format!(
-        "GET /users/{name}{path} HTTP/1.1\r\nHost: herolo\r\nAuthorization: Bearer {token}\r\n\r\n"
+        "GET /users/{name}{path} HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
     );
     connection.send(request.as_bytes()).await;
     connection
@@ -167,7 +169,7 @@ async fn process(service: &Service) -> Process {
 }
 
 /// Reads pages of its own until the others are done. All that is answered in between is as ever.
-async fn read_meanwhile(user: &User, is_over: &AtomicBool) -> u32 {
+async fn read_meanwhile(process: &Process, user: &User, is_over: &AtomicBool) -> u32 {
     let mut read = 0;
     while !is_over.load(Ordering::Relaxed) {
         for path in [
@@ -177,7 +179,7 @@ async fn read_meanwhile(user: &User, is_over: &AtomicBool) -> u32 {
             "",
         ] {
             let answer = user.get(path).await;
-            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert_eq!(answer.status, 200, "{}", process.log());
             read += 1;
         }
     }
@@ -204,7 +206,8 @@ async fn attack(process: &Process, mallory: &User, id: u64) {
     }
     let pages = (0..8).map(|_| mallory.request(Method::GET, "/messages?per_page=100"));
     for answer in all(ask_all(pages)).await {
-        if answer.status != 200 {
+        // Those who asked for too much may also wait in vain for the database.
+        if ![200, 503].contains(&answer.status) {
             let refused = problem(&answer, 429);
             assert_eq!(refused["type"], "urn:problem-type:herolo:answers-unread");
             assert!(!answer.header("Retry-After").is_empty());
@@ -216,7 +219,9 @@ async fn attack(process: &Process, mallory: &User, id: u64) {
     })
     .await;
     for connection in connections {
-        assert!(!connection.finish().await.text.ends_with("}"));
+        let received = connection.finish().await;
+        let is_whole = received.text.ends_with('}');
+        assert!(!is_whole || received.status() != Some(200));
     }
 }
 
@@ -237,7 +242,7 @@ async fn answers_that_nobody_reads_cost_nobody_else_anything() {
             attack(&process, &mallory, id).await;
             is_over.store(true, Ordering::Relaxed);
         },
-        read_meanwhile(&bob, &is_over)
+        read_meanwhile(&process, &bob, &is_over)
     );
     assert!(read > 100, "{read}");
     until("all is given back", async || {

@@ -112,7 +112,7 @@ impl FromFields for NewMessage {
         ("Location" = String, description = "Its path."),
         ("RateLimit" = String, description = "How much is left of the limits, and the seconds until all of it is there again."),
         ("RateLimit-Policy" = String, description = "The limits, each with its quota and the seconds of its window."))),
-    crate::openapi::Limited,
+    crate::openapi::LimitedSend,
     crate::openapi::NotTheCaller,
     crate::openapi::NotSent,
     crate::openapi::BodyProblems,
@@ -192,7 +192,7 @@ pub(crate) struct Feed {
     /// Which page this is.
     #[schema(minimum = 1, example = 1)]
     page: u64,
-    /// How many messages a page has, at most.
+    /// How many messages a page has, at most. It has fewer where more would take over 4 MiB.
     #[schema(minimum = 1, maximum = 100, example = 20)]
     per_page: u64,
     /// Where the next page is; `null` on the last one. It continues after the last message of this page, so that
@@ -241,6 +241,7 @@ impl FeedAnswer {
         ("ETag" = String, description = "Names the state of this page."))),
     crate::openapi::NotTheCaller,
     crate::openapi::InvalidQuery,
+    crate::openapi::Large,
     crate::openapi::Unavailable,
 ))]
 #[get("/users/<_>/messages")]
@@ -359,6 +360,7 @@ fn path(caller: &Caller, page: &Page) -> String {
     (status = 200, description = "The message.", body = Message),
     crate::openapi::NotTheCaller,
     crate::openapi::NotFound,
+    crate::openapi::Large,
     crate::openapi::Unavailable,
 ))]
 #[get("/users/<_>/messages/<id>")]
@@ -414,6 +416,7 @@ impl FromFields for ReadMark {
     crate::openapi::NotFound,
     crate::openapi::Invalid,
     crate::openapi::BodyProblems,
+    crate::openapi::Large,
     crate::openapi::Unavailable,
 ))]
 #[patch("/users/<_>/messages/<id>", data = "<mark>")]

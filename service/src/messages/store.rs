@@ -150,32 +150,42 @@ async fn sent_alone(
         bytes: bounds.bytes.saturating_sub(page.receivers_bytes()),
         reservation: bounds.reservation,
     };
-    let mut rows = sent_query(caller, page).fetch(connection);
     let mut shelf = Shelf::new(page, &mut bounds);
-    while let Some(row) = rows.try_next().await? {
-        shelf.take(&row, false, |row| {
-            let content = content(row, name.clone())?;
-            Ok(Message::of_receiver(content, name.clone(), false))
-        })?;
+    while shelf.is_open() && shelf.left() > 0 {
+        let count = shelf.portion(shelf.left() - 1) as u64 + LOOK_AHEAD;
+        let query = sent_query(caller, page, shelf.last()).bind(count);
+        let mut rows = query.fetch(&mut *connection);
+        let mut found = 0;
+        while let Some(row) = rows.try_next().await? {
+            found += 1;
+            shelf.take(&row, false, |row| {
+                let content = content(row, name.clone())?;
+                Ok(Message::of_receiver(content, name.clone(), false))
+            })?;
+        }
+        if found < count {
+            break;
+        }
     }
     Ok(shelf.page())
 }
 
+/// The messages of a page after the last one, if there is one; how many is yet to be bound.
 fn sent_query(
     caller: &Caller,
     page: &Page,
+    last: Option<MessageId>,
 ) -> Query<'static, sqlx::MySql, sqlx::mysql::MySqlArguments> {
     let sender = u64::from(caller.id());
-    let query = match page.offset() {
-        0 => sqlx::query(sent_statements::BEFORE)
-            .bind(sender)
-            .bind(page.before.map_or(u64::MAX, MessageId::get)),
-        offset => sqlx::query(sent_statements::FROM_NTH)
+    match (last.or(page.before), page.offset()) {
+        (None, offset @ 1..) => sqlx::query(sent_statements::FROM_NTH)
             .bind(sender)
             .bind(sender)
             .bind(offset),
-    };
-    query.bind(page.per_page + LOOK_AHEAD)
+        (before, _) => sqlx::query(sent_statements::BEFORE)
+            .bind(sender)
+            .bind(before.map_or(u64::MAX, MessageId::get)),
+    }
 }
 
 /// The receivers of those messages in a range of ids that the caller sent.

@@ -155,6 +155,27 @@ const TOO_MANY: Shared = Shared {
     problems: || vec![("tooMany", Problem::TooMany(Duration::from_secs(2)))],
 };
 
+/// Of the routes whose answers may be large.
+const ANSWERS_UNREAD: Shared = Shared {
+    name: "AnswersUnread",
+    description: "Large answers to this account are still being read, and another one has no room beside them.",
+    instance: "/users/alice/messages",
+    problems: || vec![("answersUnread", Problem::UnreadAnswers)],
+};
+
+/// Of sending, whose answer repeats the message.
+const TOO_MANY_SENDS: Shared = Shared {
+    name: "TooManySends",
+    description: "It was done too often by this client or for this account, or the account's large answers are not read.",
+    instance: "/users/alice/messages",
+    problems: || {
+        vec![
+            ("tooMany", Problem::TooMany(Duration::from_secs(2))),
+            ("answersUnread", Problem::UnreadAnswers),
+        ]
+    },
+};
+
 /// Of every route.
 const INTERNAL: Shared = Shared {
     name: "Internal",
@@ -175,7 +196,7 @@ const UNAVAILABLE: Shared = Shared {
     },
 };
 
-const ALL: [&Shared; 15] = [
+const ALL: [&Shared; 17] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -189,6 +210,8 @@ const ALL: [&Shared; 15] = [
     &NOT_SENT,
     &INVALID_QUERY,
     &TOO_MANY,
+    &ANSWERS_UNREAD,
+    &TOO_MANY_SENDS,
     &INTERNAL,
     &UNAVAILABLE,
 ];
@@ -227,6 +250,10 @@ groups! {
     NotFound: NOT_FOUND;
     /// Of every route that is limited.
     Limited: TOO_MANY;
+    /// Of sending, which is limited and whose answer may be large.
+    LimitedSend: TOO_MANY_SENDS;
+    /// Of every route whose answer may be large.
+    Large: ANSWERS_UNREAD;
     /// Of every route that needs the database.
     Unavailable: UNAVAILABLE;
 }

@@ -3,7 +3,7 @@
 use sqlx::mysql::MySqlRow;
 
 use super::{Outline, Received, id};
-use crate::budget::Reservation;
+use crate::budget::{Reservation, SMALL};
 use crate::messages::model::{Message, MessageId, Page};
 
 /// How much a page may hold.
@@ -13,6 +13,10 @@ pub(crate) struct Bounds<'a> {
     /// What the page has of the budget. Where that cannot grow with it, there is no page.
     pub(crate) reservation: &'a mut Reservation,
 }
+
+/// Messages that are read at once as long as it is not known that they are short: few enough that little is read in vain,
+/// and so many that the usual page is read at once.
+pub(crate) const PORTION: usize = 20;
 
 /// Takes the messages of a page as they come, newest first.
 ///
@@ -45,6 +49,27 @@ impl<'a, 'b> Shelf<'a, 'b> {
             bytes: 0,
             state: State::Open,
         }
+    }
+
+    /// Whether there may be room for more.
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == State::Open
+    }
+
+    /// How many of those that are left are to be read next: all, if those that were read are short.
+    pub(crate) fn portion(&self, left: usize) -> usize {
+        let are_short = !self.messages.is_empty() && self.bytes <= SMALL;
+        if are_short { left } else { left.min(PORTION) }
+    }
+
+    /// How many rows are left to be taken, with the one past the page.
+    pub(crate) fn left(&self) -> usize {
+        (self.per_page + 1).saturating_sub(self.marks.len())
+    }
+
+    /// The last row that was taken.
+    pub(crate) fn last(&self) -> Option<MessageId> {
+        self.marks.last().map(|(id, _)| *id)
     }
 
     /// Takes a row with a message, which is made of it if there is room. One row past the page tells that there are more.

@@ -12,7 +12,7 @@ use sqlx::query::Query;
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{Filter, Mailbox, Message, MessageId, Page};
-use crate::messages::store::bounded::{Bounds, Shelf};
+use crate::messages::store::bounded::{Bounds, PORTION, Shelf};
 use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, received_message};
 use crate::users::Username;
 
@@ -97,7 +97,7 @@ pub(super) async fn page(
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<Received>, Error> {
     unit_of_work!(database, |connection| {
-        if page.before.is_none() && page.offset() == 0 {
+        if page.before.is_none() && page.offset() == 0 && page.per_page <= PORTION as u64 {
             newest(connection, caller, page, bounds).await
         } else {
             further(connection, caller, page, bounds).await
@@ -124,6 +124,7 @@ async fn newest(
 
 /// Two statements: which messages, and what they say. Where a page does not begin with the newest, MySQL takes the whole
 /// rest of the inbox for what a join is about, and reads ahead thousands of receipts of a great one for a page of twenty.
+/// What the messages of a long page say is read in portions, so that little is read in vain.
 /// (A statement on the one table, with its key named, it carries out without such an estimate:
 /// <https://dev.mysql.com/doc/refman/8.4/en/range-optimization.html>, "skip index dives".)
 async fn further(
@@ -136,24 +137,38 @@ async fn further(
     let rest = cut_off(&mut rows, page);
     let outline = Outline::of(&rows, rest.is_some())?;
     let mut shelf = Shelf::new(page, bounds);
-    if !outline.marks.is_empty() {
-        let marks: BTreeMap<_, _> = outline.marks.iter().copied().collect();
-        let (statement, places) = statements::CONTENTS.about(&outline.marks);
-        let query = places.fold(sqlx::query(statement), |query, (id, _)| {
-            query.bind(id.get())
-        });
-        let mut contents = query.fetch(connection);
-        while let Some(row) = contents.try_next().await? {
-            // One that is not there was deleted by its sender between the two statements.
-            let is_read = marks.get(&id(&row)?).is_some_and(|is_read| *is_read);
-            shelf.put_if_open(|| {
-                let content = content(&row, Username::stored(row.try_get("sender")?))?;
-                let receiver = caller.username().clone();
-                Ok(Message::of_receiver(content, receiver, is_read))
-            })?;
-        }
+    let mut marks = &outline.marks[..];
+    while !marks.is_empty() && shelf.is_open() {
+        let (some, rest) = marks.split_at(shelf.portion(marks.len()));
+        put_contents(connection, caller, some, &mut shelf).await?;
+        marks = rest;
     }
     Ok(shelf.page_of(outline, rest))
+}
+
+/// Puts what these messages say on the shelf.
+async fn put_contents(
+    connection: &mut MySqlConnection,
+    caller: &Caller,
+    marks: &[(MessageId, bool)],
+    shelf: &mut Shelf<'_, '_>,
+) -> sqlx::Result<()> {
+    let is_read: BTreeMap<_, _> = marks.iter().copied().collect();
+    let (statement, places) = statements::CONTENTS.about(marks);
+    let query = places.fold(sqlx::query(statement), |query, (id, _)| {
+        query.bind(id.get())
+    });
+    // One that is not found was deleted by its sender between the two statements.
+    let mut contents = query.fetch(connection);
+    while let Some(row) = contents.try_next().await? {
+        let is_read = is_read.get(&id(&row)?).is_some_and(|is_read| *is_read);
+        shelf.put_if_open(|| {
+            let content = content(&row, Username::stored(row.try_get("sender")?))?;
+            let receiver = caller.username().clone();
+            Ok(Message::of_receiver(content, receiver, is_read))
+        })?;
+    }
+    Ok(())
 }
 
 /// What a page of an inbox shows, without what its messages say, which never changes.
