@@ -88,6 +88,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "1200",
     ),
     (
+        "HEROLO_LIMIT_SEARCHES",
+        "searches a minute of one account; 10 times as many from one client; 0: no limit",
+        "120",
+    ),
+    (
         "HEROLO_CLIENT_ADDRESS_HEADER",
         "header in which a proxy that overwrites it says the client's address (X-Real-Ip), or none",
         "none",
@@ -126,6 +131,8 @@ pub struct Config {
     pub limit_sign_ups: u32,
     /// Messages a minute of one account; 0: no limit.
     pub limit_sends: u32,
+    /// Searches a minute of one account; 0: no limit.
+    pub limit_searches: u32,
     /// The header in which a proxy says the client's address, or `none` where clients connect themselves.
     pub client_address_header: String,
 }
@@ -152,6 +159,7 @@ struct Defaults {
     limit_logins: u32,
     limit_sign_ups: u32,
     limit_sends: u32,
+    limit_searches: u32,
     client_address_header: &'static str,
 }
 
@@ -170,6 +178,7 @@ impl Default for Defaults {
             limit_logins: 10,
             limit_sign_ups: 20,
             limit_sends: 1_200,
+            limit_searches: 120,
             client_address_header: "none",
         }
     }
@@ -241,7 +250,8 @@ impl Config {
                 self.limit_sign_ups.into(),
                 limit.clone(),
             ),
-            ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit),
+            ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit.clone()),
+            ("HEROLO_LIMIT_SEARCHES", self.limit_searches.into(), limit),
         ];
         match bounds
             .iter()
@@ -626,6 +636,7 @@ mod tests {
             config.limit_logins.to_string(),
             config.limit_sign_ups.to_string(),
             config.limit_sends.to_string(),
+            config.limit_searches.to_string(),
             config.client_address_header.clone(),
         ];
         let documented: BTreeSet<_> = SETTINGS
@@ -664,12 +675,14 @@ mod tests {
             [
                 config.limit_logins,
                 config.limit_sign_ups,
-                config.limit_sends
+                config.limit_sends,
+                config.limit_searches,
             ],
             [
                 defaults.limit_logins,
                 defaults.limit_sign_ups,
-                defaults.limit_sends
+                defaults.limit_sends,
+                defaults.limit_searches,
             ]
         );
         assert_eq!(config.client_address_header, defaults.client_address_header);

@@ -50,6 +50,8 @@ pub(crate) enum Problem {
     KeyReused,
     /// 429: more than one client or account may do; with the time until the next may come.
     TooMany(Duration),
+    /// 429: an account that asks for too much at the same time.
+    TooManyAtOnce,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -138,7 +140,7 @@ impl Problem {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) => Status::TooManyRequests,
+            Self::TooMany(_) | Self::TooManyAtOnce => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -181,7 +183,7 @@ impl Problem {
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -225,6 +227,9 @@ impl Problem {
                 )
                 .into()
             }
+            Self::TooManyAtOnce => {
+                "This account has several searches under way; send them one after the other.".into()
+            }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
             Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
@@ -255,7 +260,7 @@ impl Problem {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
-            Self::Unavailable(_) | Self::DatabaseAway(_) => {
+            Self::TooManyAtOnce | Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
             }
             _ => None,
