@@ -1,6 +1,7 @@
 //! The settings: one struct, from defaults, then a file, then the environment.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -226,8 +227,23 @@ impl Config {
         self.signing_keys()?;
         self.cors_origins()?;
         self.client_address_header()?;
+        match self
+            .bounds()
+            .iter()
+            .find(|(_, value, range)| !range.contains(value))
+        {
+            Some((setting, _, range)) => Err(ConfigError::new(
+                setting,
+                format!("must be from {} to {}", range.start(), range.end()),
+            )),
+            None => Ok(self),
+        }
+    }
+
+    /// What numbers may be.
+    fn bounds(&self) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
         let limit = 0..=1_000_000;
-        let bounds = [
+        [
             (
                 "HEROLO_DATABASE_MAX_CONNECTIONS",
                 u64::from(self.database_max_connections),
@@ -252,17 +268,7 @@ impl Config {
             ),
             ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit.clone()),
             ("HEROLO_LIMIT_SEARCHES", self.limit_searches.into(), limit),
-        ];
-        match bounds
-            .iter()
-            .find(|(_, value, range)| !range.contains(value))
-        {
-            Some((setting, _, range)) => Err(ConfigError::new(
-                setting,
-                format!("must be from {} to {}", range.start(), range.end()),
-            )),
-            None => Ok(self),
-        }
+        ]
     }
 
     /// How to reach the database. TLS is required unless the URL says `ssl-mode=DISABLED`: the driver's own default

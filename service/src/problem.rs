@@ -220,13 +220,7 @@ impl Problem {
                                 make a new key for each message."
                     .into()
             }
-            Self::TooMany(wait) => {
-                let seconds = whole_seconds(*wait);
-                format!(
-                    "Your client or this account did this too often; come again in {seconds} s."
-                )
-                .into()
-            }
+            Self::TooMany(wait) => too_often(*wait).into(),
             Self::TooManyAtOnce => {
                 "This account has several searches under way; send them one after the other.".into()
             }
@@ -276,6 +270,11 @@ impl Problem {
             _ => {}
         }
     }
+}
+
+fn too_often(wait: Duration) -> String {
+    let seconds = whole_seconds(wait);
+    format!("Your client or this account did this too often; come again in {seconds} s.")
 }
 
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).

@@ -145,41 +145,44 @@ async fn words_are_found_in_subject_and_text_whatever_their_case_accents_or_scri
     }
 }
 
+/// Texts, and words that are found in each.
+const ENCODINGS: [(&str, &[&str]); 15] = [
+    (
+        "Café Zürich",
+        &["cafe\u{301}", "CAFE ZURICH", "zu\u{308}rich"],
+    ),
+    ("Cafe\u{301} Zu\u{308}rich", &["café", "Zürich", "cafe"]),
+    ("Straße 5", &["Strasse", "STRASSE", "STRAẞE", "straße"]),
+    ("Strasse 5", &["Straße"]),
+    (
+        "İstanbul, ISPARTA, ığdır",
+        &["istanbul", "ısparta", "IĞDIR", "igdir"],
+    ),
+    ("한국어", &["\u{1112}\u{1161}\u{11ab}", "국어"]),
+    (
+        "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}",
+        &["한국"],
+    ),
+    ("カタカナ", &["かたかな", "ｶﾀｶﾅ"]),
+    ("שָׁלוֹם לכם", &["שלום", "\u{200f}לכם"]),
+    ("مُحَمَّد ١٢٣", &["محمد", "123"]),
+    (
+        "love \u{2764}\u{fe0f} you",
+        &["\u{2764}", "\u{2764}\u{fe0f}"],
+    ),
+    ("smørrebrød i Łódź", &["smorrebrod lodz"]),
+    ("ﬁlter Ｆｕｌｌ", &["filter full"]),
+    ("what?! (really)", &["?!", "?! ("]),
+    ("o\u{200b}ne", &["one", "\u{200b}"]),
+];
+
 #[tokio::test]
 async fn words_are_found_however_their_characters_are_encoded() {
     let (_service, alice, bob, _) = three().await;
-    for (text, words) in [
-        (
-            "Café Zürich",
-            &["cafe\u{301}", "CAFE ZURICH", "zu\u{308}rich"][..],
-        ),
-        ("Cafe\u{301} Zu\u{308}rich", &["café", "Zürich", "cafe"]),
-        ("Straße 5", &["Strasse", "STRASSE", "STRAẞE", "straße"]),
-        ("Strasse 5", &["Straße"]),
-        (
-            "İstanbul, ISPARTA, ığdır",
-            &["istanbul", "ısparta", "IĞDIR", "igdir"],
-        ),
-        ("한국어", &["\u{1112}\u{1161}\u{11ab}", "국어"]),
-        (
-            "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}",
-            &["한국"],
-        ),
-        ("カタカナ", &["かたかな", "ｶﾀｶﾅ"]),
-        ("שָׁלוֹם לכם", &["שלום", "\u{200f}לכם"]),
-        ("مُحَمَّد ١٢٣", &["محمد", "123"]),
-        (
-            "love \u{2764}\u{fe0f} you",
-            &["\u{2764}", "\u{2764}\u{fe0f}"],
-        ),
-        ("smørrebrød i Łódź", &["smorrebrod lodz"]),
-        ("ﬁlter Ｆｕｌｌ", &["filter full"]),
-        ("what?! (really)", &["?!", "( )", "?!("]),
-        ("o\u{200b}ne", &["one", "\u{200b}"]),
-    ] {
+    for (text, words) in ENCODINGS {
         let id = say(&alice, &bob, "s", text).await;
         for word in words {
-            let expected = if *word == "?!(" { vec![] } else { vec![id] };
+            let expected = [id];
             let query = [("q", *word), ("per_page", "1")];
             assert_eq!(found(&bob, &query).await, expected, "{word} in {text}");
             let sent = [("q", *word), ("per_page", "1"), ("box", "sent")];

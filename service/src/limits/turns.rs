@@ -38,7 +38,7 @@ struct Queue {
 pub(crate) struct Turn<'a> {
     _place: SemaphorePermit<'a>,
     _own: OwnedSemaphorePermit,
-    _queued: Queued<'a>,
+    _request: Queued<'a>,
 }
 
 /// A request in the queue of its account, until it is dropped.
@@ -60,7 +60,7 @@ impl Turns {
     /// # Errors
     /// A 429 where the account has too many requests here, and a 503 where too many accounts do.
     pub(crate) async fn take(&self, account: UserId) -> Result<Turn<'_>, Problem> {
-        let (queued, turn) = self.queue(account).ok_or(Problem::TooManyAtOnce)?;
+        let (request, turn) = self.queue(account).ok_or(Problem::TooManyAtOnce)?;
         let Ok(Ok(own)) = timeout(PATIENCE, turn.acquire_owned()).await else {
             return Err(Problem::TooManyAtOnce);
         };
@@ -72,7 +72,7 @@ impl Turns {
         Ok(Turn {
             _place: place,
             _own: own,
-            _queued: queued,
+            _request: request,
         })
     }
 
@@ -87,11 +87,11 @@ impl Turns {
             return None;
         }
         queue.length += 1;
-        let queued = Queued {
+        let request = Queued {
             turns: self,
             account,
         };
-        Some((queued, Arc::clone(&queue.turn)))
+        Some((request, Arc::clone(&queue.turn)))
     }
 
     fn queues(&self) -> MutexGuard<'_, HashMap<UserId, Queue>> {
