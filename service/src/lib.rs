@@ -41,7 +41,7 @@ pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
 use crate::headers::AnswerHeaders;
-use crate::limits::{LimitHeaders, Limits};
+use crate::limits::{LimitHeaders, Limits, Turns};
 pub use crate::pages::is_page;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
@@ -67,6 +67,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
         .manage(Limits::new(config)?)
+        .manage(Turns::new())
         .manage(drain.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())

@@ -265,10 +265,11 @@ pub(crate) struct PageParams {
     #[param(value_type = Option<String>, nullable = false, format = "date-time", example = "2026-11-22T12:00:00Z")]
     since: Option<String>,
     /// Only messages with all of these words, each in the subject or the text: 1 to 5 words, which may be parts of
-    /// words. Neither case nor accents count, and no character has a meaning of its own.
+    /// words. Neither case nor accents count, nor how a character is encoded (NFC or NFD); `ss` finds `ß`. No character
+    /// has a meaning of its own.
     ///
-    /// With `from`, `since` or `q` a page is what was found among 1,000 messages: it may be short or empty and have a
-    /// `next` nevertheless, which searches on.
+    /// With `from`, `since` or `q` a page is what was found among 1,000 messages or 4 MiB of text, whichever comes first:
+    /// it may be short or empty and have a `next` nevertheless, which searches on.
     #[param(
         nullable = false,
         min_length = 1,

@@ -54,6 +54,8 @@ pub(crate) enum Problem {
     TooMany(Duration),
     /// 429: the account's large answers that are not yet read leave no room for one more.
     UnreadAnswers,
+    /// 429: an account that asks for too much at the same time.
+    TooManyAtOnce,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -144,7 +146,7 @@ impl Problem {
                 Status::UnsupportedMediaType
             }
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) | Self::UnreadAnswers => Status::TooManyRequests,
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -191,7 +193,7 @@ impl Problem {
             ),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
             Self::UnreadAnswers => ("answers-unread", "Large answers wait to be read"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
@@ -234,12 +236,9 @@ impl Problem {
                                 make a new key for each message."
                     .into()
             }
-            Self::TooMany(wait) => {
-                let seconds = whole_seconds(*wait);
-                format!(
-                    "Your client or this account did this too often; come again in {seconds} s."
-                )
-                .into()
+            Self::TooMany(wait) => too_often(*wait).into(),
+            Self::TooManyAtOnce => {
+                "This account has several searches under way; send them one after the other.".into()
             }
             Self::UnreadAnswers => {
                 "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
@@ -277,9 +276,10 @@ impl Problem {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
-            Self::UnreadAnswers | Self::Unavailable(_) | Self::DatabaseAway(_) => {
-                Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
-            }
+            Self::TooManyAtOnce
+            | Self::UnreadAnswers
+            | Self::Unavailable(_)
+            | Self::DatabaseAway(_) => Some(Header::new("Retry-After", RETRY_SECONDS.to_string())),
             _ => None,
         }
     }
@@ -293,6 +293,11 @@ impl Problem {
             _ => {}
         }
     }
+}
+
+fn too_often(wait: Duration) -> String {
+    let seconds = whole_seconds(wait);
+    format!("Your client or this account did this too often; come again in {seconds} s.")
 }
 
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).

@@ -1,4 +1,4 @@
-//! How often a client or an account may do what is dear: log in, sign up, send.
+//! How often a client or an account may do what is dear: log in, sign up, send, search; and how much of it at a time.
 //!
 //! Each is counted by the generic cell rate algorithm: so many a minute, all at once or one after the other. The counts
 //! are this replica's own and in memory. Nobody is locked out by what others do elsewhere: failed logins are counted for
@@ -22,7 +22,10 @@ use self::table::Table;
 use crate::config::{Config, ConfigError};
 use crate::problem::Problem;
 
+pub(crate) use self::turns::Turns;
+
 mod table;
+mod turns;
 
 /// Seconds of the time in which a quota is restored.
 const WINDOW_SECONDS: u32 = 60;
@@ -120,6 +123,7 @@ pub(crate) struct Limits {
     logins: Rules,
     sign_ups: Rules,
     sends: Rules,
+    searches: Rules,
     /// Says who the client is, where a proxy is in front.
     address_header: Option<String>,
     /// Told once.
@@ -133,6 +137,7 @@ impl Limits {
         let of_client =
             |name, quota: u32| Rule::new(name, quota.saturating_mul(ACCOUNTS_OF_A_CLIENT));
         let (logins, sends) = (config.limit_logins, config.limit_sends);
+        let searches = config.limit_searches;
         Ok(Self {
             logins: Rules::new(
                 Rule::new("logins", logins),
@@ -140,6 +145,10 @@ impl Limits {
             ),
             sign_ups: Rules::new(None, Rule::new("sign-ups", config.limit_sign_ups)),
             sends: Rules::new(Rule::new("sends", sends), of_client("sends-client", sends)),
+            searches: Rules::new(
+                Rule::new("searches", searches),
+                of_client("searches-client", searches),
+            ),
             address_header: config.client_address_header()?,
             missing_header: Once::new(),
             hasher: RandomState::new(),
@@ -199,18 +208,21 @@ fn network(address: IpAddr) -> IpAddr {
 pub(crate) trait Kind: Send {
     /// Whether an account's count is for this client alone, because others may ask in its name.
     const APART: bool;
+    /// Parameters of the query of which one at least makes a request one of this kind; none if all of its route are.
+    const PARAMETERS: &[&str];
     /// The rules for it.
     #[expect(private_interfaces, reason = "nobody else has limits")]
     fn rules(limits: &Limits) -> &Rules;
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident: $rules:ident, apart: $apart:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $rules:ident, apart: $apart:literal, parameters: $parameters:expr;)+) => {$(
         $(#[$doc])*
         pub(crate) struct $name;
 
         impl Kind for $name {
             const APART: bool = $apart;
+            const PARAMETERS: &[&str] = &$parameters;
 
             #[expect(private_interfaces, reason = "nobody else has limits")]
             fn rules(limits: &Limits) -> &Rules {
@@ -222,11 +234,13 @@ macro_rules! kinds {
 
 kinds! {
     /// A password is checked, for a token or for what takes it beside one.
-    Logins: logins, apart: true;
+    Logins: logins, apart: true, parameters: [];
     /// An account is made.
-    SignUps: sign_ups, apart: true;
+    SignUps: sign_ups, apart: true, parameters: [];
     /// A message is sent. Whoever does that is who they say.
-    Sends: sends, apart: false;
+    Sends: sends, apart: false, parameters: [];
+    /// Messages are looked through for what no key is in the order of.
+    Searches: searches, apart: false, parameters: ["from", "since", "q"];
 }
 
 /// Leave for one request of a kind, which was counted for the account in the path, if there is one, and for the client.
@@ -246,6 +260,13 @@ impl<K: Kind> Permit<'_, K> {
     }
 }
 
+/// Whether the query makes a request one of a kind.
+fn is_of_kind<K: Kind>(request: &Request<'_>) -> bool {
+    let is_one = |name: &str| K::PARAMETERS.contains(&name);
+    let mut names = request.query_fields().map(|field| field.name.source());
+    K::PARAMETERS.is_empty() || names.any(|name| is_one(name.as_str()))
+}
+
 /// What the headers of a limited request's answer say.
 #[derive(Default)]
 struct Said(Option<(String, String)>);
@@ -260,6 +281,7 @@ impl<'r, K: Kind> FromRequest<'r> for Permit<'r, K> {
             return Outcome::Error((problem.leave_for_catcher(request), ()));
         };
         let rules = K::rules(limits);
+        let is_counted = is_of_kind::<K>(request);
         let client = limits.client(request);
         let account = request.param::<&str>(1).and_then(Result::ok).unwrap_or("");
         let account = account.to_ascii_lowercase();
@@ -270,7 +292,7 @@ impl<'r, K: Kind> FromRequest<'r> for Permit<'r, K> {
         ];
         let (mut items, mut wait) = (Vec::new(), None);
         for (rule, key) in counted {
-            if let (Some(rule), None) = (rule, &wait) {
+            if let (Some(rule), None, true) = (rule, &wait, is_counted) {
                 let (standing, refused) = rule.count(key);
                 items.push(standing.item());
                 wait = refused;

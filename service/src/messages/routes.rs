@@ -15,7 +15,7 @@ use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::budget::{self, Budget};
 use crate::conditional::{EntityTag, IfNoneMatch};
 use crate::database::Database;
-use crate::limits::{Permit, Sends};
+use crate::limits::{Permit, Searches, Sends, Turns};
 use crate::messages::changes::Changes;
 use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
@@ -239,6 +239,7 @@ impl FeedAnswer {
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
     (status = 304, description = "The page is still the one that `If-None-Match` names.", headers(
         ("ETag" = String, description = "Names the state of this page."))),
+    crate::openapi::Limited,
     crate::openapi::NotTheCaller,
     crate::openapi::InvalidQuery,
     crate::openapi::Large,
@@ -247,10 +248,12 @@ impl FeedAnswer {
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
     caller: Caller,
+    _permit: Permit<'_, Searches>,
     page: Page,
     known: IfNoneMatch,
     database: &State<Database>,
     reads: &State<Reads>,
+    turns: &State<Turns>,
 ) -> Result<FeedAnswer, Problem> {
     if known.is_there()
         && let Some(outline) = store::outline(database, &caller, &page).await?
@@ -260,7 +263,13 @@ pub(crate) async fn feed(
             return Ok(FeedAnswer::unchanged(&tag));
         }
     }
-    let (received, reservation) = reads.page(&caller, &page).await?;
+    let (received, reservation) = {
+        let _turn = match page.filter {
+            Filter::NONE => None,
+            _ => Some(turns.take(caller.id()).await?),
+        };
+        reads.page(&caller, &page).await?
+    };
     let next = received
         .rest
         .map(|last| path(&caller, &page.following(last)));

@@ -150,9 +150,14 @@ const INVALID_QUERY: Shared = Shared {
 
 const TOO_MANY: Shared = Shared {
     name: "TooMany",
-    description: "It was done too often by this client or for this account.",
+    description: "It was done too often, or too often at once, by this client or for this account.",
     instance: "/users/alice/messages",
-    problems: || vec![("tooMany", Problem::TooMany(Duration::from_secs(2)))],
+    problems: || {
+        vec![
+            ("tooMany", Problem::TooMany(Duration::from_secs(2))),
+            ("atOnce", Problem::TooManyAtOnce),
+        ]
+    },
 };
 
 /// Of the routes whose answers may be large.

@@ -49,6 +49,7 @@ impl Herolo {
             .set("HEROLO_LIMIT_LOGINS", "0")
             .set("HEROLO_LIMIT_SIGN_UPS", "0")
             .set("HEROLO_LIMIT_SENDS", "0")
+            .set("HEROLO_LIMIT_SEARCHES", "0")
     }
 
     pub(crate) fn set(mut self, variable: &str, value: &str) -> Self {

@@ -172,6 +172,7 @@ async fn put_contents(
 }
 
 /// What a page of an inbox shows, without what its messages say, which never changes.
+#[derive(Default)]
 pub(crate) struct Outline {
     /// The messages, and whether each is marked as read.
     pub(crate) marks: Vec<(MessageId, bool)>,
