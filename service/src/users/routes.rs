@@ -40,7 +40,7 @@ pub(crate) struct NewUser {
     #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.com")]
     email: Email,
     /// Taken exactly as it is.
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, min_length = 8, max_length = 128, example = "correct horse battery")]
     password: NewPassword,
 }
 
@@ -157,7 +157,7 @@ pub(crate) async fn account(database: &Database, caller: &Caller) -> Result<Acco
 #[serde(deny_unknown_fields)]
 pub(crate) struct Password {
     /// Compared exactly as it is.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
 }
 
@@ -285,10 +285,10 @@ pub(crate) async fn revoke_tokens(
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     /// The one until now.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
     /// The one from now on, taken exactly as it is.
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "staple of the horse")]
+    #[schema(value_type = String, min_length = 8, max_length = 128, example = "staple of the horse")]
     new_password: NewPassword,
 }
 
@@ -343,7 +343,7 @@ pub(crate) struct EmailChange {
     #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.org")]
     email: Email,
     /// Compared exactly as it is.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
 }
 
