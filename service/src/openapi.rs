@@ -81,6 +81,10 @@ either, but for lists of messages, which they may keep to ask whether those have
         description = OVERVIEW,
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    external_docs(
+        url = "https://github.com/herolo/herolo/blob/main/docs/api.md",
+        description = "The guide, task by task",
+    ),
     servers((url = "/", description = "The service that this document comes from.")),
     paths(
         users::create,

@@ -60,6 +60,8 @@ pub(crate) struct EventFields {
 /// over or this replica is; come back after `retry` milliseconds. Comments come in between, so that the connection is seen to be alive.
 ///
 /// Whoever comes back with the id of the last event, at any replica, gets what arrived meanwhile, each message once.
+///
+/// Whatever shows an answer only when it is whole waits for minutes; `curl -N` shows each event as it comes.
 #[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Resumption),
     responses(
     (status = 200, description = "The stream. It is text; each of its events has the fields of the schema `Event`.", content_type = "text/event-stream",

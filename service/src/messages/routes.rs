@@ -85,8 +85,9 @@ impl FromFields for NewMessage {
 /// user's own and are kept for a day at least.
 #[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable),
     request_body(content = NewMessageFields, examples(
-        ("one" = (value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
-        ("several" = (value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
+        ("me" = (summary = "To yourself", value = json!({"receiver": "alice", "subject": "Hello", "message": "From me to me."}))),
+        ("one" = (summary = "To one user", value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
+        ("several" = (summary = "To several users", value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
     )),
     responses(
     (status = 201, description = "The message.", body = Message, headers(
