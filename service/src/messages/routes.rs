@@ -32,46 +32,26 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 
-/// A message to be sent to one user.
+/// A message to be sent: to one user by `receiver`, or to several by `receivers`; it has one of the two.
 #[derive(utoipa::ToSchema)]
-#[schema(as = NewMessage)]
+// Both are optional, and three properties make it one of the two. A `oneOf` of two schemas says the same, but several
+// generators merge those into one class that requires both.
+#[schema(as = NewMessage, min_properties = 3, max_properties = 3)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes a body")]
 pub(crate) struct NewMessageFields {
     /// The name of the user who is to get it; case does not count. It may be the sender.
-    #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
-    receiver: Username,
+    #[schema(value_type = Option<String>, nullable = false, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
+    receiver: Option<Username>,
+    /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
+    /// of the names, nobody gets it.
+    #[schema(value_type = Option<Vec<crate::openapi::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    receivers: Option<Vec<Username>>,
     #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     subject: Subject,
     /// At most 65,535 bytes of UTF-8, kept byte for byte.
     #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     message: Text,
-}
-
-/// A message to be sent to several users.
-#[derive(utoipa::ToSchema)]
-#[schema(as = NewMessageToSeveral)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes a body")]
-pub(crate) struct NewMessageToSeveralFields {
-    /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
-    /// of the names, nobody gets it.
-    #[schema(value_type = Vec<crate::openapi::Name>, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
-    receivers: Vec<Username>,
-    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Minutes")]
-    subject: Subject,
-    /// At most 65,535 bytes of UTF-8, kept byte for byte.
-    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "As promised.")]
-    message: Text,
-}
-
-/// What can be sent.
-#[derive(utoipa::ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "describes a body")]
-pub(crate) enum Sendable {
-    One(NewMessageFields),
-    Several(NewMessageToSeveralFields),
 }
 
 fn receivers(fields: &mut Fields) -> Option<Receivers> {
@@ -106,7 +86,11 @@ impl FromFields for NewMessage {
 /// With an `Idempotency-Key` a send can be repeated until an answer arrives, and the message is sent once. Keys are each
 /// user's own and are kept for a day at least.
 #[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable),
-    request_body = inline(Sendable),
+    request_body(content = NewMessageFields, examples(
+        ("me" = (summary = "To yourself", value = json!({"receiver": "alice", "subject": "Hello", "message": "From me to me."}))),
+        ("one" = (summary = "To one user", value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
+        ("several" = (summary = "To several users", value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
+    )),
     responses(
     (status = 201, description = "The message.", body = Message, headers(
         ("Location" = String, description = "Its path."),
@@ -399,8 +383,8 @@ async fn shown(
 #[derive(utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadMark {
-    /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` do as well.
-    #[schema(schema_with = crate::openapi::read)]
+    /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` are accepted, too.
+    #[schema(example = true)]
     read: bool,
 }
 

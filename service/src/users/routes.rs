@@ -44,7 +44,7 @@ pub(crate) struct NewUser {
     /// Unicode's composed and decomposed letters are one, as are its blanks (RFC 8265, OpaqueString); its length is that
     /// of the composed form. Refused where it is guessed first: of fewer than 4 different characters, one of the
     /// commonest, what programs write in a password's place, and hardly more than the username.
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, min_length = 8, max_length = 128, example = "correct horse battery")]
     password: NewPassword,
 }
 
@@ -168,7 +168,7 @@ pub(crate) async fn account(database: &Database, caller: &Caller) -> Result<Acco
 #[serde(deny_unknown_fields)]
 pub(crate) struct Password {
     /// Compared in its composed form, whatever keyboard it comes from.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
 }
 
@@ -296,10 +296,10 @@ pub(crate) async fn revoke_tokens(
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     /// The one until now.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
     /// The one from now on, by the rules of signing up.
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "staple of the horse")]
+    #[schema(value_type = String, min_length = 8, max_length = 128, example = "staple of the horse")]
     new_password: NewPassword,
 }
 
@@ -360,7 +360,7 @@ pub(crate) struct EmailChange {
     #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.org")]
     email: Email,
     /// Compared in its composed form, whatever keyboard it comes from.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
 }
 
