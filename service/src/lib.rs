@@ -11,6 +11,7 @@ mod conditional;
 pub mod config;
 mod database;
 mod export;
+mod framework;
 mod headers;
 mod health;
 mod housekeeping;
@@ -21,6 +22,7 @@ mod openapi;
 mod pages;
 mod pieces;
 mod problem;
+mod readable;
 mod shutdown;
 mod telemetry;
 mod users;
@@ -49,6 +51,7 @@ use crate::telemetry::Telemetry;
 /// # Errors
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
+    framework::listen_to_log();
     let drain = Drain::new(config.drain_seconds);
     let database = Database::new(config)?;
     let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
@@ -68,6 +71,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(LimitHeaders)
         .attach(telemetry)
         .attach(pieces::FewPieces)
+        .attach(readable::ReadableHeaders)
         .attach(problem::FormRefusal)
         .attach(drain)
         .attach(health::start_up_watch())
