@@ -126,12 +126,21 @@ async fn listen(alice: &User, bob: &User) {
     }
 }
 
-/// A send with a key, and the same again.
+/// Sends with a key, to one and to several, and the same again.
 async fn use_a_key(alice: &User) {
-    for _ in 0..2 {
-        let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
+    for number in 0..4 {
+        let (key, new) = match number % 2 {
+            0 => (
+                "one",
+                json!({"receiver": "bob", "subject": "s", "message": "m"}),
+            ),
+            _ => (
+                "several",
+                json!({"receivers": ["alice", "bob"], "subject": "s", "message": "m"}),
+            ),
+        };
         let request = alice.request(Method::POST, "/messages").json(&new);
-        let sent = Answer::of(request.header("Idempotency-Key", "one")).await;
+        let sent = Answer::of(request.header("Idempotency-Key", key)).await;
         assert_eq!(sent.status, 201);
     }
 }
@@ -139,6 +148,16 @@ async fn use_a_key(alice: &User) {
 /// So many changes of each kind, and pages, at the same time that statements of all lengths come about.
 async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
     let path = |id: &u64| format!("/messages/{id}");
+    for count in [6, 20] {
+        let sends = (0..count + AHEAD).map(|number| {
+            let new =
+                json!({"receiver": format!("nobody{number}"), "subject": "s", "message": "m"});
+            alice.request(Method::POST, "/messages").json(&new)
+        });
+        for answer in at_once(&service.database, "users", sends).await {
+            assert_eq!(answer.status, 422, "{}", answer.text);
+        }
+    }
     for count in [64, 33, 18, 9, 5, 3].map(|count| count + AHEAD) {
         let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
         let sends = (0..count).map(|_| alice.request(Method::POST, "/messages").json(&new));
@@ -286,7 +305,8 @@ fn assert_all_kinds(of_the_api: &[String]) {
             && count("DELETE") >= 1
     );
     for together in [
-        "auto_increment_increment",
+        "FOR SHARE SKIP LOCKED",
+        "FORCE INDEX (users_username)",
         "is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",

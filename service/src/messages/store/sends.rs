@@ -44,7 +44,8 @@ mod statements {
     /// one id that a statement gives is greater than the one before it is the server's to say.
     pub(super) const USERS: Several<7> = several!(
         [2, 4, 8, 16, 32, 64, 128],
-        "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users WHERE username IN (",
+        "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users \
+         FORCE INDEX (users_username) WHERE username IN (",
         "?",
         ") FOR SHARE SKIP LOCKED"
     );
