@@ -211,11 +211,7 @@ impl Problem {
             }
             Self::NotFound => "Nothing was found at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
-            Self::TooSlow => format!(
-                "The body did not arrive within {} s, and nothing was done; send the request again.",
-                BODY_DEADLINE.as_secs()
-            )
-            .into(),
+            Self::TooSlow => too_slow().into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
             Self::TooLarge => {
                 format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into()
@@ -281,6 +277,13 @@ impl Problem {
             _ => {}
         }
     }
+}
+
+fn too_slow() -> String {
+    let seconds = BODY_DEADLINE.as_secs();
+    format!(
+        "The body did not arrive within {seconds} s, and nothing was done; send the request again."
+    )
 }
 
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).

@@ -145,9 +145,8 @@ async fn use_a_key(alice: &User) {
     }
 }
 
-/// So many changes of each kind, and pages, at the same time that statements of all lengths come about.
-async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
-    let path = |id: &u64| format!("/messages/{id}");
+/// So many sends at the same time to users that there are not.
+async fn use_unknown_receivers_together(service: &Service, alice: &User) {
     for count in [6, 20] {
         let sends = (0..count + AHEAD).map(|number| {
             let new =
@@ -158,6 +157,11 @@ async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
             assert_eq!(answer.status, 422, "{}", answer.text);
         }
     }
+}
+
+/// So many changes of each kind, and pages, at the same time that statements of all lengths come about.
+async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
+    let path = |id: &u64| format!("/messages/{id}");
     for count in [64, 33, 18, 9, 5, 3].map(|count| count + AHEAD) {
         let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
         let sends = (0..count).map(|_| alice.request(Method::POST, "/messages").json(&new));
@@ -221,6 +225,7 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_the_feed(bob).await;
     assert_eq!(alice.get("").await.status, 200);
     use_several_receivers(alice).await;
+    use_unknown_receivers_together(service, alice).await;
     use_everything_together(service, alice, bob).await;
     use_a_key(alice).await;
     use_an_account_up(service).await;

@@ -157,12 +157,8 @@ async fn send_all(
     let outcome = |(one, verdict): (&Arc<Outgoing>, &Verdict)| match verdict {
         Verdict::Send(_) => {
             let id = ids.pop_front().and_then(MessageId::stored);
-            Some(Ok(Postmark {
-                id: id.ok_or(sqlx::Error::RowNotFound)?,
-                created_at,
-            }))
-            .map(Ok)
-            .transpose()
+            let id = id.ok_or(sqlx::Error::RowNotFound)?;
+            Ok(Some(Ok(Postmark { id, created_at })))
         }
         Verdict::NoSuchReceiver => Ok(Some(Err(Refusal::NoSuchReceivers(vec![
             one.receiver.clone(),
