@@ -9,8 +9,9 @@ use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
-use self::fault::{
-    is_away, is_lock_wait, is_missing_table, is_rolled_back, is_untrusted, spoils_connection,
+pub(crate) use self::faults::is_locked;
+use self::faults::{
+    is_away, is_lock_wait, is_no_table, is_to_be_tried_again, is_untrusted, spoils_connection,
 };
 pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
@@ -19,7 +20,7 @@ pub(crate) use self::share::{Shared, Work, each_alone, unless_locked};
 
 use crate::config::{Config, ConfigError};
 
-mod fault;
+mod faults;
 mod gather;
 mod pool;
 mod several;
@@ -118,7 +119,7 @@ impl Database {
         match &fault {
             sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
             _ if is_away(&fault) => Error::Unavailable(fault.to_string()),
-            _ if is_missing_table(&fault) && !self.has_started() => Error::NoSchema,
+            _ if is_no_table(&fault) && !self.has_started() => Error::NoSchema,
             _ => Error::Broken(fault),
         }
     }
@@ -160,7 +161,7 @@ impl Database {
         });
         match found {
             Ok(version) => Ok(Option::unwrap_or(version, 0)),
-            Err(Error::Broken(fault)) if is_missing_table(&fault) => Ok(0),
+            Err(Error::Broken(fault)) if is_no_table(&fault) => Ok(0),
             Err(Error::NoSchema) => Ok(0),
             Err(fault) => Err(fault),
         }
@@ -224,7 +225,7 @@ impl UnitOfWork<'_> {
             }
             Err(fault) => fault,
         };
-        if is_rolled_back(&fault) && self.attempt < ATTEMPTS {
+        if is_to_be_tried_again(&fault) && self.attempt < ATTEMPTS {
             tracing::debug!(attempt = self.attempt, "trying again: {fault}");
             connection.give_back();
             sleep(jitter(self.attempt)).await;
@@ -266,11 +267,6 @@ fn schema_version() -> i64 {
         .map(|migration| migration.version)
         .max()
         .unwrap_or(0)
-}
-
-/// Whether a statement that does not wait for locks found one.
-pub(crate) fn is_locked(fault: &Error) -> bool {
-    matches!(fault, Error::Broken(fault) if fault::is_locked(fault))
 }
 
 /// Up to 20, 40, 60 ms: those who deadlocked must not meet again.

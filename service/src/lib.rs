@@ -12,6 +12,7 @@ mod conditional;
 pub mod config;
 mod database;
 mod export;
+mod framework;
 mod headers;
 mod health;
 mod housekeeping;
@@ -22,6 +23,7 @@ mod openapi;
 mod pages;
 mod pieces;
 mod problem;
+mod readable;
 mod shutdown;
 mod sockets;
 mod telemetry;
@@ -53,6 +55,7 @@ use crate::telemetry::Telemetry;
 /// # Errors
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
+    framework::listen_to_log();
     let drain = Drain::new(config.drain_seconds);
     let database = Database::new(config)?;
     let budget = Budget::new();
@@ -75,6 +78,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(LimitHeaders)
         .attach(telemetry)
         .attach(pieces::FewPieces)
+        .attach(readable::ReadableHeaders)
         .attach(problem::BodyRefusal)
         .attach(drain)
         .attach(sockets::bounded_writes())

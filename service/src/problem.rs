@@ -12,7 +12,8 @@ use rocket::{Catcher, Data, Request, catch, catchers};
 use serde::Serialize;
 
 use crate::auth::{Failed, Overloaded};
-use crate::body::BODY_LIMIT_BYTES;
+use crate::body::{BODY_DEADLINE, BODY_LIMIT_BYTES};
+use crate::framework::take_dropped_headers;
 use crate::shutdown::Drain;
 use crate::{database, headers, telemetry};
 
@@ -38,6 +39,8 @@ pub(crate) enum Problem {
     NotFound,
     /// 405: the path exists, for these methods.
     MethodNotAllowed(Vec<Method>),
+    /// 408: the body did not arrive in time.
+    TooSlow,
     /// 409: taken values.
     Conflict(Vec<FieldError>),
     /// 413: the body is over the limit.
@@ -140,6 +143,7 @@ impl Problem {
             Self::OtherUser | Self::WrongPassword => Status::Forbidden,
             Self::NotFound => Status::NotFound,
             Self::MethodNotAllowed(_) => Status::MethodNotAllowed,
+            Self::TooSlow => Status::RequestTimeout,
             Self::Conflict(_) => Status::Conflict,
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType | Self::UnsupportedContentCoding => {
@@ -184,6 +188,7 @@ impl Problem {
             Self::WrongPassword => ("password-wrong", "The password is wrong"),
             Self::NotFound => ("not-found", "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "The method does not apply here"),
+            Self::TooSlow => ("timeout", "The body took too long"),
             Self::Conflict(_) => ("taken", "A value is taken"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
@@ -219,6 +224,7 @@ impl Problem {
             }
             Self::NotFound => "Nothing was found at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
+            Self::TooSlow => too_slow().into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
             Self::TooLarge => {
                 format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into()
@@ -300,6 +306,13 @@ fn too_often(wait: Duration) -> String {
     format!("Your client or this account did this too often; come again in {seconds} s.")
 }
 
+fn too_slow() -> String {
+    let seconds = BODY_DEADLINE.as_secs();
+    format!(
+        "The body did not arrive within {seconds} s, and nothing was done; send the request again."
+    )
+}
+
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + 1
@@ -348,6 +361,10 @@ impl<'r> Responder<'r, 'static> for Problem {
         headers::secure(&mut response);
         // The fairings do the same for every answer, but for those to requests that Rocket cannot read.
         response.set_header(telemetry::request_id_header(request));
+        // The rest of the body would be taken for the next request (RFC 9110 section 15.5.9).
+        if matches!(self, Self::TooSlow) {
+            response.set_header(Header::new("Connection", "close"));
+        }
         if let Some(close) = request.rocket().state::<Drain>().and_then(Drain::header) {
             response.set_header(close);
         }
@@ -385,6 +402,8 @@ pub(crate) fn catchers() -> Vec<Catcher> {
 
 #[catch(default)]
 fn any(status: Status, request: &Request<'_>) -> Problem {
+    // Of a request that Rocket cannot read, which comes here without having passed the fairings.
+    drop(take_dropped_headers());
     if let Some(problem) = request.local_cache(|| None::<Problem>) {
         return problem.clone();
     }

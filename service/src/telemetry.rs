@@ -12,7 +12,6 @@ use prometheus::{
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Header, Method};
 use rocket::{Build, Data, Request, Response, Rocket, Route, State, fairing, get, routes};
-use tracing_log::{LogTracer, log};
 use tracing_subscriber::EnvFilter;
 
 use crate::database::Database;
@@ -37,12 +36,6 @@ pub(crate) fn start_log() {
     } else {
         log.json().flatten_event(true).try_init()
     };
-    // Of Rocket itself, whose lines for each request say what ours say once, nothing; of its listener, that no connection
-    // can be accepted.
-    let _ = LogTracer::builder()
-        .ignore_crate("rocket::")
-        .with_max_level(log::LevelFilter::Warn)
-        .init();
     // A panic is a line of the log like any other, not free text between them.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }
@@ -195,7 +188,7 @@ pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
     Header::new("X-Request-Id", request_id(request).to_owned())
 }
 
-/// The id that came along, if it is harmless, else a new one of 128 random bits.
+/// The id that came along, if it is the only one and harmless, else a new one of 128 random bits.
 fn take_over_or_make_id(request: &Request<'_>) -> String {
     let is_harmless = |id: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&id.len())
@@ -203,10 +196,9 @@ fn take_over_or_make_id(request: &Request<'_>) -> String {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    request
-        .headers()
-        .get_one("X-Request-Id")
-        .filter(is_harmless)
+    let mut given = request.headers().get("X-Request-Id");
+    let only = given.next().filter(|_| given.next().is_none());
+    only.filter(is_harmless)
         .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
 }
 

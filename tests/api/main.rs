@@ -16,6 +16,7 @@ mod faults;
 mod flood;
 mod headers;
 mod large;
+mod late;
 mod lifecycle;
 mod limits;
 mod live;

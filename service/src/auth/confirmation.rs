@@ -23,8 +23,8 @@ impl Confirmed {
         let place = passwords.queue_up()?;
         let user = store::credentials(database, caller.username())
             .await?
-            .filter(|user| user.id == caller.id())
-            // Deleted a moment ago.
+            .filter(|user| user.id == caller.id() && user.token_epoch == caller.token_epoch())
+            // The account was deleted or the token revoked a moment ago.
             .ok_or(Problem::InvalidToken)?;
         match place.verify(password, Some(user.password_hash)).await? {
             Verdict::Right { .. } => Ok(Self {

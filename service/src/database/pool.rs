@@ -17,7 +17,7 @@ use rocket::tokio::time::{sleep, timeout};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use super::fault::is_refused_for_number;
+use super::faults::is_no_more_connections;
 
 /// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
 const TRUSTED_REST: Duration = Duration::from_secs(1);
@@ -31,10 +31,6 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
 /// Between two attempts to open a connection that nobody accepts, as while the database restarts.
 const REFUSED_INTERVAL: Duration = Duration::from_millis(50);
-/// How long the pool does with one connection less after MySQL refused to open one because there are too many.
-const SHRUNK_FOR: Duration = Duration::from_secs(1);
-/// Between two attempts to open the first connection where MySQL refuses because others have them all.
-const CROWDED_OUT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Statements that each connection keeps prepared: twice as many as there are (about 100), as every one that has to make room is
 /// prepared again when it is next needed. MySQL keeps 16,382 in all if nobody tells it otherwise
@@ -48,27 +44,32 @@ const PREPARED: usize = 200;
 const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
                        SESSION max_execution_time = 2500, SESSION eq_range_index_dive_limit = 1";
 
+/// Between two attempts to open the first connection where others have all that the database grants.
+const CROWDED_OUT_INTERVAL: Duration = Duration::from_millis(250);
+/// Until a place that was taken away, because the database accepted no further connection, is tried again.
+const WITHHELD: Duration = Duration::from_secs(1);
+
 /// The connections; clones share them.
 #[derive(Clone)]
 pub(super) struct Pool {
     connections: managed::Pool<Server>,
-    /// One permit for each connection that may be in use: at most as many as the setting says, and fewer for a while where
-    /// MySQL grants fewer. Requests queue for a permit in their order, and so for the connections that are open.
-    permits: Arc<Semaphore>,
+    /// Where to wait for one: a place for each connection that the database accepts, as far as is known. Whoever waits
+    /// gets the next place that is free, in order.
+    places: Arc<Semaphore>,
 }
 
 impl Pool {
     /// Opens no connection yet.
     pub(super) fn new(options: MySqlConnectOptions, max_connections: u32) -> Self {
-        let max_connections = max_connections.try_into().unwrap_or(Semaphore::MAX_PERMITS);
-        let mut config = PoolConfig::new(max_connections);
+        let mut config = PoolConfig::new(max_connections.try_into().unwrap_or(usize::MAX));
         // The connection that rested least: its memory is warm, here and in MySQL, and the surplus becomes idle.
         config.queue_mode = QueueMode::Lifo;
         let server = Server(options.statement_cache_capacity(PREPARED));
+        let places = Arc::new(Semaphore::new(config.max_size));
         let pool = managed::Pool::builder(server).config(config);
         Self {
             connections: pool.build().expect("no time-out of the pool's own is set"),
-            permits: Arc::new(Semaphore::new(max_connections)),
+            places,
         }
     }
 
@@ -76,17 +77,18 @@ impl Pool {
     /// to bound.
     pub(super) async fn hold(&self) -> sqlx::Result<Held> {
         loop {
-            let permit = Arc::clone(&self.permits).acquire_owned().await;
-            let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
             match self.connections.get().await {
                 Ok(object) => {
+                    let object = Some(object);
                     return Ok(Held {
-                        object: Some(object),
-                        _permit: permit,
+                        object,
+                        _place: place,
                     });
                 }
-                Err(PoolError::Backend(fault)) if is_refused_for_number(&fault) => {
-                    self.shrink(permit, &fault).await;
+                Err(PoolError::Backend(fault)) if is_no_more_connections(&fault) => {
+                    self.withhold(place, &fault).await;
                 }
                 Err(PoolError::Backend(fault)) => return Err(fault),
                 Err(fault) => return Err(sqlx::Error::Configuration(fault.into())),
@@ -94,22 +96,20 @@ impl Pool {
         }
     }
 
-    /// Takes a permit away for a while, so that requests wait for the connections that are open rather than ask for more
-    /// than MySQL grants. Where none is open, others have them all, and the next attempt follows soon.
-    async fn shrink(&self, permit: OwnedSemaphorePermit, fault: &sqlx::Error) {
-        if self.connections.status().size == 0 {
+    /// Takes a place away for a while, for which no connection can be opened: others are served with those that there
+    /// are. Where there is none at all, the next attempt has to wait.
+    async fn withhold(&self, place: OwnedSemaphorePermit, fault: &sqlx::Error) {
+        let (open, _) = self.connections();
+        if open == 0 {
             sleep(CROWDED_OUT_INTERVAL).await;
             return;
         }
-        tracing::warn!(
-            open = self.connections.status().size,
-            "MySQL opens no more connections, so requests wait for those that are open: {fault}"
-        );
-        permit.forget();
-        let permits = Arc::clone(&self.permits);
+        tracing::warn!("{open} connections to the database have to do for now: {fault}");
+        place.forget();
+        let places = Arc::clone(&self.places);
         rocket::tokio::spawn(async move {
-            sleep(SHRUNK_FOR).await;
-            permits.add_permits(1);
+            sleep(WITHHELD).await;
+            places.add_permits(1);
         });
     }
 
@@ -176,10 +176,11 @@ impl Manager for Server {
 
 /// A connection in use. It is closed unless it is given back: whoever was cut off or panicked may have left it in the
 /// middle of a statement.
+///
+/// Its place is free once it is back.
 pub(crate) struct Held {
     object: Option<Object<Server>>,
-    /// Dropped after the connection, so that the next request finds that one.
-    _permit: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 impl Held {

@@ -81,15 +81,13 @@ impl<W: Work> Shared<W> {
             let database = database.clone();
             async move { carry_out_all(&database, &all).await }
         };
-        match self.gather.ask(Arc::clone(&work), all_of_them).await? {
-            Some(outcome) => Ok(outcome),
-            None => {
-                let place = timeout(DEADLINE, self.held.acquire()).await;
-                let _place = place
-                    .map_err(|_| Error::Unavailable("others wait for the same locks".to_owned()))?;
-                work.alone(&self.database).await
-            }
+        if let Some(outcome) = self.gather.ask(Arc::clone(&work), all_of_them).await? {
+            return Ok(outcome);
         }
+        let place = timeout(DEADLINE, self.held.acquire()).await;
+        let _place =
+            place.map_err(|_| Error::Unavailable("others wait for the same locks".to_owned()))?;
+        work.alone(&self.database).await
     }
 }
 

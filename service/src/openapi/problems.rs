@@ -77,6 +77,13 @@ const NOT_FOUND: Shared = Shared {
     problems: || vec![("notFound", Problem::NotFound)],
 };
 
+const TOO_SLOW: Shared = Shared {
+    name: "TooSlow",
+    description: "The body did not arrive within 10 s. Nothing was done, and the connection is closed.",
+    instance: "/users/alice/messages",
+    problems: || vec![("timeout", Problem::TooSlow)],
+};
+
 const TAKEN: Shared = Shared {
     name: "Taken",
     description: "The username or the e-mail address is another account's; `errors` says which.",
@@ -201,13 +208,14 @@ const UNAVAILABLE: Shared = Shared {
     },
 };
 
-const ALL: [&Shared; 17] = [
+const ALL: [&Shared; 18] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
     &OTHER_USER,
     &NOT_CONFIRMED,
     &NOT_FOUND,
+    &TOO_SLOW,
     &TAKEN,
     &TOO_LARGE,
     &FORM,
@@ -236,7 +244,7 @@ macro_rules! groups {
 
 groups! {
     /// Of every route that reads a body.
-    BodyProblems: MALFORMED, TOO_LARGE, FORM;
+    BodyProblems: MALFORMED, TOO_SLOW, TOO_LARGE, FORM;
     /// Of every route that checks values of the body.
     Invalid: INVALID;
     /// Of sending.

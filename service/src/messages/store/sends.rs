@@ -44,7 +44,8 @@ mod statements {
     /// one id that a statement gives is greater than the one before it is the server's to say.
     pub(super) const USERS: Several<7> = several!(
         [2, 4, 8, 16, 32, 64, 128],
-        "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users WHERE username IN (",
+        "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users \
+         FORCE INDEX (users_username) WHERE username IN (",
         "?",
         ") FOR SHARE SKIP LOCKED"
     );
@@ -156,12 +157,8 @@ async fn send_all(
     let outcome = |(one, verdict): (&Arc<Outgoing>, &Verdict)| match verdict {
         Verdict::Send(_) => {
             let id = ids.pop_front().and_then(MessageId::stored);
-            Some(Ok(Postmark {
-                id: id.ok_or(sqlx::Error::RowNotFound)?,
-                created_at,
-            }))
-            .map(Ok)
-            .transpose()
+            let id = id.ok_or(sqlx::Error::RowNotFound)?;
+            Ok(Some(Ok(Postmark { id, created_at })))
         }
         Verdict::NoSuchReceiver => Ok(Some(Err(Refusal::NoSuchReceivers(vec![
             one.receiver.clone(),
