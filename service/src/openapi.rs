@@ -61,7 +61,8 @@ Send messages to other users, read those that you received, mark them as read an
 Sign up, let the password buy an access token, and send that as `Authorization: Bearer <access_token>`. `<username>` in \
 a path is the user whose token is sent.
 
-**Bodies** are JSON objects, whatever their content type says; forms alone are refused (415). An unknown, missing or \
+**Bodies** are JSON objects, whatever their content type says; forms and compressed \
+bodies are refused (415). An unknown, missing or \
 repeated field is an error (422). Unknown parameters of the query are ignored, and a known one that comes twice is an \
 error. Times are RFC 3339, UTC, with milliseconds.
 
@@ -273,7 +274,9 @@ pub(crate) struct PageParams {
         example = "alice"
     )]
     from: Option<String>,
-    /// Only messages created at or after this moment, as RFC 3339 writes it.
+    /// Only messages created at or after this moment, as RFC 3339 writes it. Taken as well: offsets such as `+0100` and
+    /// `+01`, a blank for the `T` or for a `+` that was not escaped, a comma before the fraction, no seconds. A leap
+    /// second is the second after it.
     #[param(value_type = Option<String>, nullable = false, format = "date-time", example = "2026-11-22T12:00:00Z")]
     since: Option<String>,
     /// Only messages with all of these words, each in the subject or the text: 1 to 5 words, which may be parts of

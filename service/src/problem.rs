@@ -20,6 +20,10 @@ use crate::{database, headers, telemetry};
 /// Seconds after which a client of a busy service may come again.
 const RETRY_SECONDS: u32 = 1;
 
+/// What to do with a body that is compressed.
+const NO_CODING: &str =
+    "Bodies are taken as they are only; send it uncompressed, without 'Content-Encoding'.";
+
 /// Everything that can go wrong for a caller. Each variant's text opens with its status.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
@@ -48,7 +52,7 @@ pub(crate) enum Problem {
     /// 415: a form.
     UnsupportedMediaType,
     /// 415: a body that is compressed, or coded otherwise.
-    UnsupportedContentCoding,
+    CodedBody,
     /// 422: values that are not valid.
     Invalid(Vec<FieldError>),
     /// 422: an `Idempotency-Key` that came with another body before.
@@ -146,9 +150,7 @@ impl Problem {
             Self::TooSlow => Status::RequestTimeout,
             Self::Conflict(_) => Status::Conflict,
             Self::TooLarge => Status::PayloadTooLarge,
-            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => {
-                Status::UnsupportedMediaType
-            }
+            Self::UnsupportedMediaType | Self::CodedBody => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
             Self::TooMany(_) | Self::TooManyAtOnce | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
@@ -192,10 +194,7 @@ impl Problem {
             Self::Conflict(_) => ("taken", "A value is taken"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
-            Self::UnsupportedContentCoding => (
-                "unsupported-content-coding",
-                "The body must not be compressed",
-            ),
+            Self::CodedBody => ("unsupported-content-coding", "The body is compressed"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
             Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
@@ -232,11 +231,7 @@ impl Problem {
             Self::UnsupportedMediaType => {
                 "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
             }
-            Self::UnsupportedContentCoding => {
-                "Bodies are taken as they are only; send it without compression and without \
-                 'Content-Encoding'."
-                    .into()
-            }
+            Self::CodedBody => NO_CODING.into(),
             Self::KeyReused => {
                 "A message with this Idempotency-Key was sent before, and it was another one; \
                                 make a new key for each message."
@@ -277,7 +272,7 @@ impl Problem {
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
             // RFC 9110 section 15.5.16: which codings a request may have.
-            Self::UnsupportedContentCoding => Some(Header::new("Accept-Encoding", "identity")),
+            Self::CodedBody => Some(Header::new("Accept-Encoding", "identity")),
             Self::TooMany(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
@@ -497,7 +492,7 @@ impl Fairing for BodyRefusal {
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
         let problem = match (is_form, is_coded(request)) {
             (true, _) => Problem::UnsupportedMediaType,
-            (_, true) => Problem::UnsupportedContentCoding,
+            (_, true) => Problem::CodedBody,
             _ => return,
         };
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)

@@ -157,6 +157,31 @@ async fn who_guesses_is_stopped_and_the_owner_is_not() {
 }
 
 #[tokio::test]
+async fn clients_are_told_apart_by_addresses_with_ports() {
+    let service = limited(1, 0, 0).await;
+    service.user("alice").await;
+    for client in [
+        "192.0.2.7:40000",
+        "203.0.113.7:40000",
+        "[2001:db8::7]:443",
+        "fe80::7%eth0",
+    ] {
+        let wrong = log_in(&service, client, "alice", "a wrong one").await;
+        assert_eq!(wrong.status, 401, "{client}");
+    }
+    for same in [
+        "192.0.2.7:40001",
+        "::ffff:192.0.2.7",
+        "[::ffff:203.0.113.7]:1",
+        "2001:db8::8",
+        "[fe80::7]",
+    ] {
+        let again = log_in(&service, same, "alice", "a wrong one").await;
+        assert_eq!(again.status, 429, "{same}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_login_does_not_tell_whether_there_is_such_a_user() {
     let service = limited(2, 0, 0).await;
     service.user("alice").await;

@@ -109,7 +109,7 @@ const FORM: Shared = Shared {
     problems: || {
         vec![
             ("form", Problem::UnsupportedMediaType),
-            ("coded", Problem::UnsupportedContentCoding),
+            ("coded", Problem::CodedBody),
         ]
     },
 };

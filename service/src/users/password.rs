@@ -37,7 +37,7 @@ const PLACEHOLDERS: [&str; 10] = [
 const PLACEHOLDER_STARTS: [&str; 4] = ["secretstr(", "secretstring(", "secretbox<", "secret("];
 
 /// A password in the form in which it is hashed, so that it is the same from every keyboard: all blanks are one, letters
-/// are composed (RFC 8265 section 4.2.2, "OpaqueString"). Control characters are left as they are.
+/// are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
 fn prepared(password: &str) -> SecretString {
     let blanks: String = password
         .chars()

@@ -41,7 +41,7 @@ pub(crate) struct NewUser {
     /// domain in letters or in A-labels (`xn--`), with or without needless quotes.
     #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.com")]
     email: Email,
-    /// Unicode's composed and decomposed letters are one, as are its blanks (RFC 8265, OpaqueString); its length is that
+    /// Unicode's composed and decomposed letters are one, as are its blanks (RFC 8265 section 4.2); its length is that
     /// of the composed form. Refused where it is guessed first: of fewer than 4 different characters, one of the
     /// commonest, what programs write in a password's place, and hardly more than the username.
     #[schema(value_type = String, min_length = 8, max_length = 128, example = "correct horse battery")]
