@@ -44,12 +44,18 @@ pub(crate) enum Problem {
     TooLarge,
     /// 415: a form.
     UnsupportedMediaType,
+    /// 415: a body that is compressed, or coded otherwise.
+    UnsupportedContentCoding,
     /// 422: values that are not valid.
     Invalid(Vec<FieldError>),
     /// 422: an `Idempotency-Key` that came with another body before.
     KeyReused,
     /// 429: more than one client or account may do; with the time until the next may come.
     TooMany(Duration),
+    /// 429: the account's large answers that are not yet read leave no room for one more.
+    UnreadAnswers,
+    /// 429: an account that asks for too much at the same time.
+    TooManyAtOnce,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -136,9 +142,11 @@ impl Problem {
             Self::MethodNotAllowed(_) => Status::MethodNotAllowed,
             Self::Conflict(_) => Status::Conflict,
             Self::TooLarge => Status::PayloadTooLarge,
-            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::UnsupportedMediaType | Self::UnsupportedContentCoding => {
+                Status::UnsupportedMediaType
+            }
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) => Status::TooManyRequests,
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -179,9 +187,14 @@ impl Problem {
             Self::Conflict(_) => ("taken", "A value is taken"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
+            Self::UnsupportedContentCoding => (
+                "unsupported-content-coding",
+                "The body must not be compressed",
+            ),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
+            Self::UnreadAnswers => ("answers-unread", "Large answers wait to be read"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -213,17 +226,23 @@ impl Problem {
             Self::UnsupportedMediaType => {
                 "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
             }
+            Self::UnsupportedContentCoding => {
+                "Bodies are taken as they are only; send it without compression and without \
+                 'Content-Encoding'."
+                    .into()
+            }
             Self::KeyReused => {
                 "A message with this Idempotency-Key was sent before, and it was another one; \
                                 make a new key for each message."
                     .into()
             }
-            Self::TooMany(wait) => {
-                let seconds = whole_seconds(*wait);
-                format!(
-                    "Your client or this account did this too often; come again in {seconds} s."
-                )
-                .into()
+            Self::TooMany(wait) => too_often(*wait).into(),
+            Self::TooManyAtOnce => {
+                "This account has several searches under way; send them one after the other.".into()
+            }
+            Self::UnreadAnswers => {
+                "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
+                    .into()
             }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
@@ -251,13 +270,16 @@ impl Problem {
                 r#"Bearer realm="herolo", error="invalid_token""#,
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
+            // RFC 9110 section 15.5.16: which codings a request may have.
+            Self::UnsupportedContentCoding => Some(Header::new("Accept-Encoding", "identity")),
             Self::TooMany(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
-            Self::Unavailable(_) | Self::DatabaseAway(_) => {
-                Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
-            }
+            Self::TooManyAtOnce
+            | Self::UnreadAnswers
+            | Self::Unavailable(_)
+            | Self::DatabaseAway(_) => Some(Header::new("Retry-After", RETRY_SECONDS.to_string())),
             _ => None,
         }
     }
@@ -271,6 +293,11 @@ impl Problem {
             _ => {}
         }
     }
+}
+
+fn too_often(wait: Duration) -> String {
+    let seconds = whole_seconds(wait);
+    format!("Your client or this account did this too often; come again in {seconds} s.")
 }
 
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
@@ -430,15 +457,17 @@ fn leads_to(route: &Route, request: &Request<'_>) -> bool {
             .all(|(pattern, given)| pattern.starts_with('<') || *pattern == given)
 }
 
-/// Keeps forms away from the routes. Rocket lets a form's `_method` field choose the request's method, so that a
-/// form on any web page could ask for a DELETE; and the API takes JSON only.
-pub(crate) struct FormRefusal;
+/// Keeps bodies away from the routes that none of them takes.
+///
+/// Forms: Rocket lets a form's `_method` field choose the request's method, so that a form on any web page could ask for
+/// a DELETE; and the API takes JSON only. And bodies that are coded, because nothing here would undo that.
+pub(crate) struct BodyRefusal;
 
 #[rocket::async_trait]
-impl Fairing for FormRefusal {
+impl Fairing for BodyRefusal {
     fn info(&self) -> Info {
         Info {
-            name: "form refusal",
+            name: "body refusal",
             kind: Kind::Request,
         }
     }
@@ -447,14 +476,29 @@ impl Fairing for FormRefusal {
         let is_form = request
             .content_type()
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
+        let problem = match (is_form, is_coded(request)) {
+            (true, _) => Problem::UnsupportedMediaType,
+            (_, true) => Problem::UnsupportedContentCoding,
+            _ => return,
+        };
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
             || !data.peek(1).await.is_empty();
-        if is_form && has_body {
-            Problem::UnsupportedMediaType.leave_for_catcher(request);
+        if has_body {
+            problem.leave_for_catcher(request);
             // No route has this method, so the catcher is what answers.
             request.set_method(Method::Connect);
         }
     }
+}
+
+/// Whether the body has a content coding (RFC 9110 section 8.4) other than none.
+fn is_coded(request: &Request<'_>) -> bool {
+    request
+        .headers()
+        .get("Content-Encoding")
+        .flat_map(|codings| codings.split(','))
+        .map(str::trim)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use prometheus::{
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{ContentType, Header, Method};
 use rocket::{Build, Data, Request, Response, Rocket, Route, State, fairing, get, routes};
+use tracing_log::{LogTracer, log};
 use tracing_subscriber::EnvFilter;
 
 use crate::database::Database;
@@ -36,6 +37,12 @@ pub(crate) fn start_log() {
     } else {
         log.json().flatten_event(true).try_init()
     };
+    // Of Rocket itself, whose lines for each request say what ours say once, nothing; of its listener, that no connection
+    // can be accepted.
+    let _ = LogTracer::builder()
+        .ignore_crate("rocket::")
+        .with_max_level(log::LevelFilter::Warn)
+        .init();
     // A panic is a line of the log like any other, not free text between them.
     std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
 }

@@ -361,7 +361,7 @@ async fn by_way_of(account: &Account<'_>, service: &Service, user: &User) -> (Re
 }
 
 #[tokio::test]
-async fn a_limit_on_connections_is_a_503() {
+async fn where_mysql_grants_fewer_connections_requests_wait_for_those_that_are_open() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     let account = Account::create(&service.database, "MAX_USER_CONNECTIONS 1").await;
@@ -373,9 +373,68 @@ async fn a_limit_on_connections_is_a_503() {
     }
     account.remove().await;
 
-    answers.iter().for_each(served_or_unavailable);
-    assert!(answers.iter().any(|answer| answer.status == 200));
-    assert!(answers.iter().any(|answer| answer.status == 503));
+    let refused: Vec<_> = answers.iter().filter(|one| one.status != 200).collect();
+    assert!(refused.is_empty(), "{} of {}", refused.len(), answers.len());
+}
+
+#[tokio::test]
+async fn where_others_have_all_connections_it_is_a_503_until_one_is_free() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let account = Account::create(&service.database, "MAX_USER_CONNECTIONS 1").await;
+    let (_replica, alice) = by_way_of(&account, &service, &alice).await;
+    let other = MySqlConnection::connect(&account.url()).await;
+    let other = other.expect("the account has one connection");
+
+    let refused = alice.get(PAGE).await;
+    other.close().await.expect("it is closed");
+
+    unavailable(&refused);
+    until("the connection is granted", async || {
+        let answer = alice.get(PAGE).await;
+        served_or_unavailable(&answer);
+        answer.status == 200
+    })
+    .await;
+    account.remove().await;
+}
+
+/// Ends the statement that waits for a lock in this database, and not its connection.
+async fn kill_waiting_query(database: &TestDatabase) {
+    let mut session = database.connect().await;
+    let waiting: Vec<u64> = sqlx::query_scalar(
+        "SELECT t.processlist_id FROM performance_schema.data_locks AS l \
+         JOIN performance_schema.threads AS t ON t.thread_id = l.thread_id \
+         WHERE l.object_schema = ? AND l.lock_status = 'WAITING'",
+    )
+    .bind(database.name())
+    .fetch_all(&mut session)
+    .await
+    .expect("the administrator may look");
+    for process in waiting {
+        let kill = sqlx::raw_sql(AssertSqlSafe(format!("KILL QUERY {process}")));
+        kill.execute(&mut session).await.expect("it is there");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_an_operator_kills_is_a_503_and_costs_no_connection() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let id = alice.send(&alice, "to be read").await;
+    let before = connections(&service).await;
+
+    let session = lock_receipts(&service.database).await;
+    let marking = alice.clone();
+    let marking = async move { marking.mark(id, true).await };
+    let marking = start_and_meet(&service.database, marking).await;
+    kill_waiting_query(&service.database).await;
+    let killed = marking.await.expect("an answer");
+    session.close().await.expect("the session ends");
+
+    unavailable(&killed);
+    assert_eq!(alice.mark(id, true).await.status, 200);
+    assert_eq!(connections(&service).await.0, before.0);
 }
 
 #[tokio::test]

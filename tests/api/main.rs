@@ -15,6 +15,7 @@ mod errors;
 mod faults;
 mod flood;
 mod headers;
+mod large;
 mod lifecycle;
 mod limits;
 mod live;

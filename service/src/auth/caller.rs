@@ -75,6 +75,11 @@ pub(crate) struct TokenEnd {
 }
 
 impl TokenEnd {
+    /// The time until then.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.remaining
+    }
+
     /// Waits for it.
     pub(crate) async fn comes(self) {
         sleep(self.remaining).await;

@@ -6,14 +6,18 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{
     self, Manager, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleResult,
 };
+use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use rocket::tokio::time::{sleep, timeout};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
+
+use super::fault::is_refused_for_number;
 
 /// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
 const TRUSTED_REST: Duration = Duration::from_secs(1);
@@ -27,6 +31,10 @@ const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 const FAREWELL_DEADLINE: Duration = Duration::from_secs(2);
 /// Between two attempts to open a connection that nobody accepts, as while the database restarts.
 const REFUSED_INTERVAL: Duration = Duration::from_millis(50);
+/// How long the pool does with one connection less after MySQL refused to open one because there are too many.
+const SHRUNK_FOR: Duration = Duration::from_secs(1);
+/// Between two attempts to open the first connection where MySQL refuses because others have them all.
+const CROWDED_OUT_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Statements that each connection keeps prepared: twice as many as there are (about 100), as every one that has to make room is
 /// prepared again when it is next needed. MySQL keeps 16,382 in all if nobody tells it otherwise
@@ -42,38 +50,78 @@ const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SES
 
 /// The connections; clones share them.
 #[derive(Clone)]
-pub(super) struct Pool(managed::Pool<Server>);
+pub(super) struct Pool {
+    connections: managed::Pool<Server>,
+    /// One permit for each connection that may be in use: at most as many as the setting says, and fewer for a while where
+    /// MySQL grants fewer. Requests queue for a permit in their order, and so for the connections that are open.
+    permits: Arc<Semaphore>,
+}
 
 impl Pool {
     /// Opens no connection yet.
     pub(super) fn new(options: MySqlConnectOptions, max_connections: u32) -> Self {
-        let mut config = PoolConfig::new(max_connections.try_into().unwrap_or(usize::MAX));
+        let max_connections = max_connections.try_into().unwrap_or(Semaphore::MAX_PERMITS);
+        let mut config = PoolConfig::new(max_connections);
         // The connection that rested least: its memory is warm, here and in MySQL, and the surplus becomes idle.
         config.queue_mode = QueueMode::Lifo;
         let server = Server(options.statement_cache_capacity(PREPARED));
         let pool = managed::Pool::builder(server).config(config);
-        Self(pool.build().expect("no time-out of the pool's own is set"))
+        Self {
+            connections: pool.build().expect("no time-out of the pool's own is set"),
+            permits: Arc::new(Semaphore::new(max_connections)),
+        }
     }
 
     /// A connection that is there as far as is known, as soon as one is free or can be opened. The wait is the caller's
     /// to bound.
     pub(super) async fn hold(&self) -> sqlx::Result<Held> {
-        match self.0.get().await {
-            Ok(object) => Ok(Held(Some(object))),
-            Err(PoolError::Backend(fault)) => Err(fault),
-            Err(fault) => Err(sqlx::Error::Configuration(fault.into())),
+        loop {
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let permit = permit.map_err(|_| sqlx::Error::PoolClosed)?;
+            match self.connections.get().await {
+                Ok(object) => {
+                    return Ok(Held {
+                        object: Some(object),
+                        _permit: permit,
+                    });
+                }
+                Err(PoolError::Backend(fault)) if is_refused_for_number(&fault) => {
+                    self.shrink(permit, &fault).await;
+                }
+                Err(PoolError::Backend(fault)) => return Err(fault),
+                Err(fault) => return Err(sqlx::Error::Configuration(fault.into())),
+            }
         }
+    }
+
+    /// Takes a permit away for a while, so that requests wait for the connections that are open rather than ask for more
+    /// than MySQL grants. Where none is open, others have them all, and the next attempt follows soon.
+    async fn shrink(&self, permit: OwnedSemaphorePermit, fault: &sqlx::Error) {
+        if self.connections.status().size == 0 {
+            sleep(CROWDED_OUT_INTERVAL).await;
+            return;
+        }
+        tracing::warn!(
+            open = self.connections.status().size,
+            "MySQL opens no more connections, so requests wait for those that are open: {fault}"
+        );
+        permit.forget();
+        let permits = Arc::clone(&self.permits);
+        rocket::tokio::spawn(async move {
+            sleep(SHRUNK_FOR).await;
+            permits.add_permits(1);
+        });
     }
 
     /// Host and port.
     pub(super) fn address(&self) -> String {
-        let Server(options) = self.0.manager();
+        let Server(options) = self.connections.manager();
         format!("{}:{}", options.get_host(), options.get_port())
     }
 
     /// Open connections, and those of them that rest.
     pub(super) fn connections(&self) -> (usize, usize) {
-        let status = self.0.status();
+        let status = self.connections.status();
         (status.size, status.available)
     }
 
@@ -83,7 +131,7 @@ impl Pool {
             sleep(IDLE_INTERVAL).await;
             let still_needed =
                 |_: &MySqlConnection, metrics: Metrics| metrics.last_used() < IDLE_LIFETIME;
-            for connection in self.0.retain(still_needed).removed {
+            for connection in self.connections.retain(still_needed).removed {
                 // It is gone from the pool already, whatever the database says to its farewell.
                 let _ = timeout(FAREWELL_DEADLINE, connection.close()).await;
             }
@@ -128,19 +176,23 @@ impl Manager for Server {
 
 /// A connection in use. It is closed unless it is given back: whoever was cut off or panicked may have left it in the
 /// middle of a statement.
-pub(crate) struct Held(Option<Object<Server>>);
+pub(crate) struct Held {
+    object: Option<Object<Server>>,
+    /// Dropped after the connection, so that the next request finds that one.
+    _permit: OwnedSemaphorePermit,
+}
 
 impl Held {
     /// Lets others use it, once the transaction that may have been left open on it is rolled back.
     pub(super) fn give_back(mut self) {
         // A transaction that is dropped leaves its rollback to be sent with whatever comes next.
         if !self.should_flush() {
-            drop(self.0.take());
+            drop(self.object.take());
             return;
         }
         rocket::tokio::spawn(async move {
             if let Ok(Ok(())) = timeout(FAREWELL_DEADLINE, self.ping()).await {
-                drop(self.0.take());
+                drop(self.object.take());
             }
         });
     }
@@ -148,7 +200,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        drop(self.0.take().map(Object::take));
+        drop(self.object.take().map(Object::take));
     }
 }
 
@@ -158,12 +210,12 @@ impl Deref for Held {
     type Target = MySqlConnection;
 
     fn deref(&self) -> &MySqlConnection {
-        self.0.as_ref().expect(HOLDS)
+        self.object.as_ref().expect(HOLDS)
     }
 }
 
 impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut MySqlConnection {
-        self.0.as_mut().expect(HOLDS)
+        self.object.as_mut().expect(HOLDS)
     }
 }

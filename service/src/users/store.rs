@@ -6,7 +6,8 @@ use sqlx::{Connection as _, Row};
 
 use crate::auth::{Caller, Confirmed};
 use crate::database::{Database, Error, LARGEST_ROUND, Several, several, unit_of_work};
-use crate::users::model::{Email, UserId, Username};
+use crate::users::email::Email;
+use crate::users::model::{UserId, Username};
 
 /// What a request's token is checked against.
 #[derive(Clone)]
