@@ -297,7 +297,10 @@ never_read() {
     --env FLOOD_TOKEN --env FLOOD_TARGET --entrypoint python3 "$("$parts/image" host)" - answer "$domain" \
     "$(private_address host)" 64 30 0.0.0.0 <"$parts/stand-ins/flood.py" >"$folder/unread" || return
   # All were opened, and some were being answered: those over the service's own budget are told to come again.
-  grep -q '^64 opened$' "$folder/unread" && grep -q "'HTTP/1.1 200': " "$folder/unread" || { cat "$folder/unread" >&2; return 1; }
+  if ! grep -q '^64 opened$' "$folder/unread" || ! grep -q "'HTTP/1.1 200': " "$folder/unread"; then
+    cat "$folder/unread" >&2
+    return 1
+  fi
 }
 
 # Traefik's and the replicas': a container that was killed is another one.
