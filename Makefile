@@ -30,6 +30,10 @@ test-contract: ## Ask the service all that its OpenAPI document allows, and what
 test-consumers: ## Run every snippet of the guide for API consumers, docs/api.md
 	@tests/consumers/run
 
+.PHONY: test-clients
+test-clients: ## Generate clients from the OpenAPI document, and use some of them (KEEP=folder keeps them)
+	@tests/clients/run
+
 .PHONY: test-pages
 test-pages: ## Test the pages / and /docs in a real Chromium (ARGS="keyboard": those with a word in their name)
 	@tests/pages/run $(ARGS)

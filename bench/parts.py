@@ -76,6 +76,7 @@ class Service:
             "HEROLO_LIMIT_LOGINS": "0",  # wrk is one client
             "HEROLO_LIMIT_SIGN_UPS": "0",
             "HEROLO_LIMIT_SENDS": "0",
+            "HEROLO_LIMIT_SEARCHES": "0",
             **dict(settings),
         }
         self.process = None

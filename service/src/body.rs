@@ -3,18 +3,28 @@
 
 use std::fmt;
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rocket::data::{Data, FromData, Outcome, ToByteUnit};
 use rocket::request::Request;
+use rocket::tokio::time::{Instant, timeout};
 use serde::Serializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Value, error::Category};
 
+use crate::auth::Caller;
 use crate::problem::{FieldError, Problem};
 
 /// The largest body in bytes. A message of 65,535 bytes fits also where JSON needs six bytes for each.
 pub(crate) const BODY_LIMIT_BYTES: u64 = 512 * 1024;
+
+/// How long a body may take to arrive once the request is authorised. Far shorter than the minute for which the departure
+/// of a deleted account is kept.
+pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// A body that took longer than this has the token checked again, so that no request takes effect long after a
+/// revocation.
+const PROMPT: Duration = Duration::from_secs(1);
 
 /// A request body that holds a valid `T`.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -40,23 +50,27 @@ impl<'r, T: FromFields> FromData<'r> for Body<T> {
     type Error = ();
 
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
-        match read(data).await {
+        match read(request, data).await {
             Ok(value) => Outcome::Success(Self(value)),
             Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
         }
     }
 }
 
-async fn read<T: FromFields>(data: Data<'_>) -> Result<T, Problem> {
-    let bytes = data
-        .open(BODY_LIMIT_BYTES.bytes())
-        .into_bytes()
+async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T, Problem> {
+    let begin = Instant::now();
+    let arrival = data.open(BODY_LIMIT_BYTES.bytes()).into_bytes();
+    let bytes = timeout(BODY_DEADLINE, arrival)
         .await
+        .map_err(|_| Problem::TooSlow)?
         .map_err(|fault| {
             Problem::Malformed(format!("The body did not arrive whole: {}.", fault.kind()))
         })?;
     if !bytes.is_complete() {
         return Err(Problem::TooLarge);
+    }
+    if begin.elapsed() > PROMPT {
+        Caller::check_again(request).await?;
     }
     parse(&bytes)
 }

@@ -1,6 +1,7 @@
 //! The settings: one struct, from defaults, then a file, then the environment.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
@@ -88,6 +89,11 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "1200",
     ),
     (
+        "HEROLO_LIMIT_SEARCHES",
+        "searches a minute of one account; 10 times as many from one client; 0: no limit",
+        "120",
+    ),
+    (
         "HEROLO_CLIENT_ADDRESS_HEADER",
         "header in which a proxy that overwrites it says the client's address (X-Real-Ip), or none",
         "none",
@@ -126,6 +132,8 @@ pub struct Config {
     pub limit_sign_ups: u32,
     /// Messages a minute of one account; 0: no limit.
     pub limit_sends: u32,
+    /// Searches a minute of one account; 0: no limit.
+    pub limit_searches: u32,
     /// The header in which a proxy says the client's address, or `none` where clients connect themselves.
     pub client_address_header: String,
 }
@@ -152,6 +160,7 @@ struct Defaults {
     limit_logins: u32,
     limit_sign_ups: u32,
     limit_sends: u32,
+    limit_searches: u32,
     client_address_header: &'static str,
 }
 
@@ -170,6 +179,7 @@ impl Default for Defaults {
             limit_logins: 10,
             limit_sign_ups: 20,
             limit_sends: 1_200,
+            limit_searches: 120,
             client_address_header: "none",
         }
     }
@@ -217,8 +227,23 @@ impl Config {
         self.signing_keys()?;
         self.cors_origins()?;
         self.client_address_header()?;
+        match self
+            .bounds()
+            .iter()
+            .find(|(_, value, range)| !range.contains(value))
+        {
+            Some((setting, _, range)) => Err(ConfigError::new(
+                setting,
+                format!("must be from {} to {}", range.start(), range.end()),
+            )),
+            None => Ok(self),
+        }
+    }
+
+    /// What numbers may be.
+    fn bounds(&self) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
         let limit = 0..=1_000_000;
-        let bounds = [
+        [
             (
                 "HEROLO_DATABASE_MAX_CONNECTIONS",
                 u64::from(self.database_max_connections),
@@ -241,18 +266,9 @@ impl Config {
                 self.limit_sign_ups.into(),
                 limit.clone(),
             ),
-            ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit),
-        ];
-        match bounds
-            .iter()
-            .find(|(_, value, range)| !range.contains(value))
-        {
-            Some((setting, _, range)) => Err(ConfigError::new(
-                setting,
-                format!("must be from {} to {}", range.start(), range.end()),
-            )),
-            None => Ok(self),
-        }
+            ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit.clone()),
+            ("HEROLO_LIMIT_SEARCHES", self.limit_searches.into(), limit),
+        ]
     }
 
     /// How to reach the database. TLS is required unless the URL says `ssl-mode=DISABLED`: the driver's own default
@@ -626,6 +642,7 @@ mod tests {
             config.limit_logins.to_string(),
             config.limit_sign_ups.to_string(),
             config.limit_sends.to_string(),
+            config.limit_searches.to_string(),
             config.client_address_header.clone(),
         ];
         let documented: BTreeSet<_> = SETTINGS
@@ -664,12 +681,14 @@ mod tests {
             [
                 config.limit_logins,
                 config.limit_sign_ups,
-                config.limit_sends
+                config.limit_sends,
+                config.limit_searches,
             ],
             [
                 defaults.limit_logins,
                 defaults.limit_sign_ups,
-                defaults.limit_sends
+                defaults.limit_sends,
+                defaults.limit_searches,
             ]
         );
         assert_eq!(config.client_address_header, defaults.client_address_header);

@@ -7,15 +7,20 @@ use std::time::Duration;
 
 use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlPool, MySqlPoolOptions};
+use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
+pub(crate) use self::faults::is_locked;
+use self::faults::{
+    is_away, is_lock_wait, is_no_table, is_to_be_tried_again, is_untrusted, spoils_connection,
+};
 pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
 pub(crate) use self::several::{Several, places, several, twice};
-pub(crate) use self::share::{Shared, Work, unless_locked};
+pub(crate) use self::share::{Shared, Work, each_alone, unless_locked};
 
 use crate::config::{Config, ConfigError};
 
+mod faults;
 mod gather;
 mod pool;
 mod several;
@@ -29,22 +34,6 @@ const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 4;
 /// How long `herolo migrate` may run, waiting for another migration included.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
-
-/// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
-mod server_error {
-    pub(super) const LOCK_WAIT_TIMEOUT: u16 = 1205;
-    pub(super) const DEADLOCK: u16 = 1213;
-    pub(super) const NO_SUCH_TABLE: u16 = 1146;
-    pub(super) const LOCKED: u16 = 3572;
-    pub(super) const QUERY_TIMEOUT: u16 = 3024;
-    /// A replica after a failover; another connection finds the new primary.
-    pub(super) const READ_ONLY: [u16; 2] = [1290, 1836];
-    /// Too many connections (of all, of this user, of this account), shutdown in progress, server killed the
-    /// connection.
-    pub(super) const AWAY: [u16; 7] = [1040, 1203, 1226, 1053, 1077, 3168, 4031];
-    /// No room: disk full, out of resources, table full, too many prepared statements.
-    pub(super) const FULL: [u16; 4] = [1021, 1041, 1114, 1461];
-}
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -130,9 +119,7 @@ impl Database {
         match &fault {
             sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
             _ if is_away(&fault) => Error::Unavailable(fault.to_string()),
-            _ if number(&fault) == Some(server_error::NO_SUCH_TABLE) && !self.has_started() => {
-                Error::NoSchema
-            }
+            _ if is_no_table(&fault) && !self.has_started() => Error::NoSchema,
             _ => Error::Broken(fault),
         }
     }
@@ -174,9 +161,7 @@ impl Database {
         });
         match found {
             Ok(version) => Ok(Option::unwrap_or(version, 0)),
-            Err(Error::Broken(fault)) if number(&fault) == Some(server_error::NO_SUCH_TABLE) => {
-                Ok(0)
-            }
+            Err(Error::Broken(fault)) if is_no_table(&fault) => Ok(0),
             Err(Error::NoSchema) => Ok(0),
             Err(fault) => Err(fault),
         }
@@ -240,7 +225,7 @@ impl UnitOfWork<'_> {
             }
             Err(fault) => fault,
         };
-        if is_rolled_back(&fault) && self.attempt < ATTEMPTS {
+        if is_to_be_tried_again(&fault) && self.attempt < ATTEMPTS {
             tracing::debug!(attempt = self.attempt, "trying again: {fault}");
             connection.give_back();
             sleep(jitter(self.attempt)).await;
@@ -282,63 +267,6 @@ fn schema_version() -> i64 {
         .map(|migration| migration.version)
         .max()
         .unwrap_or(0)
-}
-
-fn number(fault: &sqlx::Error) -> Option<u16> {
-    fault
-        .as_database_error()?
-        .try_downcast_ref::<MySqlDatabaseError>()
-        .map(MySqlDatabaseError::number)
-}
-
-fn is_rolled_back(fault: &sqlx::Error) -> bool {
-    matches!(
-        number(fault),
-        Some(server_error::DEADLOCK | server_error::LOCK_WAIT_TIMEOUT)
-    )
-}
-
-/// Whether a statement gave up waiting for a lock.
-fn is_lock_wait(fault: &sqlx::Error) -> bool {
-    number(fault) == Some(server_error::LOCK_WAIT_TIMEOUT)
-}
-
-/// Whether a statement that does not wait for locks found one.
-pub(crate) fn is_locked(fault: &Error) -> bool {
-    matches!(fault, Error::Broken(fault) if number(fault) == Some(server_error::LOCKED))
-}
-
-fn is_away(fault: &sqlx::Error) -> bool {
-    match fault {
-        sqlx::Error::Database(_) => {
-            number(fault).is_some_and(|number| {
-                number == server_error::QUERY_TIMEOUT
-                    || server_error::AWAY.contains(&number)
-                    || server_error::FULL.contains(&number)
-                    || server_error::READ_ONLY.contains(&number)
-            }) || is_rolled_back(fault)
-        }
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::Protocol(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        _ => false,
-    }
-}
-
-/// A certificate that does not verify arrives as data that is not valid. No waiting mends it.
-fn is_untrusted(fault: &sqlx::Error) -> bool {
-    match fault {
-        sqlx::Error::Tls(_) => true,
-        sqlx::Error::Io(fault) => fault.kind() == io::ErrorKind::InvalidData,
-        _ => false,
-    }
-}
-
-fn spoils_connection(fault: &sqlx::Error) -> bool {
-    is_away(fault) && !is_rolled_back(fault) && number(fault) != Some(server_error::QUERY_TIMEOUT)
 }
 
 /// Up to 20, 40, 60 ms: those who deadlocked must not meet again.

@@ -1,16 +1,27 @@
 //! Everything that is somebody's, as one JSON document.
 
+use std::time::Duration;
+
 use rocket::http::{ContentType, Header};
 use rocket::response::Responder;
 use rocket::response::stream::TextStream;
+use rocket::tokio::time::Instant;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
 
-use crate::auth::Caller;
-use crate::database::{Database, Error};
-use crate::messages::{self, Mailbox, Message, Page};
+use crate::auth::{Caller, Identities, TokenEnd};
+use crate::budget::Reservation;
+use crate::database::Database;
+use crate::messages::{Mailbox, Message, Page, Reads};
 use crate::problem::Problem;
 use crate::users::{self, Account};
+
+/// Bytes of the messages that are held at a time, at most.
+const PIECE_BYTES: usize = 1024 * 1024;
+/// How many they are, at most. Each might have been sent to a hundred.
+const PER_PIECE: u64 = 50;
+/// How long the next piece waits for its part of the budget.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![export]
@@ -35,7 +46,8 @@ pub(crate) struct Exported<S> {
 
 /// Export your account and all messages that you received or sent.
 ///
-/// It arrives in pieces. If something goes wrong on the way it ends early, and then it is not valid JSON.
+/// It arrives in pieces, however long it is. If something goes wrong on the way it ends early, and then it is not valid
+/// JSON: if the token expires or is revoked meanwhile, the account is deleted, or nobody reads for 20 seconds.
 #[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::openapi::Owner), responses(
     (status = 200, description = "All of it.", body = Export, headers(
         ("Content-Disposition" = String, description = "The name of a file to keep it in."))),
@@ -43,27 +55,36 @@ pub(crate) struct Exported<S> {
     crate::openapi::Unavailable,
 ))]
 #[get("/users/<_>/export")]
-pub(crate) async fn export(
+pub(crate) async fn export<'r>(
     caller: Caller,
+    end: TokenEnd,
     database: &State<Database>,
-) -> Result<Exported<TextStream![String]>, Problem> {
+    identities: &'r State<Identities>,
+    reads: &'r State<Reads>,
+) -> Result<Exported<TextStream![String + 'r]>, Problem> {
     let account = users::account(database, &caller).await?;
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
-    let account = json(&account).map_err(Problem::internal)?;
-    let database = database.inner().clone();
+    let account = json(&account)?;
+    let until = Instant::now() + end.remaining();
     let document = TextStream! {
         yield format!("{{\"account\":{account}");
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {
             yield format!(",\"{name}\":[");
-            let mut page = Some(Page { mailbox, per_page: Page::MOST, ..Page::DEFAULT });
+            let mut page = Some(Page { mailbox, per_page: PER_PIECE, ..Page::DEFAULT });
             while let Some(current) = page {
-                match piece(&database, &caller, &current).await {
-                    Ok((text, next)) => {
-                        yield text;
-                        page = next;
+                let next = match check(&caller, until, identities).await {
+                    Ok(()) => piece(reads, &caller, &current).await,
+                    Err(problem) => Err(problem),
+                };
+                match next {
+                    Ok(piece) => {
+                        yield piece.text;
+                        // Until here, which is when it is written.
+                        drop(piece.reservation);
+                        page = piece.next;
                     }
-                    Err(fault) => {
-                        tracing::warn!("an export ends early: {fault}");
+                    Err(problem) => {
+                        tracing::info!("an export ends early: {problem:?}");
                         return;
                     }
                 }
@@ -79,13 +100,28 @@ pub(crate) async fn export(
     })
 }
 
+/// Whether the token is still good: what follows may be read hours after the request.
+async fn check(caller: &Caller, until: Instant, identities: &Identities) -> Result<(), Problem> {
+    let identity = identities.of(caller.id()).await?;
+    let is_good = identity.is_some_and(|one| one.token_epoch == caller.token_epoch());
+    if is_good && Instant::now() < until {
+        Ok(())
+    } else {
+        Err(Problem::InvalidToken)
+    }
+}
+
+/// Some of the messages, in one text that counts in the budget.
+struct Piece {
+    text: String,
+    reservation: Reservation,
+    next: Option<Page>,
+}
+
 /// The messages of a page, separated from those before them, and the next page.
-async fn piece(
-    database: &Database,
-    caller: &Caller,
-    page: &Page,
-) -> Result<(String, Option<Page>), Error> {
-    let found = messages::store::page(database, caller, page).await?;
+async fn piece(reads: &Reads, caller: &Caller, page: &Page) -> Result<Piece, Problem> {
+    let found = reads.bounded(caller, page, PIECE_BYTES, PATIENCE);
+    let (found, mut reservation) = found.await?;
     let mut text = String::new();
     for (index, message) in found.messages.iter().enumerate() {
         if index > 0 || page.before.is_some() {
@@ -93,9 +129,14 @@ async fn piece(
         }
         text += &json(message)?;
     }
-    Ok((text, found.rest.map(|last| page.following(last))))
+    reservation.shrink_to(text.len());
+    Ok(Piece {
+        text,
+        reservation,
+        next: found.rest.map(|last| page.following(last)),
+    })
 }
 
-fn json(value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|fault| Error::Broken(sqlx::Error::Encode(fault.into())))
+fn json(value: &impl Serialize) -> Result<String, Problem> {
+    serde_json::to_string(value).map_err(Problem::internal)
 }

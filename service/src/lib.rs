@@ -6,11 +6,13 @@
 
 mod auth;
 mod body;
+mod budget;
 pub mod cli;
 mod conditional;
 pub mod config;
 mod database;
 mod export;
+mod framework;
 mod headers;
 mod health;
 mod housekeeping;
@@ -21,8 +23,11 @@ mod openapi;
 mod pages;
 mod pieces;
 mod problem;
+mod readable;
 mod shutdown;
+mod sockets;
 mod telemetry;
+mod unicode;
 mod users;
 
 use std::time::Duration;
@@ -33,11 +38,12 @@ use rocket::{
 };
 
 use crate::auth::{Identities, Passwords, TokenKeys};
+use crate::budget::Budget;
 pub use crate::config::{Config, ConfigError};
 use crate::database::Database;
 pub use crate::database::MigrationError;
 use crate::headers::AnswerHeaders;
-use crate::limits::{LimitHeaders, Limits};
+use crate::limits::{LimitHeaders, Limits, Turns};
 pub use crate::pages::is_page;
 use crate::shutdown::Drain;
 use crate::telemetry::Telemetry;
@@ -49,18 +55,22 @@ use crate::telemetry::Telemetry;
 /// # Errors
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
+    framework::listen_to_log();
     let drain = Drain::new(config.drain_seconds);
     let database = Database::new(config)?;
+    let budget = Budget::new();
     let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
     telemetry.show(passwords.counters());
     let rocket = rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
         .manage(messages::Changes::new(database.clone()))
-        .manage(messages::Reads::new(database.clone()))
+        .manage(messages::Reads::new(database.clone(), budget.clone()))
+        .manage(budget)
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
         .manage(Limits::new(config)?)
+        .manage(Turns::new())
         .manage(drain.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())
@@ -68,8 +78,10 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(LimitHeaders)
         .attach(telemetry)
         .attach(pieces::FewPieces)
-        .attach(problem::FormRefusal)
+        .attach(readable::ReadableHeaders)
+        .attach(problem::BodyRefusal)
         .attach(drain)
+        .attach(sockets::bounded_writes())
         .attach(health::start_up_watch())
         .attach(housekeeping::Chores::default())
         .attach(live::Live::default())

@@ -11,7 +11,7 @@ use rocket::response::content::RawJson;
 use rocket::{Route, get, routes};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, PathItem};
-use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{IntoParams, Modify, OpenApi};
 
@@ -20,8 +20,8 @@ use self::headers::Headers;
 use self::links::Links;
 use self::problems::SharedProblems;
 pub(crate) use self::problems::{
-    BodyProblems, Invalid, InvalidQuery, Limited, NotConfirmed, NotFound, NotSent, NotTheCaller,
-    TakenOrInvalid, Unavailable, WrongCredentials,
+    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSend, NotConfirmed, NotFound,
+    NotSent, NotTheCaller, TakenOrInvalid, Unavailable, WrongCredentials,
 };
 use crate::problem::Document;
 use crate::{export, health, live, messages, openapi, telemetry, users};
@@ -61,7 +61,8 @@ Send messages to other users, read those that you received, mark them as read an
 Sign up, let the password buy an access token, and send that as `Authorization: Bearer <access_token>`. `<username>` in \
 a path is the user whose token is sent.
 
-**Bodies** are JSON objects, whatever their content type says; forms alone are refused (415). An unknown, missing or \
+**Bodies** are JSON objects, whatever their content type says; forms and compressed \
+bodies are refused (415). An unknown, missing or \
 repeated field is an error (422). Unknown parameters of the query are ignored, and a known one that comes twice is an \
 error. Times are RFC 3339, UTC, with milliseconds.
 
@@ -69,7 +70,9 @@ error. Times are RFC 3339, UTC, with milliseconds.
 each answer name all that it can have. A path that there is not is a `not-found` (404); a method that a path does not \
 take is a `method-not-allowed` (405) with `Allow`. What cannot be read as HTTP, such as a raw `\"` in the query, a head \
 that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status. A header \
-that is not UTF-8 counts as one that is not there.
+that changes what a request means (`Authorization`, `Content-Encoding`, `Content-Type`, `Idempotency-Key`, \
+`Last-Event-ID`) and is not UTF-8 is an error (400), and so is a second `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other one that \
+is not UTF-8 counts as one that is not there. A body that does not arrive within 10 s is an error (408).
 
 **Every answer** has `X-Request-Id`, and tells browsers neither to run, frame nor guess at it. They must not keep it \
 either, but for lists of messages, which they may keep to ask whether those have changed. Whatever takes GET takes HEAD.";
@@ -80,6 +83,10 @@ either, but for lists of messages, which they may keep to ask whether those have
         title = "Herolo",
         description = OVERVIEW,
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    external_docs(
+        url = "https://github.com/herolo/herolo/blob/main/docs/api.md",
+        description = "The guide, task by task",
     ),
     servers((url = "/", description = "The service that this document comes from.")),
     paths(
@@ -103,7 +110,7 @@ either, but for lists of messages, which they may keep to ask whether those have
         health::drainz,
         telemetry::metrics,
     ),
-    components(schemas(Document<'static>)),
+    components(schemas(Document<'static>, live::EventFields)),
     tags(
         (name = "users", description = "Accounts and access tokens."),
         (name = "messages", description = "Sending, reading, listening, marking and deleting."),
@@ -254,21 +261,30 @@ pub(crate) struct PageParams {
     /// `inbox`: the messages you received, `sent`: those you sent, each with its receivers and who has read it.
     #[param(value_type = Option<MailboxName>, inline, nullable = false, example = "inbox")]
     r#box: Option<String>,
-    /// `true`: only unread messages, `false`: only read ones, absent: all. May stand in double quotes. Not in the sent
-    /// box.
-    #[param(value_type = Option<Truth>, inline, nullable = false, example = true)]
+    /// `true`: only unread messages, `false`: only read ones, absent: all. The value may stand in double quotes. Not in
+    /// the sent box.
+    #[param(nullable = false, example = true)]
     unread: Option<bool>,
     /// Only messages that this user sent. Not in the sent box.
-    #[param(value_type = Option<Name>, inline, nullable = false, example = "alice")]
+    #[param(
+        nullable = false,
+        min_length = 3,
+        max_length = 64,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        example = "alice"
+    )]
     from: Option<String>,
-    /// Only messages created at or after this moment, as RFC 3339 writes it.
+    /// Only messages created at or after this moment, as RFC 3339 writes it. Taken as well: offsets such as `+0100` and
+    /// `+01`, a blank for the `T` or for a `+` that was not escaped, a comma before the fraction, no seconds. A leap
+    /// second is the second after it.
     #[param(value_type = Option<String>, nullable = false, format = "date-time", example = "2026-11-22T12:00:00Z")]
     since: Option<String>,
     /// Only messages with all of these words, each in the subject or the text: 1 to 5 words, which may be parts of
-    /// words. Neither case nor accents count, and no character has a meaning of its own.
+    /// words. Neither case nor accents count, nor how a character is encoded (NFC or NFD); `ss` finds `ß`. No character
+    /// has a meaning of its own.
     ///
-    /// With `from`, `since` or `q` a page is what was found among 1,000 messages: it may be short or empty and have a
-    /// `next` nevertheless, which searches on.
+    /// With `from`, `since` or `q` a page is what was found among 1,000 messages or 4 MiB of text, whichever comes first:
+    /// it may be short or empty and have a `next` nevertheless, which searches on.
     #[param(
         nullable = false,
         min_length = 1,
@@ -277,11 +293,11 @@ pub(crate) struct PageParams {
         example = "lunch"
     )]
     q: Option<String>,
-    /// How many messages a page has, at most.
+    /// How many messages a page has, at most. It has fewer where more would take over 4 MiB; `next` goes on there.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     per_page: Option<u64>,
-    /// Which page, within the first 1,000,000 messages. To read on, follow `next` instead: it costs the same on every
-    /// page.
+    /// Which page, within the first 1,000,000 messages: `(page - 1) * per_page` messages are passed over. To read on,
+    /// follow `next` instead: it costs the same on every page, and only it leads to what had no room on a page.
     #[param(minimum = 1, maximum = 1_000_000, default = 1, example = 1)]
     page: Option<u64>,
     /// Only messages older than the one with this id; `next` has it.
@@ -302,32 +318,4 @@ impl utoipa::PartialSchema for MailboxName {
             .default(Some("inbox".into()))
             .into()
     }
-}
-
-/// The value of `unread`.
-struct Truth;
-
-impl utoipa::ToSchema for Truth {}
-
-impl utoipa::PartialSchema for Truth {
-    fn schema() -> RefOr<Schema> {
-        truth().into()
-    }
-}
-
-/// A boolean, or a string that says one.
-fn truth() -> OneOfBuilder {
-    let word = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some(["true", "false"]));
-    OneOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::Boolean))
-        .item(word)
-        .examples([true])
-}
-
-/// Whether a message is to be marked as read.
-pub(crate) fn read() -> Schema {
-    let meaning = "`true` marks it as read, `false` as unread. The strings `\"true\"` and `\"false\"` do as well.";
-    truth().description(Some(meaning)).into()
 }

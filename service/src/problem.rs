@@ -12,12 +12,17 @@ use rocket::{Catcher, Data, Request, catch, catchers};
 use serde::Serialize;
 
 use crate::auth::{Failed, Overloaded};
-use crate::body::BODY_LIMIT_BYTES;
+use crate::body::{BODY_DEADLINE, BODY_LIMIT_BYTES};
+use crate::framework::take_dropped_headers;
 use crate::shutdown::Drain;
 use crate::{database, headers, telemetry};
 
 /// Seconds after which a client of a busy service may come again.
 const RETRY_SECONDS: u32 = 1;
+
+/// What to do with a body that is compressed.
+const NO_CODING: &str =
+    "Bodies are taken as they are only; send it uncompressed, without 'Content-Encoding'.";
 
 /// Everything that can go wrong for a caller. Each variant's text opens with its status.
 #[derive(Debug, Clone)]
@@ -38,18 +43,26 @@ pub(crate) enum Problem {
     NotFound,
     /// 405: the path exists, for these methods.
     MethodNotAllowed(Vec<Method>),
+    /// 408: the body did not arrive in time.
+    TooSlow,
     /// 409: taken values.
     Conflict(Vec<FieldError>),
     /// 413: the body is over the limit.
     TooLarge,
     /// 415: a form.
     UnsupportedMediaType,
+    /// 415: a body that is compressed, or coded otherwise.
+    CodedBody,
     /// 422: values that are not valid.
     Invalid(Vec<FieldError>),
     /// 422: an `Idempotency-Key` that came with another body before.
     KeyReused,
     /// 429: more than one client or account may do; with the time until the next may come.
     TooMany(Duration),
+    /// 429: the account's large answers that are not yet read leave no room for one more.
+    UnreadAnswers,
+    /// 429: an account that asks for too much at the same time.
+    TooManyAtOnce,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -134,11 +147,12 @@ impl Problem {
             Self::OtherUser | Self::WrongPassword => Status::Forbidden,
             Self::NotFound => Status::NotFound,
             Self::MethodNotAllowed(_) => Status::MethodNotAllowed,
+            Self::TooSlow => Status::RequestTimeout,
             Self::Conflict(_) => Status::Conflict,
             Self::TooLarge => Status::PayloadTooLarge,
-            Self::UnsupportedMediaType => Status::UnsupportedMediaType,
+            Self::UnsupportedMediaType | Self::CodedBody => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) => Status::TooManyRequests,
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -176,12 +190,15 @@ impl Problem {
             Self::WrongPassword => ("password-wrong", "The password is wrong"),
             Self::NotFound => ("not-found", "There is nothing here"),
             Self::MethodNotAllowed(_) => ("method-not-allowed", "The method does not apply here"),
+            Self::TooSlow => ("timeout", "The body took too long"),
             Self::Conflict(_) => ("taken", "A value is taken"),
             Self::TooLarge => ("too-large", "The body is too large"),
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
+            Self::CodedBody => ("unsupported-content-coding", "The body is compressed"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
+            Self::UnreadAnswers => ("answers-unread", "Large answers wait to be read"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -206,6 +223,7 @@ impl Problem {
             }
             Self::NotFound => "Nothing was found at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
+            Self::TooSlow => too_slow().into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
             Self::TooLarge => {
                 format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into()
@@ -213,17 +231,19 @@ impl Problem {
             Self::UnsupportedMediaType => {
                 "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
             }
+            Self::CodedBody => NO_CODING.into(),
             Self::KeyReused => {
                 "A message with this Idempotency-Key was sent before, and it was another one; \
                                 make a new key for each message."
                     .into()
             }
-            Self::TooMany(wait) => {
-                let seconds = whole_seconds(*wait);
-                format!(
-                    "Your client or this account did this too often; come again in {seconds} s."
-                )
-                .into()
+            Self::TooMany(wait) => too_often(*wait).into(),
+            Self::TooManyAtOnce => {
+                "This account has several searches under way; send them one after the other.".into()
+            }
+            Self::UnreadAnswers => {
+                "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
+                    .into()
             }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
@@ -251,13 +271,16 @@ impl Problem {
                 r#"Bearer realm="herolo", error="invalid_token""#,
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
+            // RFC 9110 section 15.5.16: which codings a request may have.
+            Self::CodedBody => Some(Header::new("Accept-Encoding", "identity")),
             Self::TooMany(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
-            Self::Unavailable(_) | Self::DatabaseAway(_) => {
-                Some(Header::new("Retry-After", RETRY_SECONDS.to_string()))
-            }
+            Self::TooManyAtOnce
+            | Self::UnreadAnswers
+            | Self::Unavailable(_)
+            | Self::DatabaseAway(_) => Some(Header::new("Retry-After", RETRY_SECONDS.to_string())),
             _ => None,
         }
     }
@@ -271,6 +294,18 @@ impl Problem {
             _ => {}
         }
     }
+}
+
+fn too_often(wait: Duration) -> String {
+    let seconds = whole_seconds(wait);
+    format!("Your client or this account did this too often; come again in {seconds} s.")
+}
+
+fn too_slow() -> String {
+    let seconds = BODY_DEADLINE.as_secs();
+    format!(
+        "The body did not arrive within {seconds} s, and nothing was done; send the request again."
+    )
 }
 
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
@@ -321,6 +356,10 @@ impl<'r> Responder<'r, 'static> for Problem {
         headers::secure(&mut response);
         // The fairings do the same for every answer, but for those to requests that Rocket cannot read.
         response.set_header(telemetry::request_id_header(request));
+        // The rest of the body would be taken for the next request (RFC 9110 section 15.5.9).
+        if matches!(self, Self::TooSlow) {
+            response.set_header(Header::new("Connection", "close"));
+        }
         if let Some(close) = request.rocket().state::<Drain>().and_then(Drain::header) {
             response.set_header(close);
         }
@@ -358,6 +397,8 @@ pub(crate) fn catchers() -> Vec<Catcher> {
 
 #[catch(default)]
 fn any(status: Status, request: &Request<'_>) -> Problem {
+    // Of a request that Rocket cannot read, which comes here without having passed the fairings.
+    drop(take_dropped_headers());
     if let Some(problem) = request.local_cache(|| None::<Problem>) {
         return problem.clone();
     }
@@ -430,15 +471,17 @@ fn leads_to(route: &Route, request: &Request<'_>) -> bool {
             .all(|(pattern, given)| pattern.starts_with('<') || *pattern == given)
 }
 
-/// Keeps forms away from the routes. Rocket lets a form's `_method` field choose the request's method, so that a
-/// form on any web page could ask for a DELETE; and the API takes JSON only.
-pub(crate) struct FormRefusal;
+/// Keeps bodies away from the routes that none of them takes.
+///
+/// Forms: Rocket lets a form's `_method` field choose the request's method, so that a form on any web page could ask for
+/// a DELETE; and the API takes JSON only. And bodies that are coded, because nothing here would undo that.
+pub(crate) struct BodyRefusal;
 
 #[rocket::async_trait]
-impl Fairing for FormRefusal {
+impl Fairing for BodyRefusal {
     fn info(&self) -> Info {
         Info {
-            name: "form refusal",
+            name: "body refusal",
             kind: Kind::Request,
         }
     }
@@ -447,14 +490,29 @@ impl Fairing for FormRefusal {
         let is_form = request
             .content_type()
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
+        let problem = match (is_form, is_coded(request)) {
+            (true, _) => Problem::UnsupportedMediaType,
+            (_, true) => Problem::CodedBody,
+            _ => return,
+        };
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
             || !data.peek(1).await.is_empty();
-        if is_form && has_body {
-            Problem::UnsupportedMediaType.leave_for_catcher(request);
+        if has_body {
+            problem.leave_for_catcher(request);
             // No route has this method, so the catcher is what answers.
             request.set_method(Method::Connect);
         }
     }
+}
+
+/// Whether the body has a content coding (RFC 9110 section 8.4) other than none.
+fn is_coded(request: &Request<'_>) -> bool {
+    request
+        .headers()
+        .get("Content-Encoding")
+        .flat_map(|codings| codings.split(','))
+        .map(str::trim)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
 #[cfg(test)]

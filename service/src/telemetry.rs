@@ -188,7 +188,7 @@ pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
     Header::new("X-Request-Id", request_id(request).to_owned())
 }
 
-/// The id that came along, if it is harmless, else a new one of 128 random bits.
+/// The id that came along, if it is the only one and harmless, else a new one of 128 random bits.
 fn take_over_or_make_id(request: &Request<'_>) -> String {
     let is_harmless = |id: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&id.len())
@@ -196,10 +196,9 @@ fn take_over_or_make_id(request: &Request<'_>) -> String {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    request
-        .headers()
-        .get_one("X-Request-Id")
-        .filter(is_harmless)
+    let mut given = request.headers().get("X-Request-Id");
+    let only = given.next().filter(|_| given.next().is_none());
+    only.filter(is_harmless)
         .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
 }
 

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Service, problem};
+use crate::support::{Answer, Service, User, problem};
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404() {
@@ -196,6 +196,54 @@ async fn a_form_is_a_415_even_if_it_holds_json() {
             problem(&Answer::of(request).await, 415);
         }
     }
+}
+
+/// A request of this user to a path with a body of these content codings.
+async fn coded(user: &User, method: Method, path: &str, codings: &[&str], body: &str) -> Answer {
+    let request = user.request(method, path).body(body.to_owned());
+    let codings = codings.iter();
+    Answer::of(codings.fold(request, |request, coding| {
+        request.header("Content-Encoding", *coding)
+    }))
+    .await
+}
+
+#[tokio::test]
+async fn a_body_with_a_content_coding_is_a_415_that_says_which_ones_are_taken() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let routes = service.routes().iter();
+    let of_alice = routes.filter_map(|route| route.split_once(" /users/<_>"));
+    for (method, path) in of_alice {
+        let path = path.replace("<id>", "1");
+        for codings in [
+            &["gzip"][..],
+            &["GZIP"],
+            &["identity, br"],
+            &["identity", "zstd"],
+        ] {
+            let method: Method = method.parse().expect("a method");
+            let refused = coded(&alice, method.clone(), &path, codings, "{}").await;
+            let kind = &problem(&refused, 415)["type"];
+            assert_eq!(
+                kind, "urn:problem-type:herolo:unsupported-content-coding",
+                "{method} {path}"
+            );
+            assert_eq!(refused.header("Accept-Encoding"), "identity");
+        }
+    }
+    let new = json!({"receiver": "alice", "subject": "s", "message": "m"}).to_string();
+    for codings in [
+        &["identity"][..],
+        &["Identity"],
+        &[""],
+        &["identity, identity"],
+    ] {
+        let taken = coded(&alice, Method::POST, "/messages", codings, &new).await;
+        assert_eq!(taken.status, 201, "{codings:?}: {}", taken.text);
+    }
+    let no_body = coded(&alice, Method::GET, "", &["gzip"], "").await;
+    assert_eq!(no_body.status, 200, "{}", no_body.text);
 }
 
 #[tokio::test]

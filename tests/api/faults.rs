@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;
-use sqlx::mysql::MySqlConnection;
-use sqlx::{AssertSqlSafe, Connection as _, Row as _};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::support::{
@@ -361,21 +361,77 @@ async fn by_way_of(account: &Account<'_>, service: &Service, user: &User) -> (Re
 }
 
 #[tokio::test]
-async fn a_limit_on_connections_is_a_503() {
+async fn fewer_connections_than_the_pool_wants_serve_everybody_in_turn() {
+    for limit in [1, 3] {
+        let service = Service::start().await;
+        let alice = service.user("alice").await;
+        let account =
+            Account::create(&service.database, &format!("MAX_USER_CONNECTIONS {limit}")).await;
+        let (_replica, alice) = by_way_of(&account, &service, &alice).await;
+
+        let mut answers = Vec::new();
+        for _ in 0..5 {
+            answers.extend(crowd(&alice).await);
+        }
+        account.remove().await;
+
+        for answer in answers {
+            assert_eq!(answer.status, 200, "of {limit}: {}", answer.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_connection_at_all_is_a_503() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     let account = Account::create(&service.database, "MAX_USER_CONNECTIONS 1").await;
+    let others: MySqlConnectOptions = account.url().parse().expect("a URL");
+    let mut others = others.connect().await.expect("the first one");
     let (_replica, alice) = by_way_of(&account, &service, &alice).await;
 
-    let mut answers = Vec::new();
-    for _ in 0..5 {
-        answers.extend(crowd(&alice).await);
-    }
+    unavailable(&alice.get(PAGE).await);
+    others.ping().await.expect("it is still there");
+    others.close().await.expect("it ends");
+    until("there is a connection", async || {
+        alice.get(PAGE).await.status == 200
+    })
+    .await;
     account.remove().await;
+}
 
-    answers.iter().for_each(served_or_unavailable);
-    assert!(answers.iter().any(|answer| answer.status == 200));
-    assert!(answers.iter().any(|answer| answer.status == 503));
+/// Ends the statement that waits for a lock in this database, as an operator would.
+async fn kill_waiting(database: &TestDatabase) {
+    until("a statement waits", async || waiting(database).await > 0).await;
+    let mut session = database.connect().await;
+    let thread: u64 = sqlx::query_scalar(
+        "SELECT processlist_id FROM performance_schema.data_locks JOIN performance_schema.threads USING (thread_id) \
+         WHERE object_schema = ? AND lock_status = 'WAITING' LIMIT 1",
+    )
+    .bind(database.name())
+    .fetch_one(&mut session)
+    .await
+    .expect("one waits");
+    database.execute(format!("KILL QUERY {thread}")).await;
+}
+
+#[tokio::test]
+async fn a_statement_that_an_operator_ends_is_a_503_and_costs_no_connection() {
+    let service = Service::start_with(|config| config.database_max_connections = 1).await;
+    let alice = service.user("alice").await;
+    let id = alice.send(&alice, "to be read").await;
+    let session = lock_receipts(&service.database).await;
+    let marking = {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.mark(id, true).await })
+    };
+    kill_waiting(&service.database).await;
+    let marked = marking.await.expect("an answer");
+    session.close().await.expect("the session ends");
+
+    unavailable(&marked);
+    assert_eq!(alice.read(id).await.json["read"], false);
+    assert_eq!(alice.mark(id, true).await.status, 200);
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 
 use reqwest::{Method, RequestBuilder};
 
-use crate::support::{Answer, Service, problem};
+use crate::support::raw::exchange;
+use crate::support::{Answer, Herolo, Service, problem};
 
 const APP: &str = "https://app.example.com";
 
@@ -153,4 +154,103 @@ async fn all_origins_may_if_told_so() {
     assert_eq!(answer.header("Access-Control-Allow-Origin"), "*");
     let plain = service.get("/livez").await;
     assert_eq!(names_of_cors(&plain), [""; 0]);
+}
+
+/// The statuses of sends with these bytes as a header, and how many messages came of them.
+async fn send_with(header: &[u8], times: usize) -> (Vec<String>, usize) {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let body = r#"{"receiver":"alice","subject":"s","message":"m"}"#;
+    let head = format!(
+        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n",
+        alice.token,
+        body.len()
+    );
+    let request = [head.as_bytes(), header, b"\r\n\r\n", body.as_bytes()].concat();
+    let mut answers = Vec::new();
+    for _ in 0..times {
+        let answer = exchange(&service.url, &request).await;
+        assert_eq!(answer.fault(), None, "{}", answer.text);
+        answers.push(answer.text);
+    }
+    (answers, alice.inbox("").await.len())
+}
+
+#[tokio::test]
+async fn a_header_that_changes_the_meaning_and_cannot_be_read_is_refused() {
+    for header in [
+        b"Idempotency-Key: \xe4".as_slice(),
+        b"idempotency-key: one\r\nIDEMPOTENCY-KEY: \xe4",
+        b"Content-Type: application/json; charset=\xe4",
+        b"Content-Encoding: \xff",
+        b"Last-Event-ID: \xff",
+        b"Authorization: Bearer \xff",
+        b"Idempotency-Key: one\r\nIdempotency-Key: one",
+        b"Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded",
+        b"Last-Event-ID: 1\r\nLast-Event-ID: 2",
+    ] {
+        let name = String::from_utf8_lossy(header);
+        let (answers, sent) = send_with(header, 2).await;
+        for answer in answers {
+            assert!(answer.starts_with("HTTP/1.1 400 "), "{name}: {answer}");
+            let first = name.split(':').next().expect("a name").to_lowercase();
+            assert!(
+                answer.to_lowercase().contains(&first),
+                "it is named: {answer}"
+            );
+        }
+        assert_eq!(sent, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_means_nothing_to_the_service_may_be_of_any_bytes() {
+    for header in [
+        b"User-Agent: M\xfcller".as_slice(),
+        b"Referer: https://example.com/\xe4",
+        b"X-Request-Id: \xff",
+        b"If-None-Match: \"\xe4\"",
+        b"Cookie: a=\xff",
+    ] {
+        let (answers, sent) = send_with(header, 1).await;
+        assert!(answers[0].starts_with("HTTP/1.1 201 "), "{}", answers[0]);
+        assert_eq!(sent, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_that_comes_twice_is_none() {
+    let (answers, _) = send_with(b"X-Request-Id: one\r\nX-Request-Id: two", 1).await;
+    let answer = answers[0].to_lowercase();
+    assert!(answer.contains("x-request-id: "), "{answer}");
+    assert!(
+        !answer.contains("x-request-id: one") && !answer.contains("x-request-id: two"),
+        "{answer}"
+    );
+}
+
+#[tokio::test]
+async fn a_header_that_cannot_be_read_is_a_line_of_the_log() {
+    let service = Service::start().await;
+    let process = Herolo::on(&service.database.url()).serve().await;
+    for (header, outcome) in [("Idempotency-Key", "refused"), ("User-Agent", "ignored")] {
+        let request =
+            format!("GET /livez HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\n{header}: ");
+        let request = [
+            request.as_bytes(),
+            b"\xe4\r\nX-Request-Id: ",
+            outcome.as_bytes(),
+            b"-1\r\n\r\n",
+        ]
+        .concat();
+        exchange(process.url(), &request).await;
+        process.until_log_says(outcome).await;
+        let log = process.log();
+        let line = log
+            .lines()
+            .find(|line| line.contains("is not UTF-8") && line.contains(outcome));
+        let line = line.expect("a line");
+        assert!(line.contains(&format!("{outcome}-1")), "{line}");
+        assert!(line.contains(&header.to_lowercase()), "{line}");
+    }
 }

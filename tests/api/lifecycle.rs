@@ -277,3 +277,19 @@ async fn a_session_with_all_kinds_of_faults(process: &Process, proxy: &Proxy) ->
     unavailable(&process.post("/users/alice/token", &wrong).await);
     alice.token
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connections_that_no_file_is_left_for_are_in_the_log_and_accepted_when_one_is() {
+    let (process, _database) = ready(|herolo| herolo).await;
+    process.leave_room_for_files(3);
+
+    let mut connections = Vec::new();
+    for _ in 0..8 {
+        connections.push(Connection::open(process.url()).await);
+    }
+    process.until_log_says("Too many open files").await;
+    drop(connections);
+
+    assert_eq!(process.get("/livez").await.status, 200);
+}

@@ -75,6 +75,36 @@ async fn an_account_sends_so_many_a_minute_and_is_told_how_many_are_left() {
 }
 
 #[tokio::test]
+async fn an_account_searches_so_often_a_minute_and_reads_as_often_as_it_likes() {
+    let service = Service::start_with(|config| config.limit_searches = 3).await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let policy = "\"searches\";q=3;w=60, \"searches-client\";q=30;w=60";
+    let queries = [
+        "?q=word",
+        "?from=bob&per_page=0",
+        "?since=2026-11-22T12:00:00Z&box=sent",
+    ];
+    for (query, left) in queries.iter().zip([2, 1, 0]) {
+        let answer = alice.get(&format!("/messages{query}")).await;
+        assert_eq!(answer.header("RateLimit-Policy"), policy, "{query}");
+        let item = format!("\"searches\";r={left};t={}", 60 - 20 * left);
+        assert!(answer.header("RateLimit").starts_with(&item), "{answer:?}");
+    }
+    too_many(&alice.get("/messages?q=word").await, "searches", 20);
+    for query in ["", "?unread=true", "?before=5", "?box=sent", "?query=q"] {
+        let answer = alice.get(&format!("/messages{query}")).await;
+        assert_eq!(
+            (answer.status, answer.header("RateLimit")),
+            (200, ""),
+            "{query}"
+        );
+    }
+    assert_eq!(bob.get("/messages?q=word").await.status, 200);
+    let as_alice = User::new(&service.url, "alice", bob.token.clone());
+    problem(&as_alice.get("/messages?q=word").await, 403);
+}
+
+#[tokio::test]
 async fn what_is_used_up_comes_back() {
     let service = limited(0, 0, 30).await;
     let alice = service.user("alice").await;
@@ -124,6 +154,31 @@ async fn who_guesses_is_stopped_and_the_owner_is_not() {
     too_many(&right, "logins", 20);
     let owner = log_in(&service, OWNER, "alice", "password of alice").await;
     assert_eq!(owner.status, 201, "{}", owner.text);
+}
+
+#[tokio::test]
+async fn clients_are_told_apart_by_addresses_with_ports() {
+    let service = limited(1, 0, 0).await;
+    service.user("alice").await;
+    for client in [
+        "192.0.2.7:40000",
+        "203.0.113.7:40000",
+        "[2001:db8::7]:443",
+        "fe80::7%eth0",
+    ] {
+        let wrong = log_in(&service, client, "alice", "a wrong one").await;
+        assert_eq!(wrong.status, 401, "{client}");
+    }
+    for same in [
+        "192.0.2.7:40001",
+        "::ffff:192.0.2.7",
+        "[::ffff:203.0.113.7]:1",
+        "2001:db8::8",
+        "[fe80::7]",
+    ] {
+        let again = log_in(&service, same, "alice", "a wrong one").await;
+        assert_eq!(again.status, 429, "{same}");
+    }
 }
 
 #[tokio::test]

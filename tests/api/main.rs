@@ -15,6 +15,8 @@ mod errors;
 mod faults;
 mod flood;
 mod headers;
+mod large;
+mod late;
 mod lifecycle;
 mod limits;
 mod live;

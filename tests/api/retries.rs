@@ -12,7 +12,7 @@ use sqlx::Row as _;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::{Answer, Herolo, Proxy, Service, User, problem, until};
+use crate::support::{AHEAD, Answer, Herolo, Proxy, Service, User, at_once, problem, until};
 
 fn message(subject: &str) -> Value {
     json!({"receiver": "bob", "subject": subject, "message": "m"})
@@ -81,6 +81,87 @@ async fn a_repeated_send_gets_the_same_answer_and_sends_nothing() {
     }
     assert!(bob.inbox("").await.is_empty());
     assert_eq!(service.database.execute("DELETE FROM messages").await, 0);
+}
+
+async fn leave(user: &User) {
+    let password = json!({"password": format!("password of {}", user.name)});
+    assert_eq!(user.post("/deletion", &password).await.status, 204);
+}
+
+#[tokio::test]
+async fn a_repeated_send_gets_the_first_answer_also_when_its_receivers_have_left() {
+    let (service, alice, bob) = two().await;
+    let carol = service.user("carol").await;
+    let to_several = json!({"receivers": ["bob", "carol"], "subject": "s", "message": "m"});
+    let first = [
+        send(&alice, "one", &message("s")).await,
+        send(&alice, "several", &to_several).await,
+    ];
+    let again = async || {
+        [
+            send(&alice, "one", &message("s")).await,
+            send(&alice, "several", &to_several).await,
+        ]
+    };
+    let assert_first = |answers: [Answer; 2]| {
+        for (again, first) in answers.iter().zip(&first) {
+            assert_eq!((again.status, &again.text), (201, &first.text));
+        }
+    };
+
+    leave(&bob).await;
+    assert_first(again().await);
+    let other = problem(&send(&alice, "one", &message("another")).await, 422)["type"].clone();
+    assert_eq!(other, "urn:problem-type:herolo:key-reused");
+
+    let second = service.user("bob").await;
+    assert_first(again().await);
+    leave(&carol).await;
+    assert_first(again().await);
+
+    assert!(second.inbox("").await.is_empty(), "it is another bob");
+    // An account that was deleted sends nothing, whatever its keys.
+    leave(&alice).await;
+    problem(&send(&alice, "one", &message("s")).await, 401);
+}
+
+/// The ids that are used so far, by the one that comes next.
+async fn next_id(alice: &User, bob: &User) -> u64 {
+    let id = alice.send(bob, "the next").await;
+    assert_eq!(alice.delete(id).await.status, 204);
+    id
+}
+
+#[tokio::test]
+async fn what_is_not_sent_uses_no_id() {
+    let (service, alice, bob) = two().await;
+    assert_eq!(send(&alice, "used", &message("s")).await.status, 201);
+    let before = next_id(&alice, &bob).await;
+    let receivers = |names: &[&str]| json!({"receivers": names, "subject": "s", "message": "m"});
+    let to_nobody = json!({"receiver": "nobody", "subject": "s", "message": "m"});
+    for _ in 0..3 {
+        assert_eq!(send(&alice, "used", &message("s")).await.status, 201);
+        for (key, body) in [
+            ("used", message("another")),
+            ("new", to_nobody.clone()),
+            ("new", receivers(&["bob", "nobody"])),
+        ] {
+            problem(&send(&alice, key, &body).await, 422);
+        }
+        for body in [
+            &to_nobody,
+            &receivers(&["bob", "nobody"]),
+            &receivers(&["nobody"]),
+        ] {
+            problem(&alice.post("/messages", body).await, 422);
+        }
+    }
+    // Those that come together, too.
+    let sends = (0..AHEAD + 20).map(|_| alice.request(Method::POST, "/messages").json(&to_nobody));
+    for answer in at_once(&service.database, "users", sends).await {
+        problem(&answer, 422);
+    }
+    assert_eq!(next_id(&alice, &bob).await, before + 1);
 }
 
 #[tokio::test]

@@ -134,10 +134,71 @@ async fn words_are_found_in_subject_and_text_whatever_their_case_accents_or_scri
         ("🗝", &[]),
         ("' OR 1=1 --", &[]),
         ("e", &[odd, menu]),
+        ("Cre\u{300}me bru\u{302}le\u{301}e", &[menu]),
+        ("...", &[]),
+        ("\u{301}", &[]),
+        ("\u{3000}東京\u{a0}会議\u{2003}", &[tokyo]),
     ] {
         assert_eq!(found(&bob, &[("q", words)]).await, expected, "{words}");
         let sent = [("q", words), ("box", "sent")];
         assert_eq!(found(&alice, &sent).await, expected, "{words}, sent");
+    }
+}
+
+/// Texts, and words that are found in each.
+const ENCODINGS: [(&str, &[&str]); 15] = [
+    (
+        "Café Zürich",
+        &["cafe\u{301}", "CAFE ZURICH", "zu\u{308}rich"],
+    ),
+    ("Cafe\u{301} Zu\u{308}rich", &["café", "Zürich", "cafe"]),
+    ("Straße 5", &["Strasse", "STRASSE", "STRAẞE", "straße"]),
+    ("Strasse 5", &["Straße"]),
+    (
+        "İstanbul, ISPARTA, ığdır",
+        &["istanbul", "ısparta", "IĞDIR", "igdir"],
+    ),
+    ("한국어", &["\u{1112}\u{1161}\u{11ab}", "국어"]),
+    (
+        "\u{1112}\u{1161}\u{11ab}\u{1100}\u{116e}\u{11a8}",
+        &["한국"],
+    ),
+    ("カタカナ", &["かたかな", "ｶﾀｶﾅ"]),
+    ("שָׁלוֹם לכם", &["שלום", "\u{200f}לכם"]),
+    ("مُحَمَّد ١٢٣", &["محمد", "123"]),
+    (
+        "love \u{2764}\u{fe0f} you",
+        &["\u{2764}", "\u{2764}\u{fe0f}"],
+    ),
+    ("smørrebrød i Łódź", &["smorrebrod lodz"]),
+    ("ﬁlter Ｆｕｌｌ", &["filter full"]),
+    ("what?! (really)", &["?!", "?! ("]),
+    ("o\u{200b}ne", &["one", "\u{200b}"]),
+];
+
+#[tokio::test]
+async fn words_are_found_however_their_characters_are_encoded() {
+    let (_service, alice, bob, _) = three().await;
+    for (text, words) in ENCODINGS {
+        let id = say(&alice, &bob, "s", text).await;
+        for word in words {
+            let expected = [id];
+            let query = [("q", *word), ("per_page", "1")];
+            assert_eq!(found(&bob, &query).await, expected, "{word} in {text}");
+            let sent = [("q", *word), ("per_page", "1"), ("box", "sent")];
+            assert_eq!(
+                found(&alice, &sent).await,
+                expected,
+                "{word} in {text}, sent"
+            );
+        }
+        for other in ["\u{308}\u{301}", "strase", "zuerich", "하국"] {
+            assert_eq!(
+                found(&bob, &[("q", other)]).await,
+                [0; 0],
+                "{other} in {text}"
+            );
+        }
     }
 }
 
@@ -262,16 +323,138 @@ async fn a_search_goes_on_with_next_beyond_what_one_page_looks_through() {
         let parameters = [("q", "lunch"), ("box", mailbox)];
         let pages = follow(&service, user, ask(user, &parameters).await).await;
         assert_eq!(pages.concat(), lunches, "{mailbox}");
-        assert_eq!(pages.len(), 3, "{mailbox}: a page for each thousand");
+        // A page for each thousand; more of them on a machine that is slow just then.
+        assert!(pages.len() >= 3, "{mailbox}");
     }
     let pages = follow(&service, &bob, ask(&bob, &[("q", "nothing like it")]).await).await;
-    assert_eq!(pages, [const { Vec::<u64>::new() }; 3]);
+    assert!(pages.len() >= 3);
+    assert_eq!(pages.concat(), [0; 0]);
     // By its number a page is looked for among the newest thousand, and `next` goes on behind them.
     let second = ask(&bob, &[("q", "lunch"), ("page", "2")]).await;
     assert_eq!(ids(&second), [0; 0]);
     let rest = follow(&service, &bob, second).await;
     let newest = found(&bob, &[("q", "lunch")]).await;
     assert_eq!(rest.concat(), lunches[newest.len()..]);
+}
+
+/// Sends Bob so many messages of himself with this text, newest last.
+async fn fill(service: &Service, bob: &User, count: usize, text: &str) {
+    let id = say(bob, bob, "s", text).await;
+    for statement in [
+        format!(
+            "INSERT INTO messages (sender_id, subject, body, created_at) \
+             WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {}) \
+             SELECT sender_id, subject, body, created_at FROM messages, n WHERE messages.id = {id}",
+            count - 1
+        ),
+        format!(
+            "INSERT INTO receipts (receiver_id, message_id) \
+             SELECT sender_id, id FROM messages WHERE id > {id}"
+        ),
+    ] {
+        service.database.execute(statement).await;
+    }
+}
+
+#[tokio::test]
+async fn texts_that_are_slow_to_compare_are_looked_through_to_the_end() {
+    let service = Service::start().await;
+    for (name, count, text, words) in [
+        (
+            "same",
+            100,
+            "x".repeat(65_535),
+            "xxxxxxxxxx xxxxx xxxxxxxxxxxxxxx xxxxxxxxxxxxxxxxxxx yxxxxxx",
+        ),
+        (
+            "accents",
+            70,
+            "e\u{301}\u{323}".repeat(13_107),
+            "éééééééééé eeeee éeéeéeé éé éééééééééééex",
+        ),
+        // One character of this is eighteen when it is compared.
+        (
+            "long",
+            10,
+            "\u{fdfa}".repeat(21_845),
+            "صلى عليه \u{fdfa} \u{fdfa}x",
+        ),
+    ] {
+        let user = service.user(name).await;
+        let first = user.send(&user, "the first").await;
+        fill(&service, &user, count, &text).await;
+        for mailbox in ["inbox", "sent"] {
+            let nothing = ask(&user, &[("q", words), ("box", mailbox)]).await;
+            let pages = follow(&service, &user, nothing).await;
+            assert_eq!(pages.concat(), [0; 0], "{name}, {mailbox}");
+            // 4 MiB of text a page.
+            assert!(
+                (2..=count + 1).contains(&pages.len()),
+                "{} for {name}",
+                pages.len()
+            );
+        }
+        let pages = follow(&service, &user, ask(&user, &[("q", "first")]).await).await;
+        assert_eq!(pages.concat(), [first], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn long_messages_fill_pages_that_lose_none() {
+    let service = Service::start().await;
+    let bob = service.user("bob").await;
+    fill(&service, &bob, 150, &"y".repeat(65_000)).await;
+    let all = bob.inbox("?per_page=100").await;
+    for parameters in [
+        &[("from", "bob"), ("per_page", "100")][..],
+        &[("since", "2020-01-01T00:00:00Z"), ("per_page", "100")],
+        &[("q", "yyy"), ("per_page", "100")],
+        &[("q", "yyy"), ("per_page", "7"), ("unread", "true")],
+        &[("q", "yyy"), ("per_page", "100"), ("box", "sent")],
+    ] {
+        let pages = follow(&service, &bob, ask(&bob, parameters).await).await;
+        assert_eq!(pages.concat().len(), 150, "{parameters:?}");
+        assert!(pages.concat().starts_with(&all[..50]), "{parameters:?}");
+        assert!(pages.concat().is_sorted_by(|newer, older| newer > older));
+        assert!(pages.iter().all(|page| page.len() <= 66), "4 MiB of text");
+    }
+}
+
+#[tokio::test]
+async fn who_searches_all_the_time_keeps_nobody_else_from_it() {
+    let service = Service::start().await;
+    let (bob, carol) = (service.user("bob").await, service.user("carol").await);
+    fill(&service, &bob, 300, &"e\u{301}\u{323}".repeat(13_107)).await;
+    let letter = carol.send(&carol, "a letter").await;
+    let searches = (0..24).map(|_| {
+        let bob = bob.clone();
+        tokio::spawn(async move {
+            let request = bob.request(Method::GET, "/messages");
+            Answer::of(request.query(&[("q", "nothing like it")])).await
+        })
+    });
+    let searches: Vec<_> = searches.collect();
+    for _ in 0..10 {
+        assert_eq!(found(&carol, &[("q", "letter")]).await, [letter]);
+    }
+    let mut refused = 0;
+    for search in searches {
+        let answer = search.await.expect("an answer");
+        if answer.status == 429 {
+            refused += 1;
+            let document = problem(&answer, 429);
+            assert!(
+                document["detail"]
+                    .as_str()
+                    .is_some_and(|detail| detail.contains("searches"))
+            );
+            assert_eq!(answer.header("Retry-After"), "1");
+        } else {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            assert!(answer.json["next"].is_string(), "it gets on");
+        }
+    }
+    assert!(refused > 0, "eight of one account wait at most");
 }
 
 #[tokio::test]
@@ -317,7 +500,35 @@ async fn what_cannot_be_searched_for_is_refused_by_name() {
     let sent = alice.get("/messages?box=sent&from=bob").await;
     problem(&sent, 422);
     assert_eq!(sent.pointers(), ["?from"]);
-    // In a query a + is a blank.
-    let plus = alice.get("/messages?since=2026-11-22T12:00:00+01:00").await;
-    assert!(plus.text.contains("%2B"), "{}", plus.text);
+}
+
+#[tokio::test]
+async fn a_time_may_stand_in_every_form_that_clients_write() {
+    let service = Service::start().await;
+    let alice = service.user("alice").await;
+    let id = alice.send(&alice, "now").await;
+    service
+        .database
+        .execute("UPDATE messages SET created_at = '2016-12-31 23:59:59.500'".to_owned())
+        .await;
+    for (since, is_found) in [
+        ("2016-12-31T23:59:59Z", true),
+        ("2016-12-31t23:59:59.5z", true),
+        ("2016-12-31%2023:59:59,500Z", true),
+        ("2016-12-31T23:59:59.5%2B0000", true),
+        ("2016-12-31T23:59:59.5%2B00", true),
+        ("2017-01-01T00:59:59.5%2B01:00", true),
+        // What a blank becomes, and was before: a plus that nothing escaped.
+        ("2017-01-01T00:59:59.5+0100", true),
+        ("2016-12-31T23:59Z", true),
+        ("2016-12-31T23:59:59.5000000000001Z", false),
+        ("2016-12-31T23:59:60Z", false),
+        ("2016-12-31T15:59:60-0800", false),
+    ] {
+        let found = alice.inbox(&format!("?since={since}")).await;
+        assert_eq!(found, if is_found { vec![id] } else { vec![] }, "{since}");
+    }
+    let refused = alice.get("/messages?since=2016-12-31T23:59:59").await;
+    problem(&refused, 422);
+    assert_eq!(refused.pointers(), ["?since"]);
 }

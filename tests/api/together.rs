@@ -8,7 +8,7 @@ use serde_json::json;
 use sqlx::Executor as _;
 
 use crate::plans::round_trips;
-use crate::support::{AHEAD, Answer, Service, User, all, ask_all, at_once};
+use crate::support::{AHEAD, Answer, Service, User, all, ask_all, at_once, unavailable};
 
 fn sending(sender: &User, receiver: &str) -> RequestBuilder {
     let new = json!({"receiver": receiver, "subject": "s", "message": format!("to {receiver}")});
@@ -121,6 +121,33 @@ async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
     }
     acknowledged.sort_unstable_by(|one, other| other.cmp(one));
     assert_eq!(bob.inbox("").await, acknowledged);
+}
+
+/// More of them than there are connections, and more than there are transactions at once.
+#[tokio::test]
+async fn many_messages_to_a_user_whom_another_transaction_holds_keep_no_other_one_back() {
+    let service = Service::start_with(|config| config.database_max_connections = 8).await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    service.user("carol").await;
+    let mut holder = service.database.connect().await;
+    for statement in [
+        "BEGIN",
+        "SELECT id FROM users WHERE username = 'carol' FOR UPDATE",
+    ] {
+        holder.execute(statement).await.expect("nobody else does");
+    }
+    let held = ask_all((0..60).map(|_| sending(&alice, "carol")));
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    for _ in 0..5 {
+        let answers = all(ask_all((0..20).map(|_| sending(&alice, "bob")))).await;
+        assert_eq!(statuses(&answers), [201; 20]);
+    }
+    let many = bob.inbox("?per_page=100").await.len();
+    for answer in all(held).await {
+        unavailable(&answer);
+    }
+    holder.execute("ROLLBACK").await.expect("it is its own");
+    assert_eq!(many, 100);
 }
 
 /// Of several that are marked, those that are marked as unread.

@@ -111,9 +111,9 @@ async fn the_limits_themselves_are_valid() {
     for (index, name) in names.iter().enumerate() {
         let mut body = new_user(name, &format!("{index}@example.com"));
         body["password"] = json!(if index == 0 {
-            "12345678".to_owned()
+            "87164253".to_owned()
         } else {
-            "ä".repeat(128)
+            "äöü\u{1F511}".repeat(32)
         });
         assert_eq!(service.post("/users", &body).await.status, 201, "{name}");
     }
@@ -227,7 +227,7 @@ async fn a_wrong_password_and_an_unknown_user_are_the_same() {
 }
 
 #[tokio::test]
-async fn a_password_is_taken_exactly_as_it_is() {
+async fn a_password_is_one_whatever_keyboard_it_comes_from_and_otherwise_taken_as_it_is() {
     let service = Service::start().await;
     let mut body = new_user("alice", "alice@example.com");
     body["password"] = json!(" Pässwörd \u{0}\u{1F511} ");
@@ -236,8 +236,10 @@ async fn a_password_is_taken_exactly_as_it_is() {
         (" Pässwörd \u{0}\u{1F511} ", 201),
         ("Pässwörd \u{0}\u{1F511}", 401),
         (" pässwörd \u{0}\u{1F511} ", 401),
-        // The same letters in another normal form.
-        (" Pa\u{308}sswo\u{308}rd \u{0}\u{1F511} ", 401),
+        // The same letters in another normal form, and another blank.
+        (" Pa\u{308}sswo\u{308}rd \u{0}\u{1F511} ", 201),
+        ("\u{A0}Pässwörd\u{3000}\u{0}\u{1F511} ", 201),
+        (" Passwo\u{308}rd \u{0}\u{1F511} ", 401),
         (" Pässwörd ", 401),
     ] {
         let answer = service
@@ -245,6 +247,94 @@ async fn a_password_is_taken_exactly_as_it_is() {
             .await;
         assert_eq!(answer.status, status, "{password:?}");
     }
+}
+
+#[tokio::test]
+async fn a_password_that_was_hashed_as_it_was_sent_goes_on_to_be_right_and_is_renewed() {
+    use argon2::{Argon2, Params, PasswordHasher as _};
+    let service = Service::start().await;
+    service
+        .post("/users", &new_user("alice", "alice@example.com"))
+        .await;
+    let old = Argon2::from(Params::new(19_456, 2, 1, None).expect("valid"));
+    let log_in = async |password: &str| {
+        let body = json!({"password": password});
+        service.post("/users/alice/token", &body).await.status
+    };
+    // The second is one of those that are refused for a new account.
+    for (verbatim, other) in [
+        ("mu\u{308}de Pferde", "m\u{fc}de Pferde"),
+        (
+            "\u{A0}\u{A0}\u{A0}\u{A0}\u{A0}\u{A0}\u{A0}\u{A0}",
+            "        ",
+        ),
+    ] {
+        let hash = old.hash_password(verbatim.as_bytes()).expect("hashed");
+        service
+            .database
+            .execute(format!("UPDATE users SET password_hash = '{hash}'"))
+            .await;
+        assert_eq!(log_in(other).await, 401);
+        assert_eq!(log_in(verbatim).await, 201);
+        assert_eq!(log_in(other).await, 201, "from now on in every form");
+        assert_eq!(log_in(verbatim).await, 201);
+    }
+}
+
+#[tokio::test]
+async fn a_password_that_is_guessed_first_is_refused_with_the_reason() {
+    let service = Service::start().await;
+    for (password, reason) in [
+        ("**********", "at least 4 different characters"),
+        ("Password1", "one of the commonest"),
+        ("SecretStr('**********')", "programs write where they hide"),
+        ("Zaphod42", "more than the username"),
+    ] {
+        let mut body = new_user("zaphod", "zaphod@example.com");
+        body["password"] = json!(password);
+        let refused = service.post("/users", &body).await;
+        let document = problem(&refused, 422);
+        let detail = document["errors"][0]["detail"].as_str().expect("a detail");
+        assert!(detail.contains(reason), "{password}: {detail}");
+        assert_eq!(refused.pointers(), ["#/password"]);
+    }
+    let wrong = service
+        .post("/users/zaphod/token", &json!({"password": "**********"}))
+        .await;
+    problem(&wrong, 401);
+}
+
+#[tokio::test]
+async fn a_mailbox_is_one_account_however_it_is_written() {
+    let service = Service::start().await;
+    let sign_up =
+        async |name: &str, email: &str| service.post("/users", &new_user(name, email)).await;
+    let first = sign_up("first", "b@M\u{fc}ller.example").await;
+    assert_eq!(
+        first.json["email"], "b@M\u{fc}ller.example",
+        "as it was typed"
+    );
+    for same in [
+        "b@xn--mller-kva.example",
+        "B@XN--MLLER-KVA.example",
+        "b@mu\u{308}ller.example",
+        r#""b"@müller.example"#,
+        r#""\B"@müller.example"#,
+    ] {
+        let refused = sign_up("second", same).await;
+        problem(&refused, 409);
+        assert_eq!(refused.pointers(), ["#/email"], "{same}");
+    }
+    for (name, other) in [
+        ("gross", "gross@example.com"),
+        ("gruss", "groß@example.com"),
+        ("fass1", "a@fass.example"),
+        ("fass2", "a@faß.example"),
+    ] {
+        assert_eq!(sign_up(name, other).await.status, 201, "{other}");
+    }
+    problem(&sign_up("third", "GROẞ@example.com").await, 409);
+    problem(&sign_up("third", "a@xn--a.example").await, 422);
 }
 
 #[tokio::test]

@@ -48,6 +48,58 @@ def the_reference_shows_every_operation_and_tries_one(service: Service, tab: Cal
         one.picture("docs-tried")
 
 
+@test
+def the_reference_works_as_it_is_filled_in(service: Service, tab: Callable[..., Tab]) -> None:
+    """Nothing is typed; whoever signs up, gets a token and sends sees their message."""
+    document = service.request("GET", "/openapi.json")[1]
+    operations = {operation["operationId"]: (method, path)
+                  for path, item in document["paths"].items() for method, operation in item.items()}
+    taken = {"desk-light": 201, "phone-light": 409}  # the second to sign up has the name of the first
+    for look, signed_up in taken.items():
+        one = tab(look)
+        one.expects("409")
+        one.open("/docs")
+        expect(one.page.get_by_role("link", name="Inbox")).to_be_visible()
+        expect(one.page.get_by_role("link", name="The guide, task by task")).to_be_visible()
+        assert execute(one, operations["createUser"], signed_up).url == f"{service.url}/users"
+        execute(one, operations["issueToken"], 201)
+        sent = [execute(one, operations["sendMessage"], 201).headers for _ in range(2)]
+        assert all("authorization" in headers and "idempotency-key" not in headers for headers in sent), sent
+        asked = execute(one, operations["listMessages"], 200)
+        assert asked.url == f"{service.url}/users/alice/messages" and "if-none-match" not in asked.headers, asked.url
+        execute(one, operations["getMessage"], 200)
+        execute(one, operations["markMessage"], 200)
+        execute(one, operations["getAccount"], 200)
+        stream = opened(one, operations["streamEvents"])
+        expect(stream.get_by_text("curl -N")).to_be_visible()
+        expect(stream.get_by_role("button", name="Execute")).to_have_count(0)
+        links = one.page.locator(".response-col_links").first
+        expect(links).to_be_visible() if look.startswith("desk") else expect(links).to_be_hidden()
+        one.picture("docs-filled-in")
+        one.page.evaluate("scrollTo(0, 0)")
+        one.picture("docs-top")
+
+
+def opened(one: Tab, operation: tuple[str, str]) -> Any:
+    """An operation of the reference, unfolded."""
+    method, path = operation
+    block = one.page.locator(f".opblock-{method}").filter(has=one.page.locator(f'[data-path="{path}"]'))
+    if "is-open" not in (block.get_attribute("class") or ""):
+        block.locator(".opblock-summary-control").click()
+    return block
+
+
+def execute(one: Tab, operation: tuple[str, str], status: int) -> Any:
+    """Tries an operation of the reference as it is filled in, and returns the request that this made."""
+    block = opened(one, operation)
+    method, path = operation
+    with one.page.expect_response(lambda answer: answer.request.method == method.upper() and "/users" in answer.url) as answer:
+        block.get_by_role("button", name="Execute").click()
+    assert answer.value.status == status, f"{method} {path}: {answer.value.status}: {answer.value.text()}"
+    expect(block.locator(".live-responses-table .response-col_status").last).to_contain_text(str(status))
+    return answer.value.request
+
+
 LETTERS = [
     ("noor", "Thank you for the books", "They came this morning. I have already begun the first one and cannot put it down.", 2900),
     ("carol", "Photos from the lake", "I have put all of them into the shared folder. The one with the heron is my favourite.", 1480),

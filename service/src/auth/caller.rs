@@ -57,13 +57,29 @@ impl Caller {
     }
 }
 
+/// Whether the request was checked for a caller.
+struct Checked(bool);
+
+impl Caller {
+    /// Checks the token again, if the request is one that was checked for a caller: much time has passed since.
+    pub(crate) async fn check_again(request: &Request<'_>) -> Result<(), Problem> {
+        if request.local_cache(|| Checked(false)).0 {
+            Self::identify(request).await?;
+        }
+        Ok(())
+    }
+}
+
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Caller {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::identify(request).await {
-            Ok(caller) => Outcome::Success(caller),
+            Ok(caller) => {
+                request.local_cache(|| Checked(true));
+                Outcome::Success(caller)
+            }
             Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
         }
     }
@@ -75,6 +91,11 @@ pub(crate) struct TokenEnd {
 }
 
 impl TokenEnd {
+    /// The time until then.
+    pub(crate) fn remaining(&self) -> Duration {
+        self.remaining
+    }
+
     /// Waits for it.
     pub(crate) async fn comes(self) {
         sleep(self.remaining).await;

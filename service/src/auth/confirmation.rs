@@ -1,11 +1,9 @@
 //! The password asked for again, where having the access token must not be enough.
 
-use secrecy::SecretString;
-
 use crate::auth::{Caller, Passwords, Verdict};
 use crate::database::Database;
 use crate::problem::Problem;
-use crate::users::{UserId, store};
+use crate::users::{ClaimedPassword, UserId, store};
 
 /// A caller who has just shown that they know the password as well. Functions that change or delete an account ask for
 /// one, so that none can be called with a stolen token alone.
@@ -17,7 +15,7 @@ pub(crate) struct Confirmed {
 impl Confirmed {
     /// Checks the password as a login does.
     pub(crate) async fn by(
-        password: SecretString,
+        password: ClaimedPassword,
         caller: &Caller,
         passwords: &Passwords,
         database: &Database,
@@ -25,8 +23,8 @@ impl Confirmed {
         let place = passwords.queue_up()?;
         let user = store::credentials(database, caller.username())
             .await?
-            .filter(|user| user.id == caller.id())
-            // Deleted a moment ago.
+            .filter(|user| user.id == caller.id() && user.token_epoch == caller.token_epoch())
+            // The account was deleted or the token revoked a moment ago.
             .ok_or(Problem::InvalidToken)?;
         match place.verify(password, Some(user.password_hash)).await? {
             Verdict::Right { .. } => Ok(Self {

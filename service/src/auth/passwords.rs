@@ -13,6 +13,8 @@ use prometheus::IntCounter;
 use rocket::tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::users::ClaimedPassword;
+
 /// argon2id with 19 MiB, 2 passes, 1 lane: the minimum of the OWASP password storage cheat sheet.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
@@ -59,7 +61,7 @@ pub(crate) struct Failed;
 /// Whether a password is the one that was hashed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It is; with a new hash if the stored one was made with other parameters than today's.
+    /// It is; with a new hash if the stored one was made with other parameters than today's, or of another form.
     Right { rehashed: Option<String> },
     /// It is not, or there is no such user.
     Wrong,
@@ -114,26 +116,33 @@ impl Place<'_> {
         self.run(move |hasher| hasher.hash(&password)).await
     }
 
-    /// Compares a password with a stored PHC string; `None` stands for a user who does not exist.
+    /// Compares a password with a stored PHC string; `None` stands for a user who does not exist. Where it was sent in
+    /// another form than the one that is hashed, and is not right in that one, it is tried as it was sent: hashes from
+    /// before passwords were prepared are of such texts. That depends on what was sent alone, so it tells nothing of the
+    /// account.
     pub(crate) async fn verify(
         self,
-        password: SecretString,
+        claim: ClaimedPassword,
         stored: Option<String>,
     ) -> Result<Verdict, Failed> {
-        let nobody = Arc::clone(&self.passwords.nobody);
-        self.run(move |hasher| {
-            let verdict = hasher.verify(&password, stored.as_deref().unwrap_or(&nobody));
-            if stored.is_some() {
-                verdict
-            } else {
-                Verdict::Wrong
-            }
-        })
-        .await
+        let (prepared, verbatim) = claim.into_forms();
+        let is_somebody = stored.is_some();
+        let stored = stored.map_or_else(|| Arc::clone(&self.passwords.nobody), Arc::from);
+        let (password, hash) = (prepared.clone(), Arc::clone(&stored));
+        let mut verdict = self
+            .run(move |hasher| hasher.verify(&password, &hash))
+            .await?;
+        if let (Verdict::Wrong, Some(verbatim)) = (&verdict, verbatim) {
+            // A job of its own, so that the thread rests in between.
+            verdict = self
+                .run(move |hasher| hasher.verify_older(&verbatim, &stored, &prepared))
+                .await?;
+        }
+        Ok(if is_somebody { verdict } else { Verdict::Wrong })
     }
 
     async fn run<T: Send + 'static>(
-        self,
+        &self,
         job: impl FnOnce(&mut Hasher) -> T + Send + 'static,
     ) -> Result<T, Failed> {
         self.passwords.hashed.inc();
@@ -191,6 +200,21 @@ impl Hasher {
         match PasswordHash::new(stored) {
             Ok(stored) if self.is_of(&stored, password) => Verdict::Right {
                 rehashed: (!is_current(&stored)).then(|| self.hash(password)),
+            },
+            _ => Verdict::Wrong,
+        }
+    }
+
+    /// The same for a hash of a password as it was sent. What replaces it is one of its prepared form.
+    fn verify_older(
+        &mut self,
+        verbatim: &SecretString,
+        stored: &str,
+        prepared: &SecretString,
+    ) -> Verdict {
+        match PasswordHash::new(stored) {
+            Ok(stored) if self.is_of(&stored, verbatim) => Verdict::Right {
+                rehashed: Some(self.hash(prepared)),
             },
             _ => Verdict::Wrong,
         }
@@ -283,6 +307,10 @@ mod tests {
         SecretString::from(text)
     }
 
+    fn claim(text: &str) -> ClaimedPassword {
+        ClaimedPassword::parse(text.to_owned()).expect("short enough")
+    }
+
     #[test]
     fn a_hash_is_verified_by_its_password_only() {
         let stored = Hasher::default().hash(&secret("correct horse"));
@@ -372,6 +400,52 @@ mod tests {
     }
 
     #[rocket::async_test]
+    async fn a_hash_of_a_decomposed_text_is_verified_as_it_was_sent_and_becomes_one_of_the_composed_form()
+     {
+        let (composed, decomposed) = ("m\u{fc}de Pferde", "mu\u{308}de Pferde");
+        let passwords = Passwords::start();
+        let verify = async |text: &str, stored: &str| {
+            let place = passwords.queue_up().expect("a place");
+            let verdict = place.verify(claim(text), Some(stored.to_owned())).await;
+            verdict.expect("no panic")
+        };
+        let old = Hasher::default().hash(&secret(decomposed));
+        assert_eq!(verify(composed, &old).await, Verdict::Wrong);
+        assert_eq!(verify("mu\u{308}de Hunde", &old).await, Verdict::Wrong);
+        let Verdict::Right {
+            rehashed: Some(new),
+        } = verify(decomposed, &old).await
+        else {
+            panic!("neither right nor renewed");
+        };
+        for form in [composed, decomposed] {
+            assert_eq!(verify(form, &new).await, Verdict::Right { rehashed: None });
+        }
+    }
+
+    #[rocket::async_test]
+    async fn what_is_hashed_depends_on_what_was_sent_alone() {
+        let passwords = Passwords::start();
+        let [hashed, _] = passwords.counters();
+        let somebody = Hasher::default().hash(&secret("correct horse"));
+        for (text, hashes) in [
+            ("a wrong horse", 1),
+            ("a wr\u{f6}ng horse", 1),
+            ("a wro\u{308}ng horse", 2),
+        ] {
+            for stored in [None, Some(somebody.clone())] {
+                let before = hashed.get();
+                let place = passwords.queue_up().expect("a place");
+                assert_eq!(
+                    place.verify(claim(text), stored).await.expect("no panic"),
+                    Verdict::Wrong
+                );
+                assert_eq!(hashed.get() - before, hashes, "{text}");
+            }
+        }
+    }
+
+    #[rocket::async_test]
     async fn a_job_that_panics_takes_no_thread_with_it() {
         let passwords = Passwords::start();
         for _ in 0..8 {
@@ -379,7 +453,7 @@ mod tests {
             assert!(place.run(|_| panic!("on purpose")).await.is_err());
         }
         let place = passwords.queue_up().expect("a place");
-        assert!(place.verify(secret("x"), None).await.is_ok());
+        assert!(place.verify(claim("x"), None).await.is_ok());
     }
 
     #[rocket::async_test]
@@ -389,11 +463,14 @@ mod tests {
         // So many that one thread does two of them, whichever it is.
         let jobs = (0..=thread::available_parallelism().map_or(1, NonZero::get)).map(|_| {
             let place = passwords.queue_up().expect("a place");
-            place.run(|_| {
-                let begin = Instant::now();
-                thread::sleep(LONG);
-                (thread::current().id(), begin, Instant::now())
-            })
+            async move {
+                let job = place.run(|_| {
+                    let begin = Instant::now();
+                    thread::sleep(LONG);
+                    (thread::current().id(), begin, Instant::now())
+                });
+                job.await
+            }
         });
         let mut done: Vec<_> = rocket::futures::future::join_all(jobs)
             .await
@@ -419,7 +496,7 @@ mod tests {
             let passwords = Arc::clone(&passwords);
             rocket::tokio::spawn(async move {
                 match passwords.queue_up() {
-                    Ok(place) => place.verify(secret("x"), None).await.is_ok(),
+                    Ok(place) => place.verify(claim("x"), None).await.is_ok(),
                     Err(Overloaded) => false,
                 }
             })
@@ -431,6 +508,6 @@ mod tests {
         }
         assert!((QUEUE..8 * QUEUE).contains(&served), "{served}");
         let place = passwords.queue_up().expect("a place");
-        assert!(place.verify(secret("x"), None).await.is_ok());
+        assert!(place.verify(claim("x"), None).await.is_ok());
     }
 }

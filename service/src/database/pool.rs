@@ -6,14 +6,18 @@
 
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{
     self, Manager, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleResult,
 };
+use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use rocket::tokio::time::{sleep, timeout};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
+
+use super::faults::is_no_more_connections;
 
 /// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
 const TRUSTED_REST: Duration = Duration::from_secs(1);
@@ -40,9 +44,19 @@ const PREPARED: usize = 200;
 const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
                        SESSION max_execution_time = 2500, SESSION eq_range_index_dive_limit = 1";
 
+/// Between two attempts to open the first connection where others have all that the database grants.
+const CROWDED_OUT_INTERVAL: Duration = Duration::from_millis(250);
+/// Until a place that was taken away, because the database accepted no further connection, is tried again.
+const WITHHELD: Duration = Duration::from_secs(1);
+
 /// The connections; clones share them.
 #[derive(Clone)]
-pub(super) struct Pool(managed::Pool<Server>);
+pub(super) struct Pool {
+    connections: managed::Pool<Server>,
+    /// Where to wait for one: a place for each connection that the database accepts, as far as is known. Whoever waits
+    /// gets the next place that is free, in order.
+    places: Arc<Semaphore>,
+}
 
 impl Pool {
     /// Opens no connection yet.
@@ -51,29 +65,63 @@ impl Pool {
         // The connection that rested least: its memory is warm, here and in MySQL, and the surplus becomes idle.
         config.queue_mode = QueueMode::Lifo;
         let server = Server(options.statement_cache_capacity(PREPARED));
+        let places = Arc::new(Semaphore::new(config.max_size));
         let pool = managed::Pool::builder(server).config(config);
-        Self(pool.build().expect("no time-out of the pool's own is set"))
+        Self {
+            connections: pool.build().expect("no time-out of the pool's own is set"),
+            places,
+        }
     }
 
     /// A connection that is there as far as is known, as soon as one is free or can be opened. The wait is the caller's
     /// to bound.
     pub(super) async fn hold(&self) -> sqlx::Result<Held> {
-        match self.0.get().await {
-            Ok(object) => Ok(Held(Some(object))),
-            Err(PoolError::Backend(fault)) => Err(fault),
-            Err(fault) => Err(sqlx::Error::Configuration(fault.into())),
+        loop {
+            let place = Arc::clone(&self.places).acquire_owned().await;
+            let place = place.map_err(|_| sqlx::Error::PoolClosed)?;
+            match self.connections.get().await {
+                Ok(object) => {
+                    let object = Some(object);
+                    return Ok(Held {
+                        object,
+                        _place: place,
+                    });
+                }
+                Err(PoolError::Backend(fault)) if is_no_more_connections(&fault) => {
+                    self.withhold(place, &fault).await;
+                }
+                Err(PoolError::Backend(fault)) => return Err(fault),
+                Err(fault) => return Err(sqlx::Error::Configuration(fault.into())),
+            }
         }
+    }
+
+    /// Takes a place away for a while, for which no connection can be opened: others are served with those that there
+    /// are. Where there is none at all, the next attempt has to wait.
+    async fn withhold(&self, place: OwnedSemaphorePermit, fault: &sqlx::Error) {
+        let (open, _) = self.connections();
+        if open == 0 {
+            sleep(CROWDED_OUT_INTERVAL).await;
+            return;
+        }
+        tracing::warn!("{open} connections to the database have to do for now: {fault}");
+        place.forget();
+        let places = Arc::clone(&self.places);
+        rocket::tokio::spawn(async move {
+            sleep(WITHHELD).await;
+            places.add_permits(1);
+        });
     }
 
     /// Host and port.
     pub(super) fn address(&self) -> String {
-        let Server(options) = self.0.manager();
+        let Server(options) = self.connections.manager();
         format!("{}:{}", options.get_host(), options.get_port())
     }
 
     /// Open connections, and those of them that rest.
     pub(super) fn connections(&self) -> (usize, usize) {
-        let status = self.0.status();
+        let status = self.connections.status();
         (status.size, status.available)
     }
 
@@ -83,7 +131,7 @@ impl Pool {
             sleep(IDLE_INTERVAL).await;
             let still_needed =
                 |_: &MySqlConnection, metrics: Metrics| metrics.last_used() < IDLE_LIFETIME;
-            for connection in self.0.retain(still_needed).removed {
+            for connection in self.connections.retain(still_needed).removed {
                 // It is gone from the pool already, whatever the database says to its farewell.
                 let _ = timeout(FAREWELL_DEADLINE, connection.close()).await;
             }
@@ -128,19 +176,24 @@ impl Manager for Server {
 
 /// A connection in use. It is closed unless it is given back: whoever was cut off or panicked may have left it in the
 /// middle of a statement.
-pub(crate) struct Held(Option<Object<Server>>);
+///
+/// Its place is free once it is back.
+pub(crate) struct Held {
+    object: Option<Object<Server>>,
+    _place: OwnedSemaphorePermit,
+}
 
 impl Held {
     /// Lets others use it, once the transaction that may have been left open on it is rolled back.
     pub(super) fn give_back(mut self) {
         // A transaction that is dropped leaves its rollback to be sent with whatever comes next.
         if !self.should_flush() {
-            drop(self.0.take());
+            drop(self.object.take());
             return;
         }
         rocket::tokio::spawn(async move {
             if let Ok(Ok(())) = timeout(FAREWELL_DEADLINE, self.ping()).await {
-                drop(self.0.take());
+                drop(self.object.take());
             }
         });
     }
@@ -148,7 +201,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        drop(self.0.take().map(Object::take));
+        drop(self.object.take().map(Object::take));
     }
 }
 
@@ -158,12 +211,12 @@ impl Deref for Held {
     type Target = MySqlConnection;
 
     fn deref(&self) -> &MySqlConnection {
-        self.0.as_ref().expect(HOLDS)
+        self.object.as_ref().expect(HOLDS)
     }
 }
 
 impl DerefMut for Held {
     fn deref_mut(&mut self) -> &mut MySqlConnection {
-        self.0.as_mut().expect(HOLDS)
+        self.object.as_mut().expect(HOLDS)
     }
 }

@@ -24,6 +24,9 @@ macro_rules! places {
     (64, $place:literal) => {
         $crate::database::twice!(32, $place)
     };
+    (128, $place:literal) => {
+        $crate::database::twice!(64, $place)
+    };
     (20, $place:literal) => {
         concat!(
             $crate::database::places!(16, $place),

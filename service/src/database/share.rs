@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Database, Error, Gather, LARGEST_ROUND, Rounds, is_lock_wait};
+use rocket::tokio::sync::Semaphore;
+use rocket::tokio::time::timeout;
+
+use super::{DEADLINE, Database, Error, Gather, LARGEST_ROUND, Rounds, is_lock_wait};
 
 /// A piece of work that can be done together with others of its kind.
 pub(crate) trait Work: Send + Sync + Sized + 'static {
@@ -16,6 +19,10 @@ pub(crate) trait Work: Send + Sync + Sized + 'static {
         largest: LARGEST_ROUND,
     };
 
+    /// How many pieces that could not be done with others are done alone at the same time. Each may wait for a lock, and
+    /// keeps a connection meanwhile, which others need.
+    const MOST_HELD: usize = Semaphore::MAX_PERMITS;
+
     /// What came of it.
     type Outcome: Send + 'static;
 
@@ -25,20 +32,28 @@ pub(crate) trait Work: Send + Sync + Sized + 'static {
         database: &Database,
     ) -> impl Future<Output = Result<Self::Outcome, Error>> + Send;
 
-    /// Does all of it in one transaction; one outcome for each, in their order. `None` if nothing was done and each has to be
-    /// done alone: because somebody holds a lock for long, or who comes first decides about one of them. At most as many
-    /// pieces as [`ROUNDS`](Self::ROUNDS) says.
+    /// Does all of it in one transaction; one outcome for each, in their order. `None` for each that was not done and has
+    /// to be done alone: because another transaction holds a lock for long, or who comes first decides about it. At most
+    /// as many pieces as [`ROUNDS`](Self::ROUNDS) says.
     fn together(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> impl Future<Output = Result<Option<Vec<Self::Outcome>>, Error>> + Send;
+    ) -> impl Future<Output = Result<Vec<Option<Self::Outcome>>, Error>> + Send;
 }
 
-/// What [`Work::together`] says where somebody holds a lock for long: the others must not wait for that.
-pub(crate) fn unless_locked<T>(outcome: sqlx::Result<Option<T>>) -> sqlx::Result<Option<T>> {
-    match outcome {
-        Err(fault) if is_lock_wait(&fault) => Ok(None),
-        outcome => outcome,
+/// The outcomes where each piece has to be done alone.
+pub(crate) fn each_alone<W: Work>(all: &[Arc<W>]) -> Vec<Option<W::Outcome>> {
+    all.iter().map(|_| None).collect()
+}
+
+/// What [`Work::together`] says where another transaction holds a lock for long: the others must not wait for that.
+pub(crate) fn unless_locked<W: Work>(
+    all: &[Arc<W>],
+    outcomes: sqlx::Result<Vec<Option<W::Outcome>>>,
+) -> sqlx::Result<Vec<Option<W::Outcome>>> {
+    match outcomes {
+        Err(fault) if is_lock_wait(&fault) => Ok(each_alone(all)),
+        outcomes => outcomes,
     }
 }
 
@@ -47,6 +62,7 @@ pub(crate) fn unless_locked<T>(outcome: sqlx::Result<Option<T>>) -> sqlx::Result
 pub(crate) struct Shared<W: Work> {
     database: Database,
     gather: Gather<Arc<W>, Option<W::Outcome>>,
+    held: Semaphore,
 }
 
 impl<W: Work> Shared<W> {
@@ -54,6 +70,7 @@ impl<W: Work> Shared<W> {
         Self {
             database,
             gather: Gather::new(W::ROUNDS),
+            held: Semaphore::new(W::MOST_HELD),
         }
     }
 
@@ -64,10 +81,13 @@ impl<W: Work> Shared<W> {
             let database = database.clone();
             async move { carry_out_all(&database, &all).await }
         };
-        match self.gather.ask(Arc::clone(&work), all_of_them).await? {
-            Some(outcome) => Ok(outcome),
-            None => work.alone(&self.database).await,
+        if let Some(outcome) = self.gather.ask(Arc::clone(&work), all_of_them).await? {
+            return Ok(outcome);
         }
+        let place = timeout(DEADLINE, self.held.acquire()).await;
+        let _place =
+            place.map_err(|_| Error::Unavailable("others wait for the same locks".to_owned()))?;
+        work.alone(&self.database).await
     }
 }
 
@@ -80,16 +100,11 @@ async fn carry_out_all<W: Work>(
     if let [one] = all {
         return Ok(vec![Some(one.alone(database).await?)]);
     }
-    let outcomes = match W::together(database, all).await {
-        Ok(outcomes) => outcomes,
+    match W::together(database, all).await {
         Err(Error::Broken(fault)) => {
             tracing::warn!("{} pieces of work are done one by one: {fault}", all.len());
-            None
+            Ok(each_alone(all))
         }
-        Err(fault) => return Err(fault),
-    };
-    Ok(match outcomes {
-        Some(outcomes) => outcomes.into_iter().map(Some).collect(),
-        None => all.iter().map(|_| None).collect(),
-    })
+        outcomes => outcomes,
+    }
 }

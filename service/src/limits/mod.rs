@@ -1,4 +1,4 @@
-//! How often a client or an account may do what is dear: log in, sign up, send.
+//! How often a client or an account may do what is dear: log in, sign up, send, search; and how much of it at a time.
 //!
 //! Each is counted by the generic cell rate algorithm: so many a minute, all at once or one after the other. The counts
 //! are this replica's own and in memory. Nobody is locked out by what others do elsewhere: failed logins are counted for
@@ -22,7 +22,10 @@ use self::table::Table;
 use crate::config::{Config, ConfigError};
 use crate::problem::Problem;
 
+pub(crate) use self::turns::Turns;
+
 mod table;
+mod turns;
 
 /// Seconds of the time in which a quota is restored.
 const WINDOW_SECONDS: u32 = 60;
@@ -120,6 +123,7 @@ pub(crate) struct Limits {
     logins: Rules,
     sign_ups: Rules,
     sends: Rules,
+    searches: Rules,
     /// Says who the client is, where a proxy is in front.
     address_header: Option<String>,
     /// Told once.
@@ -133,6 +137,7 @@ impl Limits {
         let of_client =
             |name, quota: u32| Rule::new(name, quota.saturating_mul(ACCOUNTS_OF_A_CLIENT));
         let (logins, sends) = (config.limit_logins, config.limit_sends);
+        let searches = config.limit_searches;
         Ok(Self {
             logins: Rules::new(
                 Rule::new("logins", logins),
@@ -140,6 +145,10 @@ impl Limits {
             ),
             sign_ups: Rules::new(None, Rule::new("sign-ups", config.limit_sign_ups)),
             sends: Rules::new(Rule::new("sends", sends), of_client("sends-client", sends)),
+            searches: Rules::new(
+                Rule::new("searches", searches),
+                of_client("searches-client", searches),
+            ),
             address_header: config.client_address_header()?,
             missing_header: Once::new(),
             hasher: RandomState::new(),
@@ -156,7 +165,7 @@ impl Limits {
         let told = self.address_header.as_ref().and_then(|name| {
             let mut values = request.headers().get(name);
             let only = values.next().filter(|_| values.next().is_none());
-            let told = only.and_then(|only| only.trim().parse().ok());
+            let told = only.and_then(address);
             if told.is_none() {
                 self.missing_header.call_once(|| {
                     tracing::warn!("HEROLO_CLIENT_ADDRESS_HEADER: a request has no address in {name}, so it counts for its connection's");
@@ -168,6 +177,23 @@ impl Limits {
         let address = told.or_else(of_connection);
         network(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))
     }
+}
+
+/// The address that a proxy writes: alone, in brackets, and with the port or the zone of its connection, which count for
+/// nothing. A list is none, because only its operator knows which of them is to be believed.
+fn address(told: &str) -> Option<IpAddr> {
+    let told = told.trim();
+    let (host, port) = match told.strip_prefix('[') {
+        Some(inner) => inner.split_once(']')?,
+        // An IPv6 address without brackets has no port: it could not be told from the rest.
+        None if told.matches(':').count() == 1 => told.split_at(told.find(':')?),
+        None => (told, ""),
+    };
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_fit = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    let (host, zone) = host.split_once('%').unwrap_or((host, ""));
+    let address: IpAddr = host.parse().ok().filter(|_| is_fit)?;
+    (zone.is_empty() || address.is_ipv6()).then_some(address)
 }
 
 /// Who has an IPv6 address mostly has the 2^64 of its network.
@@ -182,18 +208,21 @@ fn network(address: IpAddr) -> IpAddr {
 pub(crate) trait Kind: Send {
     /// Whether an account's count is for this client alone, because others may ask in its name.
     const APART: bool;
+    /// Parameters of the query of which one at least makes a request one of this kind; none if all of its route are.
+    const PARAMETERS: &[&str];
     /// The rules for it.
     #[expect(private_interfaces, reason = "nobody else has limits")]
     fn rules(limits: &Limits) -> &Rules;
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident: $rules:ident, apart: $apart:literal;)+) => {$(
+    ($($(#[$doc:meta])* $name:ident: $rules:ident, apart: $apart:literal, parameters: $parameters:expr;)+) => {$(
         $(#[$doc])*
         pub(crate) struct $name;
 
         impl Kind for $name {
             const APART: bool = $apart;
+            const PARAMETERS: &[&str] = &$parameters;
 
             #[expect(private_interfaces, reason = "nobody else has limits")]
             fn rules(limits: &Limits) -> &Rules {
@@ -205,11 +234,13 @@ macro_rules! kinds {
 
 kinds! {
     /// A password is checked, for a token or for what takes it beside one.
-    Logins: logins, apart: true;
+    Logins: logins, apart: true, parameters: [];
     /// An account is made.
-    SignUps: sign_ups, apart: true;
+    SignUps: sign_ups, apart: true, parameters: [];
     /// A message is sent. Whoever does that is who they say.
-    Sends: sends, apart: false;
+    Sends: sends, apart: false, parameters: [];
+    /// Messages are looked through for what no key is in the order of.
+    Searches: searches, apart: false, parameters: ["from", "since", "q"];
 }
 
 /// Leave for one request of a kind, which was counted for the account in the path, if there is one, and for the client.
@@ -229,6 +260,13 @@ impl<K: Kind> Permit<'_, K> {
     }
 }
 
+/// Whether the query makes a request one of a kind.
+fn is_of_kind<K: Kind>(request: &Request<'_>) -> bool {
+    let is_one = |name: &str| K::PARAMETERS.contains(&name);
+    let mut names = request.query_fields().map(|field| field.name.source());
+    K::PARAMETERS.is_empty() || names.any(|name| is_one(name.as_str()))
+}
+
 /// What the headers of a limited request's answer say.
 #[derive(Default)]
 struct Said(Option<(String, String)>);
@@ -243,6 +281,7 @@ impl<'r, K: Kind> FromRequest<'r> for Permit<'r, K> {
             return Outcome::Error((problem.leave_for_catcher(request), ()));
         };
         let rules = K::rules(limits);
+        let is_counted = is_of_kind::<K>(request);
         let client = limits.client(request);
         let account = request.param::<&str>(1).and_then(Result::ok).unwrap_or("");
         let account = account.to_ascii_lowercase();
@@ -253,7 +292,7 @@ impl<'r, K: Kind> FromRequest<'r> for Permit<'r, K> {
         ];
         let (mut items, mut wait) = (Vec::new(), None);
         for (rule, key) in counted {
-            if let (Some(rule), None) = (rule, &wait) {
+            if let (Some(rule), None, true) = (rule, &wait, is_counted) {
                 let (standing, refused) = rule.count(key);
                 items.push(standing.item());
                 wait = refused;
@@ -328,6 +367,46 @@ mod tests {
         let standing = rules.of_account.map(|rule| rule.count(1).0);
         let item = standing.map(|standing| standing.item());
         assert_eq!(item.as_deref(), Some("\"a\";r=599;t=1"));
+    }
+
+    #[test]
+    fn an_address_is_read_without_its_port_brackets_and_zone() {
+        for (told, expected) in [
+            ("198.51.100.9", "198.51.100.9"),
+            (" 198.51.100.9 ", "198.51.100.9"),
+            ("198.51.100.9:40000", "198.51.100.9"),
+            ("2001:db8::7", "2001:db8::7"),
+            ("[2001:db8::7]", "2001:db8::7"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+            ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+            ("[::ffff:192.0.2.7]:443", "::ffff:192.0.2.7"),
+            ("fe80::1%eth0", "fe80::1"),
+            ("[fe80::1%25eth0]:443", "fe80::1"),
+        ] {
+            assert_eq!(address(told), expected.parse().ok(), "{told}");
+        }
+        for told in [
+            "",
+            ":",
+            "[]",
+            "[]:1",
+            "[",
+            "]",
+            "unknown",
+            "_hidden",
+            "198.51.100.9:http",
+            "198.51.100",
+            "198.51.100.9%eth0",
+            "198.51.100.9, 203.0.113.1",
+            "198.51.100.9:1, 203.0.113.1:2",
+            "[2001:db8::7",
+            "[2001:db8::7]443",
+            "[[2001:db8::7]]",
+            "localhost:80",
+            "198.51.100.9:1:2",
+        ] {
+            assert_eq!(address(told), None, "{told}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use rocket::tokio::time::{Instant, sleep, timeout};
 use rocket::{Build, Orbit, Rocket};
 
 use self::position::Position;
-pub(crate) use self::routes::{__path_events, routes};
+pub(crate) use self::routes::{__path_events, EventFields, routes};
 use self::store::Arrival;
 use crate::auth::Caller;
 use crate::database::{Database, Error};

@@ -60,17 +60,14 @@ pub(crate) struct EventFields {
 /// over or this replica is; come back after `retry` milliseconds. Comments come in between, so that the connection is seen to be alive.
 ///
 /// Whoever comes back with the id of the last event, at any replica, gets what arrived meanwhile, each message once.
+///
+/// Whatever shows an answer only when it is whole waits for minutes; `curl -N` shows each event as it comes.
 #[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Resumption),
     responses(
-    (status = 200, description = "The stream, of such events:\n\n```text\nid:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\n\
-        data:{\"id\":42,…}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n```", content_type = "text/event-stream",
-        body = EventFields, examples(
-            ("hello" = (value = json!({"event": "hello", "id": "41", "data": "{}"}))),
-            ("message" = (value = json!({"event": "message", "id": "42", "data": "{\"id\":42,\"sender\":\"alice\",\
-                \"receiver\":\"bob\",\"subject\":\"Lunch\",\"message\":\"At noon?\",\
-                \"created_at\":\"2026-11-22T12:00:00.000Z\",\"read\":false}"}))),
-            ("goodbye" = (value = json!({"event": "goodbye", "id": "42", "data": "{}", "retry": 1234}))),
-        )),
+    (status = 200, description = "The stream. It is text; each of its events has the fields of the schema `Event`.", content_type = "text/event-stream",
+        body = String, example = "id:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\ndata:{\"id\":42,\"sender\":\"alice\",\
+            \"receiver\":\"bob\",\"subject\":\"Lunch\",\"message\":\"At noon?\",\"created_at\":\"2026-11-22T12:00:00.000Z\",\
+            \"read\":false}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n"),
     crate::openapi::NotTheCaller,
     crate::openapi::Unavailable,
 ))]

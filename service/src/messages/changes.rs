@@ -38,10 +38,13 @@ impl Changes {
             (Receivers::One(receiver), None) => {
                 let receiver = receiver.clone();
                 let outgoing = Arc::new(Outgoing::new(caller, new, receiver));
-                let postmark = self.sends.carry_out(Arc::clone(&outgoing)).await?;
-                Ok(outgoing.answer(postmark))
+                let sent = self.sends.carry_out(Arc::clone(&outgoing)).await?;
+                Ok(sent.map(|postmark| outgoing.message(postmark)))
             }
-            (_, key) => store::send(&self.database, &caller, &new, key.as_ref()).await,
+            (_, key) => {
+                let sent = store::send(&self.database, &caller, &new, key.as_ref()).await?;
+                Ok(sent.map(|postmark| new.sent(postmark, caller.username().clone())))
+            }
         }
     }
 

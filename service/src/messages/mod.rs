@@ -2,6 +2,7 @@
 
 mod changes;
 mod model;
+mod moment;
 mod reads;
 mod routes;
 mod search;

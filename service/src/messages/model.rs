@@ -4,7 +4,7 @@ use std::fmt;
 use std::num::NonZero;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -23,6 +23,15 @@ const PER_PAGE: RangeInclusive<u64> = 1..=100;
 pub(crate) const RECEIVERS: RangeInclusive<usize> = 1..=100;
 /// Pages by number. Whoever reads that far follows `next`, which costs the same on every page.
 const PAGES: RangeInclusive<u64> = 1..=1_000_000;
+
+/// Bytes of the JSON of a page, at most.
+pub(crate) const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a page beside its messages, at most. The longest is the link to the next one, with what is searched for in it.
+const FRAME_BYTES: usize = 4 * 1024;
+/// Bytes of a message's JSON beside what it says and its list of receivers, at most.
+const ENVELOPE_BYTES: usize = 512;
+/// Bytes of one receiver in that list, at most.
+const RECEIVER_BYTES: usize = 112;
 
 /// Characters of what is searched for.
 const SEARCH_LENGTH: RangeInclusive<usize> = 1..=100;
@@ -301,6 +310,59 @@ impl Message {
     }
 }
 
+/// Bytes that a text takes in JSON, without its quotes.
+fn json_length(text: &str) -> usize {
+    let extra = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0C => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    text.len() + text.bytes().map(extra).sum::<usize>()
+}
+
+/// Bytes of a message's JSON, rounded up.
+fn bytes_of(subject: &Subject, message: &Text, receivers: usize) -> usize {
+    let texts = json_length(subject.as_str()) + json_length(message.as_str());
+    ENVELOPE_BYTES + texts + receivers * RECEIVER_BYTES
+}
+
+impl Message {
+    /// Bytes of its JSON, rounded up: the same for the same message at any time and any replica, as the names in it
+    /// count as the longest.
+    pub(crate) fn bytes(&self) -> usize {
+        let receivers = self.receivers.as_ref().map_or(0, Vec::len);
+        bytes_of(&self.subject, &self.message, receivers)
+    }
+}
+
+impl NewMessage {
+    /// Bytes of the JSON of the message as its sender gets it, rounded up.
+    pub(crate) fn bytes(&self) -> usize {
+        bytes_of(&self.subject, &self.message, self.receivers.names().len())
+    }
+}
+
+/// What a message is without whom it is shown to.
+impl From<Message> for Content {
+    fn from(message: Message) -> Self {
+        let Message {
+            id,
+            sender,
+            subject,
+            message,
+            created_at,
+            ..
+        } = message;
+        Self {
+            id,
+            sender,
+            subject,
+            message,
+            created_at,
+        }
+    }
+}
+
 /// Which of a user's messages to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mailbox {
@@ -383,6 +445,18 @@ impl Page {
         before: None,
     };
 
+    /// Bytes of the messages of a page, at most.
+    pub(crate) const CONTENT_BYTES: usize = PAGE_BYTES - FRAME_BYTES;
+
+    /// Bytes that have room for any one message.
+    pub(crate) const LEAST_BYTES: usize = 512 * 1024;
+
+    /// Bytes of the receivers of as many messages, at most.
+    pub(crate) fn receivers_bytes(&self) -> usize {
+        let messages = usize::try_from(self.per_page).unwrap_or(usize::MAX);
+        messages.saturating_mul(RECEIVERS.end() * RECEIVER_BYTES)
+    }
+
     /// Messages to pass over.
     pub(crate) fn offset(&self) -> u64 {
         if self.before.is_some() {
@@ -445,21 +519,6 @@ fn number_within(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Invalid
         )
         .into()),
     }
-}
-
-/// The value of `since`. Nothing was sent before 1970 or will be after 9999, which is as far as the database counts.
-pub(crate) fn moment(text: &str) -> Result<DateTime<Utc>, Invalid> {
-    const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
-    const LAST_SECONDS: i64 = 253_402_300_799;
-    let moment = DateTime::parse_from_rfc3339(text).map_err(|_| {
-        "must be a time as RFC 3339 writes it, such as 2026-11-22T12:00:00Z (and a + is %2B in a query)"
-    })?;
-    let last = DateTime::from_timestamp(LAST_SECONDS, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let moment = moment.to_utc().clamp(FIRST, last);
-    let in_full = moment.trunc_subsecs(3);
-    // Messages have milliseconds: what is after a part of one is at or after the next.
-    let part = TimeDelta::milliseconds(i64::from(in_full < moment));
-    Ok(in_full + part)
 }
 
 /// The value of `before`.
@@ -574,6 +633,39 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_never_longer_than_it_counts() {
+        use chrono::SubsecRound as _;
+        let longest_name = "x".repeat(64);
+        let characters: String = (0..=0x7F).map(char::from).collect();
+        let long = format!("{characters}\u{1F511}\u{2028}\u{0}");
+        let name = Username::stored(&longest_name);
+        for text in ["x", &long, &"\u{1}".repeat(65_535)] {
+            let content = Content {
+                id: MessageId::parse("9223372036854775807").expect("an id"),
+                sender: name.clone(),
+                subject: Subject::stored(long.clone()),
+                message: Text::stored(text.to_owned()),
+                created_at: DateTime::<Utc>::MAX_UTC.trunc_subsecs(3),
+            };
+            let receiver = Receiver {
+                username: name.clone(),
+                read: false,
+            };
+            let sent = Message::of_sender(content, vec![receiver; 100]).with_receivers();
+            let received = Message {
+                receivers: None,
+                ..sent.clone()
+            };
+            for message in [sent, received] {
+                let json = serde_json::to_string(&message).expect("JSON").len();
+                let most = json + ENVELOPE_BYTES + 100 * RECEIVER_BYTES;
+                assert!((json..most).contains(&message.bytes()), "{json}");
+                assert!(message.bytes() < Page::CONTENT_BYTES);
+            }
+        }
+    }
+
+    #[test]
     fn a_truth_may_stand_in_quotes() {
         assert_eq!(truth("true"), Ok(true));
         assert_eq!(truth("\"false\""), Ok(false));
@@ -588,18 +680,6 @@ mod tests {
             "1",
         ] {
             assert!(truth(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_moment_has_an_offset_and_stays_within_what_the_database_counts() {
-        let seconds = |text: &str| moment(text).map(|moment| moment.timestamp());
-        assert_eq!(seconds("1970-01-01T01:00:01+01:00"), Ok(1));
-        assert_eq!(seconds("0000-01-01T00:00:00Z"), Ok(0));
-        let last = seconds("9999-12-31T23:59:59Z");
-        assert_eq!(seconds("9999-12-31T23:59:59-12:00"), last);
-        for text in ["", "2026-11-22", "2026-11-22T12:00:00", "now", "1"] {
-            assert!(moment(text).is_err(), "{text:?}");
         }
     }
 

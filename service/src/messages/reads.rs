@@ -1,35 +1,72 @@
 //! What reads pages of messages: those that most ask for are read together when they are asked for together.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::auth::Caller;
-use crate::database::{Database, Error, Shared};
+use crate::budget::{self, Budget, Reservation};
+use crate::database::{Database, Shared};
 use crate::messages::model::Page;
+use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{self, Newest, Received};
+use crate::problem::Problem;
 use crate::users::Names;
 
-/// Reads pages of messages, each as it is after it was asked for.
+/// Reads pages of messages, each as it is after it was asked for. No more of them is held than the budget has room for.
 pub(crate) struct Reads {
     database: Database,
     newest: Shared<Newest>,
     names: Arc<Names>,
+    budget: Budget,
 }
 
 impl Reads {
-    pub(crate) fn new(database: Database) -> Self {
+    pub(crate) fn new(database: Database, budget: Budget) -> Self {
         Self {
             newest: Shared::new(database.clone()),
             names: Arc::new(Names::new()),
             database,
+            budget,
         }
     }
 
-    /// A page of the caller's messages.
-    pub(crate) async fn page(&self, caller: &Caller, page: &Page) -> Result<Received, Error> {
+    /// A page of the caller's messages, and what it takes of the budget.
+    pub(crate) async fn page(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<(Received, Reservation), Problem> {
         if *page == Page::DEFAULT {
-            let newest = Arc::new(Newest::new(caller.clone(), Arc::clone(&self.names)));
-            return self.newest.carry_out(newest).await;
+            let (names, budget) = (Arc::clone(&self.names), self.budget.clone());
+            let newest = Arc::new(Newest::new(caller.clone(), names, budget));
+            if let Some(page) = self.newest.carry_out(newest).await? {
+                return Ok(page);
+            }
         }
-        store::page(&self.database, caller, page).await
+        self.bounded(caller, page, Page::CONTENT_BYTES, budget::PATIENCE)
+            .await
+    }
+
+    /// A page of so many bytes at most. It is read without waiting, and again after waiting if that was too much.
+    pub(crate) async fn bounded(
+        &self,
+        caller: &Caller,
+        page: &Page,
+        bytes: usize,
+        patience: Duration,
+    ) -> Result<(Received, Reservation), Problem> {
+        let mut reservation = self.budget.reservation(caller);
+        loop {
+            let mut bounds = Bounds {
+                bytes,
+                reservation: &mut reservation,
+            };
+            if let Some(received) = store::page(&self.database, caller, page, &mut bounds).await? {
+                return Ok((received, reservation));
+            }
+            reservation
+                .wait(bytes.max(Page::LEAST_BYTES), patience)
+                .await?;
+        }
     }
 }

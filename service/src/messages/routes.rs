@@ -3,26 +3,28 @@
 use std::fmt::Write as _;
 
 use chrono::SecondsFormat;
-use rocket::http::{ContentType, Header, RawStr};
+use rocket::http::{Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::{Responder, status::Created, status::NoContent};
-use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, patch, post, routes};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::auth::Caller;
 use crate::body::{Body, Fields, FromFields, Invalid};
+use crate::budget::{self, Budget};
 use crate::conditional::{EntityTag, IfNoneMatch};
 use crate::database::Database;
-use crate::limits::{Permit, Sends};
+use crate::limits::{Permit, Searches, Sends, Turns};
 use crate::messages::changes::Changes;
 use crate::messages::model::{
     self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
     Receivers, Subject, Text, Words,
 };
+use crate::messages::moment;
 use crate::messages::reads::Reads;
-use crate::messages::store::{self, Outline, Refusal};
+use crate::messages::store::{self, Outline, Received, Refusal};
+use crate::pieces::Pieces;
 use crate::problem::{FieldError, Problem};
 use crate::users::Username;
 
@@ -30,46 +32,26 @@ pub(crate) fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 
-/// A message to be sent to one user.
+/// A message to be sent: to one user by `receiver`, or to several by `receivers`; it has one of the two.
 #[derive(utoipa::ToSchema)]
-#[schema(as = NewMessage)]
+// Both are optional, and three properties make it one of the two. A `oneOf` of two schemas says the same, but several
+// generators merge those into one class that requires both.
+#[schema(as = NewMessage, min_properties = 3, max_properties = 3)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes a body")]
 pub(crate) struct NewMessageFields {
     /// The name of the user who is to get it; case does not count. It may be the sender.
-    #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
-    receiver: Username,
+    #[schema(value_type = Option<String>, nullable = false, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
+    receiver: Option<Username>,
+    /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
+    /// of the names, nobody gets it.
+    #[schema(value_type = Option<Vec<crate::openapi::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    receivers: Option<Vec<Username>>,
     #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     subject: Subject,
     /// At most 65,535 bytes of UTF-8, kept byte for byte.
     #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     message: Text,
-}
-
-/// A message to be sent to several users.
-#[derive(utoipa::ToSchema)]
-#[schema(as = NewMessageToSeveral)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "describes a body")]
-pub(crate) struct NewMessageToSeveralFields {
-    /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
-    /// of the names, nobody gets it.
-    #[schema(value_type = Vec<crate::openapi::Name>, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
-    receivers: Vec<Username>,
-    #[schema(value_type = String, min_length = 1, max_length = 255, example = "Minutes")]
-    subject: Subject,
-    /// At most 65,535 bytes of UTF-8, kept byte for byte.
-    #[schema(value_type = String, min_length = 1, max_length = 65535, example = "As promised.")]
-    message: Text,
-}
-
-/// What can be sent.
-#[derive(utoipa::ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "describes a body")]
-pub(crate) enum Sendable {
-    One(NewMessageFields),
-    Several(NewMessageToSeveralFields),
 }
 
 fn receivers(fields: &mut Fields) -> Option<Receivers> {
@@ -104,13 +86,17 @@ impl FromFields for NewMessage {
 /// With an `Idempotency-Key` a send can be repeated until an answer arrives, and the message is sent once. Keys are each
 /// user's own and are kept for a day at least.
 #[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable),
-    request_body = inline(Sendable),
+    request_body(content = NewMessageFields, examples(
+        ("me" = (summary = "To yourself", value = json!({"receiver": "alice", "subject": "Hello", "message": "From me to me."}))),
+        ("one" = (summary = "To one user", value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
+        ("several" = (summary = "To several users", value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
+    )),
     responses(
     (status = 201, description = "The message.", body = Message, headers(
         ("Location" = String, description = "Its path."),
         ("RateLimit" = String, description = "How much is left of the limits, and the seconds until all of it is there again."),
         ("RateLimit-Policy" = String, description = "The limits, each with its quota and the seconds of its window."))),
-    crate::openapi::Limited,
+    crate::openapi::LimitedSend,
     crate::openapi::NotTheCaller,
     crate::openapi::NotSent,
     crate::openapi::BodyProblems,
@@ -123,14 +109,19 @@ pub(crate) async fn send(
     key: Key,
     new: Body<NewMessage>,
     changes: &State<Changes>,
-) -> Result<Created<Json<Message>>, Problem> {
+    budget: &State<Budget>,
+) -> Result<Created<Pieces>, Problem> {
     let field = receivers_field(&new.0);
+    // Before the message is sent: afterwards nothing may keep the answer back.
+    let mut reservation = budget.reservation(&caller);
+    reservation.wait(new.0.bytes(), budget::PATIENCE).await?;
     let message = changes
         .send(caller, new.0, key.0)
         .await?
         .map_err(|refusal| problem(field, refusal))?;
     let location = format!("/users/{}/messages/{}", message.sender, message.id);
-    Ok(Created::new(location).body(Json(message)))
+    let body = Pieces::of(&message)?.reserved(reservation);
+    Ok(Created::new(location).body(body))
 }
 
 /// The `Idempotency-Key` of a request, if it has one.
@@ -168,6 +159,7 @@ fn receivers_field(new: &NewMessage) -> &'static str {
 fn problem(field: &str, refusal: Refusal) -> Problem {
     match refusal {
         Refusal::KeyOfAnother => Problem::KeyReused,
+        Refusal::TokenRevoked => Problem::InvalidToken,
         Refusal::NoSuchReceivers(names) => Problem::Invalid(
             names
                 .iter()
@@ -184,7 +176,7 @@ pub(crate) struct Feed {
     /// Which page this is.
     #[schema(minimum = 1, example = 1)]
     page: u64,
-    /// How many messages a page has, at most.
+    /// How many messages a page has, at most. It has fewer where more would take over 4 MiB.
     #[schema(minimum = 1, maximum = 100, example = 20)]
     per_page: u64,
     /// Where the next page is; `null` on the last one. It continues after the last message of this page, so that
@@ -202,12 +194,7 @@ pub(crate) struct Feed {
 #[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
-    Page(
-        (ContentType, Vec<u8>),
-        Header<'static>,
-        Header<'static>,
-        Header<'static>,
-    ),
+    Page(Pieces, Header<'static>, Header<'static>, Header<'static>),
     /// The client has this state already.
     #[response(status = 304)]
     Unchanged((), Header<'static>, Header<'static>),
@@ -236,17 +223,21 @@ impl FeedAnswer {
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
     (status = 304, description = "The page is still the one that `If-None-Match` names.", headers(
         ("ETag" = String, description = "Names the state of this page."))),
+    crate::openapi::Limited,
     crate::openapi::NotTheCaller,
     crate::openapi::InvalidQuery,
+    crate::openapi::Large,
     crate::openapi::Unavailable,
 ))]
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
     caller: Caller,
+    _permit: Permit<'_, Searches>,
     page: Page,
     known: IfNoneMatch,
     database: &State<Database>,
     reads: &State<Reads>,
+    turns: &State<Turns>,
 ) -> Result<FeedAnswer, Problem> {
     if known.is_there()
         && let Some(outline) = store::outline(database, &caller, &page).await?
@@ -256,26 +247,32 @@ pub(crate) async fn feed(
             return Ok(FeedAnswer::unchanged(&tag));
         }
     }
-    let received = reads.page(&caller, &page).await?;
+    let (received, reservation) = {
+        let _turn = match page.filter {
+            Filter::NONE => None,
+            _ => Some(turns.take(caller.id()).await?),
+        };
+        reads.page(&caller, &page).await?
+    };
     let next = received
         .rest
         .map(|last| path(&caller, &page.following(last)));
     let link = link(&caller, &page, next.as_deref());
+    let tag = match (page.mailbox, &page.filter) {
+        (Mailbox::Inbox, &Filter::NONE) => Some(tag_of_received(&caller, &page, &received)),
+        _ => None,
+    };
     let feed = Feed {
         messages: received.messages,
         page: page.page,
         per_page: page.per_page,
         next,
     };
-    let body = serde_json::to_vec(&feed).map_err(Problem::internal)?;
-    let tag = match (page.mailbox, &page.filter) {
-        (Mailbox::Inbox, &Filter::NONE) => tag_of_feed(&caller, &page, &feed),
-        _ => EntityTag::of([&body[..]]),
-    };
+    let body = Pieces::of(&feed)?.reserved(reservation);
+    let tag = tag.unwrap_or_else(|| EntityTag::of(body.iter()));
     if known.names(&tag) {
         return Ok(FeedAnswer::unchanged(&tag));
     }
-    let body = (ContentType::JSON, body);
     let (etag, link) = (tag.header(), Header::new("Link", link));
     Ok(FeedAnswer::Page(body, etag, link, FeedAnswer::caching()))
 }
@@ -308,22 +305,14 @@ fn tag_of_inbox(caller: &Caller, page: &Page, outline: &Outline, gone: &[&str]) 
     EntityTag::of(parts.into_iter().chain(gone))
 }
 
-/// The same of a page that was read.
-fn tag_of_feed(caller: &Caller, page: &Page, feed: &Feed) -> EntityTag {
-    let messages = feed.messages.iter();
-    let outline = Outline {
-        marks: messages
-            .clone()
-            .map(|message| (message.id, message.read))
-            .collect(),
-        has_more: feed.next.is_some(),
-    };
-    let senders = messages.map(|message| &message.sender);
+/// The same of a page that was read. Where bytes ended it, that follows from what the outline has beyond it.
+fn tag_of_received(caller: &Caller, page: &Page, received: &Received) -> EntityTag {
+    let senders = received.messages.iter().map(|message| &message.sender);
     let gone: Vec<_> = senders
         .filter(|sender| sender.is_of_nobody())
         .map(Username::as_str)
         .collect();
-    tag_of_inbox(caller, page, &outline, &gone)
+    tag_of_inbox(caller, page, &received.outline, &gone)
 }
 
 /// The path and query of a page.
@@ -364,6 +353,7 @@ fn path(caller: &Caller, page: &Page) -> String {
     (status = 200, description = "The message.", body = Message),
     crate::openapi::NotTheCaller,
     crate::openapi::NotFound,
+    crate::openapi::Large,
     crate::openapi::Unavailable,
 ))]
 #[get("/users/<_>/messages/<id>")]
@@ -371,17 +361,30 @@ pub(crate) async fn read(
     caller: Caller,
     id: &str,
     database: &State<Database>,
-) -> Result<Json<Message>, Problem> {
+    budget: &State<Budget>,
+) -> Result<Pieces, Problem> {
     let message = store::find(database, &caller, message_id(id)?).await?;
-    message.map(Json).ok_or(Problem::NotFound)
+    shown(&caller, message, budget).await
+}
+
+/// A message as an answer, if there is one and the budget has room for it.
+async fn shown(
+    caller: &Caller,
+    message: Option<Message>,
+    budget: &Budget,
+) -> Result<Pieces, Problem> {
+    let message = message.ok_or(Problem::NotFound)?;
+    let mut reservation = budget.reservation(caller);
+    reservation.wait(message.bytes(), budget::PATIENCE).await?;
+    Ok(Pieces::of(&message)?.reserved(reservation))
 }
 
 /// How to mark a message.
 #[derive(utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadMark {
-    /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` do as well.
-    #[schema(schema_with = crate::openapi::read)]
+    /// `true` marks it as read, `false` as unread. The strings `"true"` and `"false"` are accepted, too.
+    #[schema(example = true)]
     read: bool,
 }
 
@@ -406,6 +409,7 @@ impl FromFields for ReadMark {
     crate::openapi::NotFound,
     crate::openapi::Invalid,
     crate::openapi::BodyProblems,
+    crate::openapi::Large,
     crate::openapi::Unavailable,
 ))]
 #[patch("/users/<_>/messages/<id>", data = "<mark>")]
@@ -414,9 +418,12 @@ pub(crate) async fn mark(
     id: &str,
     mark: Body<ReadMark>,
     changes: &State<Changes>,
-) -> Result<Json<Message>, Problem> {
-    let message = changes.mark(caller, message_id(id)?, mark.0.read).await?;
-    message.map(Json).ok_or(Problem::NotFound)
+    budget: &State<Budget>,
+) -> Result<Pieces, Problem> {
+    let message = changes
+        .mark(caller.clone(), message_id(id)?, mark.0.read)
+        .await?;
+    shown(&caller, message, budget).await
 }
 
 /// Delete a message: as its sender for everybody, as its receiver from your own feed.
@@ -469,7 +476,7 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
         unread: query.value("unread", model::truth),
         filter: Filter {
             from: query.value("from", |name| Username::parse(name.to_owned())),
-            since: query.value("since", model::moment),
+            since: query.value("since", moment::parse),
             words: query.value("q", Words::parse),
         },
         per_page: query

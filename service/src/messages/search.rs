@@ -2,45 +2,49 @@
 //!
 //! They are found by looking through a stretch of the caller's own mailbox, newest first. The stretch is a range of the
 //! key that the mailbox is in the order of, so no search sees, or takes longer for, what belongs to others, and a send
-//! writes nothing for it. A page that ends with its stretch says where the next one goes on.
+//! writes nothing for it. MySQL finds the sender and the time; words are compared here, where time and bytes are counted.
+//! A page whose search ends before the mailbox does says where the next one goes on.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rocket::tokio::sync::Semaphore;
-use rocket::tokio::time::timeout;
+use rocket::futures::TryStreamExt as _;
+use rocket::tokio::task::spawn_blocking;
+use rocket::tokio::time::Instant;
 use sqlx::Row;
-use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::query::Query;
 
+use self::fold::Needles;
+use self::look::{Candidate, Look};
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{Mailbox, Message, MessageId, Page, Receiver, WORDS, Words};
-use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, received_message};
+use crate::messages::model::{Mailbox, Message, MessageId, Page, Receiver};
+use crate::messages::store::bounded::{Bounds, Shelf};
+use crate::messages::store::{LOOK_AHEAD, Outline, Received};
 use crate::users::Username;
 
-/// Messages that one page looks through. Each costs a look-up by key, and its text is read where words are searched
-/// for: 64 MiB for the longest ones.
+mod fold;
+mod look;
+
+/// Messages that one page looks through. Each costs a look-up by key.
 const STRETCH: u64 = 1_000;
+/// Messages whose texts are read at a time.
+const BATCH: u64 = 100;
+/// Bytes of text, as sent or as compared, after which a page looks no further.
+const BYTES: usize = 4 << 20;
+/// After which a page looks no further, on a database or a machine that has more to do than it can.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// How far `created_at` may be from the order of the ids: an hour for replicas whose clocks differ.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 
-/// The statements. Neither case nor accents count in words, which costs less than comparing with both in lower case;
-/// the time limit, in milliseconds, is for words and texts that were made to be compared slowly.
+/// The statements. Which messages they are is found first, on what is narrow: a text is read where its sender and its time
+/// are right.
 mod statements {
-    /// The condition for five words; places that are left over repeat some.
-    macro_rules! words {
-        () => {
-            concat!(word!(), word!(), word!(), word!(), word!())
-        };
-    }
-    /// What separates subject and text is in no word.
-    macro_rules! word {
-        () => {
-            " AND CONCAT(m.subject, ' ', m.body) COLLATE utf8mb4_0900_ai_ci LIKE ? ESCAPE '|'"
-        };
-    }
-    pub(super) const PLACES: usize = 5;
+    use crate::database::{Several, several};
 
     /// The message after so many, which is the first beyond the stretch.
     macro_rules! end {
@@ -62,77 +66,58 @@ mod statements {
           WHERE s.sender_id = ? AND s.id < ? ORDER BY s.id DESC LIMIT 1 OFFSET ?)";
 
     macro_rules! received {
-        (key: $key:literal, filter: $filter:literal, words: $words:expr) => {
+        (key: $key:literal, filter: $filter:literal) => {
             concat!(
-                "SELECT /*+ MAX_EXECUTION_TIME(1500) */ m.id, sender.username AS sender, m.subject, m.body, \
-                 m.created_at, r.is_read FROM receipts AS r FORCE INDEX (",
+                "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, f.is_read FROM \
+                 (SELECT r.message_id, r.is_read FROM receipts AS r FORCE INDEX (",
                 $key,
-                ") STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
-                 STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+                ") STRAIGHT_JOIN messages AS s ON s.id = r.message_id \
                  WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
                 $filter,
-                " AND r.message_id < ? AND r.message_id > ? AND m.created_at >= ? \
-                 AND (? IS NULL OR sender.username = ?)",
-                $words,
-                " ORDER BY r.message_id DESC LIMIT ? OFFSET ?"
+                " AND r.message_id < ? AND r.message_id > ? AND s.created_at >= ? \
+                 AND (? IS NULL OR s.sender_id = (SELECT u.id FROM users AS u WHERE u.username = ?)) \
+                 ORDER BY r.message_id DESC LIMIT ? OFFSET ?) AS f \
+                 STRAIGHT_JOIN messages AS m ON m.id = f.message_id \
+                 STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id"
             )
         };
     }
-    pub(super) const ALL: &str = received!(key: "PRIMARY", filter: "", words: "");
-    pub(super) const ALL_WORDS: &str = received!(key: "PRIMARY", filter: "", words: words!());
-    pub(super) const MARKED: &str =
-        received!(key: "receipts_read", filter: " AND r.is_read = ?", words: "");
-    pub(super) const MARKED_WORDS: &str =
-        received!(key: "receipts_read", filter: " AND r.is_read = ?", words: words!());
+    pub(super) const ALL: &str = received!(key: "PRIMARY", filter: "");
+    pub(super) const MARKED: &str = received!(key: "receipts_read", filter: " AND r.is_read = ?");
+    pub(super) const SENT: &str = "SELECT m.id, m.subject, m.body, m.created_at FROM \
+         (SELECT s.id FROM messages AS s FORCE INDEX (messages_sender) \
+          WHERE s.sender_id = ? AND s.id < ? AND s.id > ? AND s.created_at >= ? \
+          ORDER BY s.id DESC LIMIT ? OFFSET ?) AS f \
+         STRAIGHT_JOIN messages AS m ON m.id = f.id";
 
-    macro_rules! sent {
-        (words: $words:expr) => {
-            concat!(
-                "SELECT /*+ MAX_EXECUTION_TIME(1500) */ m.id, m.subject, m.body, m.created_at, \
-                 (SELECT CAST(JSON_ARRAYAGG(JSON_ARRAY(receiver.username, r.is_read)) AS CHAR) \
-                  FROM receipts AS r FORCE INDEX (receipts_message) \
-                  STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id \
-                  WHERE r.message_id = m.id) AS receivers \
-                 FROM messages AS m FORCE INDEX (messages_sender) \
-                 WHERE m.sender_id = ? AND m.id < ? AND m.id > ? AND m.created_at >= ?",
-                $words,
-                " ORDER BY m.id DESC LIMIT ? OFFSET ?"
-            )
-        };
-    }
-    pub(super) const SENT: &str = sent!(words: "");
-    pub(super) const SENT_WORDS: &str = sent!(words: words!());
+    /// Who received some messages.
+    pub(super) const RECEIVERS: Several<2> = several!(
+        [20, 100],
+        "SELECT r.message_id AS id, receiver.username, r.is_read FROM receipts AS r FORCE INDEX (receipts_message) \
+         STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id WHERE r.message_id IN (",
+        "?",
+        ")"
+    );
 }
-const _: () = assert!(statements::PLACES >= *WORDS.end());
-
-/// Searches of a replica at once. One may keep a connection and one of MySQL's processors busy for a second, and others
-/// need both.
-static PLACES: Semaphore = Semaphore::const_new(4);
-/// How long a search waits for its place.
-const PATIENCE: Duration = Duration::from_secs(1);
+const _: () = assert!(statements::RECEIVERS.most() as u64 >= Page::MOST);
 
 /// A page of the caller's messages with what is filtered for.
-///
-/// # Errors
-/// [`Error::Unavailable`] also if too many search.
 pub(super) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
-) -> Result<Received, Error> {
-    let Ok(Ok(_place)) = timeout(PATIENCE, PLACES.acquire()).await else {
-        return Err(Error::Unavailable("too many search at once".to_owned()));
-    };
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
+    let until = Instant::now() + PATIENCE;
     unit_of_work!(database, |connection| {
         let end = end(connection, caller, page).await?;
-        let mut rows = rows(connection, caller, page, end).await?;
-        let rest = cut_off(&mut rows, page).or(end.and_then(|end| end.goes_on(page)));
-        let message = |row| match page.mailbox {
-            Mailbox::Inbox => received_message(row, caller.username().clone()),
-            Mailbox::Sent => sent_message(row, caller),
-        };
-        let messages = rows.iter().map(message).collect::<Result<_, _>>()?;
-        Ok(Received { messages, rest })
+        let mut search = Search::new(caller, page, end, until);
+        let rest = search.run(connection).await?;
+        let mut shelf = Shelf::new(page, bounds);
+        for message in search.messages(connection).await? {
+            shelf.put_if_open(|| Ok(message))?;
+        }
+        Ok(shelf.page_of(Outline::default(), rest))
     })
 }
 
@@ -153,15 +138,16 @@ impl End {
 }
 
 /// Whose mailbox, whether read ones (in an inbox, if it is divided), and what the messages are older than.
-fn mailbox<'q>(
+fn mailbox(
     statement: &'static str,
     caller: &Caller,
     page: &Page,
-) -> Query<'q, sqlx::MySql, MySqlArguments> {
+    before: Option<MessageId>,
+) -> Query<'static, sqlx::MySql, MySqlArguments> {
     let query = sqlx::query(statement).bind(u64::from(caller.id()));
     let read = page.unread.map(|unread| !unread);
     let query = read.into_iter().fold(query, Query::bind);
-    query.bind(page.before.map_or(u64::MAX, MessageId::get))
+    query.bind(before.map_or(u64::MAX, MessageId::get))
 }
 
 /// Where the stretch of a page ends; `None` if it goes on to the oldest message.
@@ -175,7 +161,7 @@ async fn end(
         (Mailbox::Inbox, Some(_)) => statements::END_MARKED,
         (Mailbox::Sent, _) => statements::END_SENT,
     };
-    let query = mailbox(statement, caller, page).bind(STRETCH);
+    let query = mailbox(statement, caller, page, page.before).bind(STRETCH);
     let Some(row) = query.fetch_optional(connection).await? else {
         return Ok(None);
     };
@@ -185,87 +171,174 @@ async fn end(
     }))
 }
 
-/// What was found, and a row past the page if there is more in the stretch.
-async fn rows(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    page: &Page,
+/// The search for one page, and how far it is.
+struct Search<'a> {
+    caller: &'a Caller,
+    page: &'a Page,
     end: Option<End>,
-) -> sqlx::Result<Vec<MySqlRow>> {
-    let filter = &page.filter;
-    let statement = match (page.mailbox, page.unread, &filter.words) {
-        (Mailbox::Inbox, None, None) => statements::ALL,
-        (Mailbox::Inbox, None, Some(_)) => statements::ALL_WORDS,
-        (Mailbox::Inbox, Some(_), None) => statements::MARKED,
-        (Mailbox::Inbox, Some(_), Some(_)) => statements::MARKED_WORDS,
-        (Mailbox::Sent, _, None) => statements::SENT,
-        (Mailbox::Sent, _, Some(_)) => statements::SENT_WORDS,
-    };
-    let mut query = mailbox(statement, caller, page)
-        .bind(end.map_or(0, |end| end.id))
-        .bind(filter.since.unwrap_or(DateTime::UNIX_EPOCH));
-    if page.mailbox == Mailbox::Inbox {
-        let from = filter.from.as_ref().map(Username::as_str);
-        query = query.bind(from).bind(from);
-    }
-    for pattern in filter.words.iter().flat_map(patterns) {
-        query = query.bind(pattern);
-    }
-    query
-        .bind(page.per_page + LOOK_AHEAD)
-        .bind(page.offset())
-        .fetch_all(connection)
-        .await
+    needles: Option<Arc<Needles>>,
+    until: Instant,
+    /// What was found, with those of the pages before, as far as they have to be passed over here.
+    found: Vec<Candidate>,
+    bytes: usize,
+    /// The oldest message that was looked at.
+    looked_at: Option<MessageId>,
 }
 
-/// A pattern for each word, and some again until every place of a statement is taken.
-fn patterns(words: &Words) -> impl Iterator<Item = String> {
-    words.iter().map(pattern).cycle().take(statements::PLACES)
-}
-
-/// What `LIKE ... ESCAPE '|'` finds anywhere, with no character that means something else to it.
-fn pattern(word: &str) -> String {
-    let mut pattern = "%".to_owned();
-    for character in word.chars() {
-        if matches!(character, '%' | '_' | '|') {
-            pattern.push('|');
+impl<'a> Search<'a> {
+    fn new(caller: &'a Caller, page: &'a Page, end: Option<End>, until: Instant) -> Self {
+        let words = page.filter.words.as_ref();
+        Self {
+            caller,
+            page,
+            end,
+            needles: words.map(Needles::of).map(Arc::new),
+            until,
+            found: Vec::new(),
+            bytes: 0,
+            looked_at: None,
         }
-        pattern.push(character);
     }
-    pattern.push('%');
-    pattern
+
+    /// How many that are found have to be passed over here, rather than by MySQL.
+    fn offset(&self) -> usize {
+        let offset = self.needles.as_ref().map_or(0, |_| self.page.offset());
+        usize::try_from(offset).unwrap_or(usize::MAX)
+    }
+
+    /// How many that are found end a search: those of the page, those before it, and one that tells of a next page.
+    fn enough(&self) -> usize {
+        let of_page = usize::try_from(self.page.per_page + LOOK_AHEAD).unwrap_or(usize::MAX);
+        self.offset().saturating_add(of_page)
+    }
+
+    /// Looks through batch after batch, until the page is full, the stretch is over or enough was looked through. Gives
+    /// what the next page is older than.
+    async fn run(&mut self, connection: &mut MySqlConnection) -> sqlx::Result<Option<MessageId>> {
+        let mut limit = self.page.per_page + LOOK_AHEAD;
+        loop {
+            let (batch, is_last) = self.batch(connection, limit).await?;
+            let is_whole = self.look_through(batch).await?;
+            if self.found.len() >= self.enough() {
+                self.found.truncate(self.enough() - 1);
+                return Ok(self.found.last().map(|last| last.content.id));
+            }
+            if is_last && is_whole {
+                return Ok(self.end.and_then(|end| end.goes_on(self.page)));
+            }
+            if self.is_over() {
+                return Ok(self.looked_at);
+            }
+            limit = BATCH;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.bytes >= BYTES || Instant::now() >= self.until
+    }
+
+    /// Up to so many candidates that follow, of up to so many bytes as may be looked through; whether they are the last of
+    /// the stretch.
+    async fn batch(
+        &self,
+        connection: &mut MySqlConnection,
+        limit: u64,
+    ) -> sqlx::Result<(Vec<Candidate>, bool)> {
+        let mut rows = self.query(limit).fetch(connection);
+        let (mut batch, mut size, mut count) = (Vec::new(), 0, 0);
+        while let Some(row) = rows.try_next().await? {
+            count += 1;
+            // What is too much is read nevertheless, or the connection would be of no more use.
+            if size < BYTES {
+                let candidate = Candidate::of(&row, self.caller, self.page.mailbox)?;
+                size += candidate.size();
+                batch.push(candidate);
+            }
+        }
+        batch.sort_unstable_by_key(|candidate| Reverse(candidate.content.id));
+        let is_last = count < limit && batch.len() as u64 == count;
+        Ok((batch, is_last))
+    }
+
+    fn query(&self, limit: u64) -> Query<'static, sqlx::MySql, MySqlArguments> {
+        let (page, filter) = (self.page, &self.page.filter);
+        let statement = match (page.mailbox, page.unread) {
+            (Mailbox::Inbox, None) => statements::ALL,
+            (Mailbox::Inbox, Some(_)) => statements::MARKED,
+            (Mailbox::Sent, _) => statements::SENT,
+        };
+        let mut query = mailbox(statement, self.caller, page, self.looked_at.or(page.before))
+            .bind(self.end.map_or(0, |end| end.id))
+            .bind(filter.since.unwrap_or(DateTime::UNIX_EPOCH));
+        if page.mailbox == Mailbox::Inbox {
+            let from = filter.from.as_ref().map(ToString::to_string);
+            query = query.bind(from.clone()).bind(from);
+        }
+        let offset = self.needles.as_ref().map_or(page.offset(), |_| 0);
+        query.bind(limit).bind(offset)
+    }
+
+    /// Compares a batch with the words, on a thread where that keeps nobody waiting; whether all of it was looked at.
+    async fn look_through(&mut self, batch: Vec<Candidate>) -> sqlx::Result<bool> {
+        let look = Look {
+            needles: self.needles.clone(),
+            enough: self.enough() - self.found.len(),
+            bytes: BYTES.saturating_sub(self.bytes),
+            until: self.until,
+        };
+        let seen = match look.needles {
+            Some(_) => spawn_blocking(|| look.at(batch))
+                .await
+                .map_err(|fault| sqlx::Error::Decode(fault.into()))?,
+            None => look.at(batch),
+        };
+        self.bytes += seen.bytes;
+        self.looked_at = seen.last.or(self.looked_at);
+        self.found.extend(seen.found);
+        Ok(seen.is_whole)
+    }
+
+    /// The messages of the page.
+    async fn messages(mut self, connection: &mut MySqlConnection) -> sqlx::Result<Vec<Message>> {
+        let offset = self.offset().min(self.found.len());
+        let found = self.found.split_off(offset);
+        match self.page.mailbox {
+            Mailbox::Inbox => {
+                let name = self.caller.username();
+                let message =
+                    |one: Candidate| Message::of_receiver(one.content, name.clone(), one.read);
+                Ok(found.into_iter().map(message).collect())
+            }
+            Mailbox::Sent => with_receivers(connection, found).await,
+        }
+    }
 }
 
-/// A message that the caller sent, with its receivers.
-fn sent_message(row: &MySqlRow, caller: &Caller) -> sqlx::Result<Message> {
-    let receivers: String = row.try_get("receivers")?;
-    let receivers: Vec<(String, u8)> =
-        serde_json::from_str(&receivers).map_err(|fault| sqlx::Error::Decode(fault.into()))?;
-    let receivers = receivers.into_iter().map(|(username, is_read)| Receiver {
-        username: Username::stored(&username),
-        read: is_read == 1,
-    });
-    let content = content(row, caller.username().clone())?;
-    Ok(Message::of_sender(content, receivers.collect()).with_receivers())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_character_of_a_word_means_something_to_the_database() {
-        assert_eq!(pattern("50%"), "%50|%%");
-        assert_eq!(pattern("a_b|c\\"), "%a|_b||c\\%");
+/// Messages that the caller sent, each with its receivers.
+async fn with_receivers(
+    connection: &mut MySqlConnection,
+    found: Vec<Candidate>,
+) -> sqlx::Result<Vec<Message>> {
+    if found.is_empty() {
+        return Ok(Vec::new());
     }
-
-    #[test]
-    fn every_place_of_a_statement_is_taken() {
-        let words = Words::parse("one two").expect("two words");
-        let patterns: Vec<_> = patterns(&words).collect();
-        assert_eq!(patterns.len(), statements::PLACES);
-        assert_eq!(patterns, ["%one%", "%two%", "%one%", "%two%", "%one%"]);
-        let places = statements::ALL_WORDS.matches("LIKE ?").count();
-        assert_eq!(places, statements::PLACES);
+    let ids: Vec<_> = found.iter().map(|one| one.content.id.get()).collect();
+    let (statement, places) = statements::RECEIVERS.about(&ids);
+    let query = places.fold(sqlx::query(statement), |query, id| query.bind(*id));
+    let mut receivers = BTreeMap::<u64, Vec<_>>::new();
+    for row in query.fetch_all(connection).await? {
+        receivers
+            .entry(row.try_get("id")?)
+            .or_default()
+            .push(Receiver {
+                username: Username::stored(row.try_get("username")?),
+                read: row.try_get("is_read")?,
+            });
     }
+    let message = |Candidate { content, .. }| {
+        // One without receivers was deleted between the two statements.
+        let receivers = receivers.remove(&content.id.get())?;
+        Some(Message::of_sender(content, receivers).with_receivers())
+    };
+    Ok(found.into_iter().filter_map(message).collect())
 }

@@ -4,17 +4,18 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use rocket::futures::TryStreamExt as _;
+use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Connection, Row};
+use sqlx::query::Query;
 
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
 use crate::messages::model::{
-    Content, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, Postmark,
-    RECEIVERS, Receiver, Receivers, Subject, Text,
+    Content, Filter, Mailbox, Message, MessageId, Page, Receiver, Subject, Text,
 };
 use crate::messages::search;
+use crate::messages::store::bounded::{Bounds, Shelf};
 use crate::users::Username;
 use crate::users::store::Departure;
 
@@ -24,153 +25,27 @@ pub(super) const LOOK_AHEAD: u64 = 1;
 /// A page of messages, newest first.
 pub(crate) struct Received {
     pub(crate) messages: Vec<Message>,
+    /// All that the page would show if bytes were not bounded. What is shown follows from it, as messages never change.
+    pub(crate) outline: Outline,
     /// Where there may be more: what is older than this.
     pub(crate) rest: Option<MessageId>,
 }
 
-/// Why a message was not sent.
-pub(crate) enum Refusal {
-    /// Nobody has these names.
-    NoSuchReceivers(Vec<Username>),
-    /// The key is that of another message.
-    KeyOfAnother,
-}
-
+pub(crate) mod bounded;
 mod deletions;
 mod inbox;
 mod keys;
 mod marks;
 mod newest;
+mod send;
 mod sends;
 
 pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
 pub(crate) use self::marks::Marking;
 pub(crate) use self::newest::Newest;
+pub(crate) use self::send::{Refusal, forget_keys, send};
 pub(crate) use self::sends::Outgoing;
-
-/// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
-pub(crate) async fn send(
-    database: &Database,
-    caller: &Caller,
-    new: &NewMessage,
-    key: Option<&IdempotencyKey>,
-) -> Result<Result<Message, Refusal>, Error> {
-    loop {
-        match (send_once(database, caller, new, key).await, key) {
-            (Err(Error::Duplicate), Some(key)) => {
-                // Nothing is found if the key was forgotten a moment ago.
-                if let Some(answer) = sent_before(database, caller, new, key).await? {
-                    return Ok(answer);
-                }
-            }
-            (Ok(Some(mark)), _) => return Ok(Ok(new.sent(mark, caller.username().clone()))),
-            (Ok(None), _) => {
-                let unknown = unknown(database, &new.receivers).await?;
-                return Ok(Err(Refusal::NoSuchReceivers(unknown)));
-            }
-            (Err(fault), _) => return Err(fault),
-        }
-    }
-}
-
-/// One transaction, in which the receivers are looked up while inserting. `None` if one of them is not there.
-///
-/// # Errors
-/// [`Error::Duplicate`] if there was a send with the key before. One that is under way is waited for.
-async fn send_once(
-    database: &Database,
-    caller: &Caller,
-    new: &NewMessage,
-    key: Option<&IdempotencyKey>,
-) -> Result<Option<Postmark>, Error> {
-    let created_at = Utc::now().trunc_subsecs(3);
-    unit_of_work!(database, |connection| {
-        let mut transaction = connection.begin().await?;
-        let Some(id) = insert_message(&mut transaction, caller, new, created_at).await? else {
-            return Ok(None);
-        };
-        let received = insert_receipts(&mut transaction, id, &new.receivers).await?;
-        // Somebody is not there, or was a statement ago and is not any more; what was begun is rolled back.
-        if received < new.receivers.names().len() as u64 {
-            return Ok(None);
-        }
-        if let Some(key) = key {
-            insert_key(&mut transaction, caller, key, new, id, created_at).await?;
-        }
-        transaction.commit().await?;
-        Ok(Some(Postmark { id, created_at }))
-    })
-}
-
-async fn insert_key(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    key: &IdempotencyKey,
-    new: &NewMessage,
-    id: MessageId,
-    created_at: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
-         VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(u64::from(caller.id()))
-    .bind(key.as_str())
-    .bind(&new.fingerprint()[..])
-    .bind(id.get())
-    .bind(created_at)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// The answer that the send with this key got, put together again from the request, which is the same.
-async fn sent_before(
-    database: &Database,
-    caller: &Caller,
-    new: &NewMessage,
-    key: &IdempotencyKey,
-) -> Result<Option<Result<Message, Refusal>>, Error> {
-    unit_of_work!(database, |connection| {
-        let row = sqlx::query(
-            "SELECT fingerprint, message_id AS id, created_at FROM idempotency_keys \
-             WHERE user_id = ? AND idempotency_key = ?",
-        )
-        .bind(u64::from(caller.id()))
-        .bind(key.as_str())
-        .fetch_optional(connection)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        if row.try_get::<Vec<u8>, _>("fingerprint")? != new.fingerprint() {
-            return Ok(Some(Err(Refusal::KeyOfAnother)));
-        }
-        let sender = caller.username().clone();
-        let postmark = Postmark {
-            id: id(&row)?,
-            created_at: row.try_get("created_at")?,
-        };
-        Ok(Some(Ok(new.sent(postmark, sender))))
-    })
-}
-
-/// How long keys are kept: a day, and an hour for clocks that differ.
-const KEYS_KEPT: TimeDelta = TimeDelta::hours(25);
-
-/// Forgets some of the oldest keys that are over; whether there may be more of them.
-pub(crate) async fn forget_keys(database: &Database) -> Result<bool, Error> {
-    /// Few enough to lock nobody out for long.
-    const SOME: u64 = 500;
-    let oldest = Utc::now() - KEYS_KEPT;
-    let forgotten = unit_of_work!(database, |connection| {
-        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?")
-            .bind(oldest)
-            .bind(SOME)
-            .execute(connection)
-            .await
-    })?;
-    Ok(forgotten.rows_affected() == SOME)
-}
 
 /// Deletes some of the messages that a deleted account has sent; whether there may be more of them.
 pub(crate) async fn clear_away(database: &Database, departure: &Departure) -> Result<bool, Error> {
@@ -186,109 +61,19 @@ pub(crate) async fn clear_away(database: &Database, departure: &Departure) -> Re
     Ok(deleted.rows_affected() == SOME)
 }
 
-/// Inserts nothing if the first receiver is not there, which is the whole check where there is one.
-async fn insert_message(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    new: &NewMessage,
-    created_at: DateTime<Utc>,
-) -> sqlx::Result<Option<MessageId>> {
-    let first = new.receivers.names().first();
-    let inserted = sqlx::query(
-        "INSERT INTO messages (sender_id, subject, body, created_at) SELECT ?, ?, ?, ? FROM users WHERE username = ?",
-    )
-    .bind(u64::from(caller.id()))
-    .bind(new.subject.as_str())
-    .bind(new.message.as_str())
-    .bind(created_at)
-    .bind(first.map_or("", Username::as_str))
-    .execute(connection)
-    .await?;
-    Ok(MessageId::stored(inserted.last_insert_id()).filter(|_| inserted.rows_affected() == 1))
-}
-
-/// The statements about several users by their names.
-mod by_names {
-    use crate::database::{Several, several};
-
-    pub(super) const INSERT: Several<1> = several!(
-        [100],
-        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN (",
-        "?",
-        ")"
-    );
-    pub(super) const KNOWN: Several<1> = several!(
-        [100],
-        "SELECT username FROM users WHERE username IN (",
-        "?",
-        ")"
-    );
-}
-const _: () = assert!(by_names::INSERT.most() >= *RECEIVERS.end());
-const _: () = assert!(by_names::KNOWN.most() >= *RECEIVERS.end());
-
-/// How many of the receivers there are.
-async fn insert_receipts(
-    connection: &mut MySqlConnection,
-    id: MessageId,
-    receivers: &Receivers,
-) -> sqlx::Result<u64> {
-    let inserted = match receivers {
-        Receivers::One(name) => sqlx::query(
-            "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?",
-        )
-        .bind(id.get())
-        .bind(name.as_str()),
-        Receivers::Several(names) => {
-            let (statement, places) = by_names::INSERT.about(names);
-            places.fold(sqlx::query(statement).bind(id.get()), |query, name| {
-                query.bind(name.as_str())
-            })
-        }
-    };
-    Ok(inserted.execute(connection).await?.rows_affected())
-}
-
-/// Which of the receivers nobody is. One who is there by now counts as unknown if otherwise nobody would: they were not
-/// there a moment ago.
-async fn unknown(database: &Database, receivers: &Receivers) -> Result<Vec<Username>, Error> {
-    let Receivers::Several(names) = receivers else {
-        return Ok(receivers.names().to_vec());
-    };
-    let known: Vec<String> = unit_of_work!(database, |connection| {
-        let (statement, places) = by_names::KNOWN.about(names);
-        places
-            .fold(sqlx::query_scalar(statement), |query, name| {
-                query.bind(name.as_str())
-            })
-            .fetch_all(connection)
-            .await
-    })?;
-    let is_known = |name: &&Username| known.iter().any(|known| known == name.as_str());
-    let unknown: Vec<_> = names
-        .iter()
-        .filter(|name| !is_known(name))
-        .cloned()
-        .collect();
-    Ok(if unknown.is_empty() {
-        names.clone()
-    } else {
-        unknown
-    })
-}
-
-/// A page of the caller's messages.
+/// A page of the caller's messages, of so many bytes at most; `None` if it is beyond the budget.
 pub(crate) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
-) -> Result<Received, Error> {
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
     if page.filter != Filter::NONE {
-        return search::page(database, caller, page).await;
+        return search::page(database, caller, page, bounds).await;
     }
     match page.mailbox {
-        Mailbox::Inbox => inbox::page(database, caller, page).await,
-        Mailbox::Sent => sent(database, caller, page).await,
+        Mailbox::Inbox => inbox::page(database, caller, page, bounds).await,
+        Mailbox::Sent => sent(database, caller, page, bounds).await,
     }
 }
 
@@ -328,44 +113,79 @@ mod sent_statements {
 }
 
 /// A page of the messages that the caller sent and has not deleted, each with its receivers.
-async fn sent(database: &Database, caller: &Caller, page: &Page) -> Result<Received, Error> {
+async fn sent(
+    database: &Database,
+    caller: &Caller,
+    page: &Page,
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
     unit_of_work!(database, |connection| {
-        let mut rows = sent_rows(connection, caller, page).await?;
-        let rest = cut_off(&mut rows, page);
-        let (newest, oldest) = (rows.first(), rows.last());
-        let id = |row: Option<&MySqlRow>| row.map_or(0, |row| row.get("id"));
+        let Some(mut received) = sent_alone(connection, caller, page, bounds).await? else {
+            return Ok(None);
+        };
+        let (newest, oldest) = (received.messages.first(), received.messages.last());
+        let id = |message: Option<&Message>| message.map_or(0, |message| message.id.get());
         let mut receivers = receivers(connection, caller, id(oldest)..=id(newest)).await?;
-        let mut messages = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let content = content(row, caller.username().clone())?;
-            // A message without receivers was deleted between the two statements.
-            if let Some(receivers) = receivers.remove(&content.id) {
-                messages.push(Message::of_sender(content, receivers).with_receivers());
-            }
-        }
-        Ok(Received { messages, rest })
+        // A message without receivers was deleted between the two statements.
+        let with_receivers = |message: Message| {
+            let receivers = receivers.remove(&message.id)?;
+            Some(Message::of_sender(message.into(), receivers).with_receivers())
+        };
+        let messages = received.messages.into_iter().filter_map(with_receivers);
+        received.messages = messages.collect();
+        let bytes = received.messages.iter().map(Message::bytes).sum();
+        Ok(bounds.reservation.covers(bytes).then_some(received))
     })
 }
 
-async fn sent_rows(
+/// The same without the receivers. There is room for the longest lists of them.
+async fn sent_alone(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
-) -> sqlx::Result<Vec<MySqlRow>> {
+    bounds: &mut Bounds<'_>,
+) -> sqlx::Result<Option<Received>> {
+    let name = caller.username();
+    let mut bounds = Bounds {
+        bytes: bounds.bytes.saturating_sub(page.receivers_bytes()),
+        reservation: bounds.reservation,
+    };
+    let mut shelf = Shelf::new(page, &mut bounds);
+    while shelf.is_open() && shelf.left() > 0 {
+        let count = shelf.portion(shelf.left() - 1) as u64 + LOOK_AHEAD;
+        let query = sent_query(caller, page, shelf.last()).bind(count);
+        let mut rows = query.fetch(&mut *connection);
+        let mut found = 0;
+        while let Some(row) = rows.try_next().await? {
+            found += 1;
+            shelf.take(&row, false, |row| {
+                let content = content(row, name.clone())?;
+                Ok(Message::of_receiver(content, name.clone(), false))
+            })?;
+        }
+        if found < count {
+            break;
+        }
+    }
+    Ok(shelf.page())
+}
+
+/// The messages of a page after the last one, if there is one; how many is yet to be bound.
+fn sent_query(
+    caller: &Caller,
+    page: &Page,
+    last: Option<MessageId>,
+) -> Query<'static, sqlx::MySql, sqlx::mysql::MySqlArguments> {
     let sender = u64::from(caller.id());
-    let query = match page.offset() {
-        0 => sqlx::query(sent_statements::BEFORE)
-            .bind(sender)
-            .bind(page.before.map_or(u64::MAX, MessageId::get)),
-        offset => sqlx::query(sent_statements::FROM_NTH)
+    match (last.or(page.before), page.offset()) {
+        (None, offset @ 1..) => sqlx::query(sent_statements::FROM_NTH)
             .bind(sender)
             .bind(sender)
             .bind(offset),
-    };
-    query
-        .bind(page.per_page + LOOK_AHEAD)
-        .fetch_all(connection)
-        .await
+        (before, _) => sqlx::query(sent_statements::BEFORE)
+            .bind(sender)
+            .bind(before.map_or(u64::MAX, MessageId::get)),
+    }
 }
 
 /// The receivers of those messages in a range of ids that the caller sent.
@@ -374,14 +194,13 @@ async fn receivers(
     caller: &Caller,
     ids: RangeInclusive<u64>,
 ) -> sqlx::Result<BTreeMap<MessageId, Vec<Receiver>>> {
-    let rows = sqlx::query(sent_statements::RECEIVERS)
+    let mut rows = sqlx::query(sent_statements::RECEIVERS)
         .bind(u64::from(caller.id()))
         .bind(ids.start())
         .bind(ids.end())
-        .fetch_all(connection)
-        .await?;
+        .fetch(connection);
     let mut receivers = BTreeMap::<_, Vec<_>>::new();
-    for row in rows {
+    while let Some(row) = rows.try_next().await? {
         receivers.entry(id(&row)?).or_default().push(Receiver {
             username: Username::stored(row.try_get("username")?),
             read: row.try_get("is_read")?,

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use utoipa::Modify;
-use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::{Content, RefOr};
 
@@ -41,25 +40,10 @@ fn give<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, schemas: &Sc
         if content.example.is_some() || !content.examples.is_empty() {
             continue;
         }
-        match &content.schema {
-            Some(RefOr::T(Schema::OneOf(choice))) => {
-                let named = choice.items.iter().filter_map(|item| named(item, schemas));
-                content.examples = named.collect();
-            }
-            Some(schema) => content.example = example(schema, schemas),
-            None => {}
+        if let Some(schema) = &content.schema {
+            content.example = example(schema, schemas);
         }
     }
-}
-
-/// One of several forms of a body, under its name.
-fn named(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<(String, RefOr<Example>)> {
-    let RefOr::Ref(reference) = schema else {
-        return None;
-    };
-    let value = example(schema, schemas)?;
-    let example = ExampleBuilder::new().value(Some(value)).build();
-    Some((name_of(&reference.ref_location).to_owned(), example.into()))
 }
 
 fn name_of(location: &str) -> &str {
@@ -76,10 +60,6 @@ fn example(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<Value> {
             (None, ArrayItems::RefOrSchema(item)) => Some(vec![example(item, schemas)?].into()),
             _ => None,
         },
-        RefOr::T(Schema::OneOf(choice)) => {
-            let own = choice.examples.first().cloned();
-            own.or_else(|| example(choice.items.first()?, schemas))
-        }
         RefOr::T(_) => None,
     }
 }

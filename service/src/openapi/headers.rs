@@ -16,7 +16,7 @@ const REQUEST_ID: &str = "X-Request-Id";
 const LIMITS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
 
 /// Name, meaning and example. An answer that is said to have one of them always has it, but for the limits.
-const HEADERS: [(&str, &str, &str); 9] = [
+const HEADERS: [(&str, &str, &str); 10] = [
     (
         "Content-Disposition",
         "The name of a file to keep it in.",
@@ -48,6 +48,11 @@ const HEADERS: [(&str, &str, &str); 9] = [
         LIMITS[1],
         "How many may come, `q`, in how many seconds, `w`.",
         "\"sends\";q=1200;w=60, \"sends-client\";q=12000;w=60",
+    ),
+    (
+        "Accept-Encoding",
+        "The content codings that a body may have (RFC 7694): none.",
+        "identity",
     ),
     ("Retry-After", "Seconds after which to try again.", "1"),
     (

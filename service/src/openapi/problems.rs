@@ -77,6 +77,13 @@ const NOT_FOUND: Shared = Shared {
     problems: || vec![("notFound", Problem::NotFound)],
 };
 
+const TOO_SLOW: Shared = Shared {
+    name: "TooSlow",
+    description: "The body did not arrive within 10 s. Nothing was done, and the connection is closed.",
+    instance: "/users/alice/messages",
+    problems: || vec![("timeout", Problem::TooSlow)],
+};
+
 const TAKEN: Shared = Shared {
     name: "Taken",
     description: "The username or the e-mail address is another account's; `errors` says which.",
@@ -96,9 +103,15 @@ const TOO_LARGE: Shared = Shared {
 
 const FORM: Shared = Shared {
     name: "Form",
-    description: "The body is a form, by its content type. Any other content type is taken for JSON.",
+    description: "The body is a form, by its content type (any other one is taken for JSON), or it is compressed, by its \
+                  content coding; `type` says which.",
     instance: "/users/alice/messages",
-    problems: || vec![("form", Problem::UnsupportedMediaType)],
+    problems: || {
+        vec![
+            ("form", Problem::UnsupportedMediaType),
+            ("coded", Problem::CodedBody),
+        ]
+    },
 };
 
 const INVALID: Shared = Shared {
@@ -144,9 +157,35 @@ const INVALID_QUERY: Shared = Shared {
 
 const TOO_MANY: Shared = Shared {
     name: "TooMany",
-    description: "It was done too often by this client or for this account.",
+    description: "It was done too often, or too often at once, by this client or for this account.",
     instance: "/users/alice/messages",
-    problems: || vec![("tooMany", Problem::TooMany(Duration::from_secs(2)))],
+    problems: || {
+        vec![
+            ("tooMany", Problem::TooMany(Duration::from_secs(2))),
+            ("atOnce", Problem::TooManyAtOnce),
+        ]
+    },
+};
+
+/// Of the routes whose answers may be large.
+const ANSWERS_UNREAD: Shared = Shared {
+    name: "AnswersUnread",
+    description: "Large answers to this account are still being read, and another one has no room beside them.",
+    instance: "/users/alice/messages",
+    problems: || vec![("answersUnread", Problem::UnreadAnswers)],
+};
+
+/// Of sending, whose answer repeats the message.
+const TOO_MANY_SENDS: Shared = Shared {
+    name: "TooManySends",
+    description: "It was done too often by this client or for this account, or the account's large answers are not read.",
+    instance: "/users/alice/messages",
+    problems: || {
+        vec![
+            ("tooMany", Problem::TooMany(Duration::from_secs(2))),
+            ("answersUnread", Problem::UnreadAnswers),
+        ]
+    },
 };
 
 /// Of every route.
@@ -169,13 +208,14 @@ const UNAVAILABLE: Shared = Shared {
     },
 };
 
-const ALL: [&Shared; 15] = [
+const ALL: [&Shared; 18] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
     &OTHER_USER,
     &NOT_CONFIRMED,
     &NOT_FOUND,
+    &TOO_SLOW,
     &TAKEN,
     &TOO_LARGE,
     &FORM,
@@ -183,6 +223,8 @@ const ALL: [&Shared; 15] = [
     &NOT_SENT,
     &INVALID_QUERY,
     &TOO_MANY,
+    &ANSWERS_UNREAD,
+    &TOO_MANY_SENDS,
     &INTERNAL,
     &UNAVAILABLE,
 ];
@@ -202,7 +244,7 @@ macro_rules! groups {
 
 groups! {
     /// Of every route that reads a body.
-    BodyProblems: MALFORMED, TOO_LARGE, FORM;
+    BodyProblems: MALFORMED, TOO_SLOW, TOO_LARGE, FORM;
     /// Of every route that checks values of the body.
     Invalid: INVALID;
     /// Of sending.
@@ -221,6 +263,10 @@ groups! {
     NotFound: NOT_FOUND;
     /// Of every route that is limited.
     Limited: TOO_MANY;
+    /// Of sending, which is limited and whose answer may be large.
+    LimitedSend: TOO_MANY_SENDS;
+    /// Of every route whose answer may be large.
+    Large: ANSWERS_UNREAD;
     /// Of every route that needs the database.
     Unavailable: UNAVAILABLE;
 }

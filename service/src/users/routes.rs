@@ -5,16 +5,17 @@ use rocket::http::Status;
 use rocket::response::{Responder, status, status::Created, status::NoContent};
 use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, post, put, routes};
-use secrecy::SecretString;
 use serde::Serialize;
 
 use crate::auth::{Caller, Claims, Confirmed, Passwords, TokenKeys, Verdict};
-use crate::body::{Body, Fields, FromFields};
+use crate::body::{Body, Fields, FromFields, Invalid};
 use crate::database::{Database, Error};
 use crate::housekeeping::Chores;
 use crate::limits::{Logins, Permit, SignUps};
 use crate::problem::{FieldError, Problem};
-use crate::users::model::{ClaimedPassword, Email, NewPassword, Username};
+use crate::users::email::Email;
+use crate::users::model::Username;
+use crate::users::password::{ClaimedPassword, NewPassword};
 use crate::users::store::{self, Credentials};
 
 pub(crate) fn routes() -> Vec<Route> {
@@ -36,11 +37,14 @@ pub(crate) struct NewUser {
     /// A letter or digit, then letters, digits, `.`, `_` and `-`. Case does not count: names are kept in lower case.
     #[schema(value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")]
     username: Username,
-    /// Belongs to one account only, whatever its case.
+    /// Kept as it is typed. Belongs to one account only, however its mailbox is written: whatever its case, with its
+    /// domain in letters or in A-labels (`xn--`), with or without needless quotes.
     #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.com")]
     email: Email,
-    /// Taken exactly as it is.
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "correct horse battery")]
+    /// Unicode's composed and decomposed letters are one, as are its blanks (RFC 8265 section 4.2); its length is that
+    /// of the composed form. Refused where it is guessed first: of fewer than 4 different characters, one of the
+    /// commonest, what programs write in a password's place, and hardly more than the username.
+    #[schema(value_type = String, min_length = 8, max_length = 128, example = "correct horse battery")]
     password: NewPassword,
 }
 
@@ -48,7 +52,14 @@ impl FromFields for NewUser {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let username = fields.text("username", Username::parse);
         let email = fields.text("email", Email::parse);
-        let password = fields.text("password", NewPassword::parse);
+        let password = fields.text("password", |password| {
+            let password = NewPassword::parse(password)?;
+            // One that is not valid is refused anyway.
+            match &username {
+                Some(username) => password.of(username),
+                None => Ok(password),
+            }
+        });
         Some(Self {
             username: username?,
             email: email?,
@@ -156,8 +167,8 @@ pub(crate) async fn account(database: &Database, caller: &Caller) -> Result<Acco
 #[derive(utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Password {
-    /// Compared exactly as it is.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    /// Compared in its composed form, whatever keyboard it comes from.
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
 }
 
@@ -210,7 +221,7 @@ pub(crate) async fn issue_token(
     tokens: &State<TokenKeys>,
     database: &State<Database>,
 ) -> Result<Issued, Problem> {
-    let password = claim.0.password.into_secret();
+    let password = claim.0.password;
     let user = log_in(username, password, passwords, database).await?;
     permit.forgive();
     let access_token = tokens
@@ -235,7 +246,7 @@ pub(crate) async fn issue_token(
 /// wrong password.
 async fn log_in(
     username: &str,
-    password: SecretString,
+    password: ClaimedPassword,
     passwords: &Passwords,
     database: &Database,
 ) -> Result<Credentials, Problem> {
@@ -285,10 +296,10 @@ pub(crate) async fn revoke_tokens(
 #[serde(deny_unknown_fields)]
 pub(crate) struct PasswordChange {
     /// The one until now.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
-    /// The one from now on, taken exactly as it is.
-    #[schema(value_type = String, format = "password", min_length = 8, max_length = 128, example = "staple of the horse")]
+    /// The one from now on, by the rules of signing up.
+    #[schema(value_type = String, min_length = 8, max_length = 128, example = "staple of the horse")]
     new_password: NewPassword,
 }
 
@@ -325,7 +336,12 @@ pub(crate) async fn change_password(
         password,
         new_password,
     } = change.0;
-    let owner = Confirmed::by(password.into_secret(), &caller, passwords, database).await?;
+    let new_password = new_password
+        .of(caller.username())
+        .map_err(|Invalid(detail)| {
+            Problem::Invalid(vec![FieldError::field("new_password", detail)])
+        })?;
+    let owner = Confirmed::by(password, &caller, passwords, database).await?;
     permit.forgive();
     let hash = passwords
         .queue_up()?
@@ -339,11 +355,12 @@ pub(crate) async fn change_password(
 #[derive(utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EmailChange {
-    /// Belongs to one account only, whatever its case.
+    /// Kept as it is typed. Belongs to one account only, however its mailbox is written: whatever its case, with its
+    /// domain in letters or in A-labels (`xn--`), with or without needless quotes.
     #[schema(value_type = String, format = "idn-email", max_length = 254, example = "alice@example.org")]
     email: Email,
-    /// Compared exactly as it is.
-    #[schema(value_type = String, format = "password", max_length = 128, example = "correct horse battery")]
+    /// Compared in its composed form, whatever keyboard it comes from.
+    #[schema(value_type = String, max_length = 128, example = "correct horse battery")]
     password: ClaimedPassword,
 }
 
@@ -377,7 +394,7 @@ pub(crate) async fn change_email(
     database: &State<Database>,
 ) -> Result<Json<User>, Problem> {
     let EmailChange { email, password } = change.0;
-    let owner = Confirmed::by(password.into_secret(), &caller, passwords, database).await?;
+    let owner = Confirmed::by(password, &caller, passwords, database).await?;
     permit.forgive();
     match store::change_email(database, &owner, &email).await {
         Err(Error::Duplicate) => Err(conflict(store::Taken {
@@ -414,7 +431,7 @@ pub(crate) async fn delete_account(
     database: &State<Database>,
     chores: &State<Chores>,
 ) -> Result<NoContent, Problem> {
-    let password = claim.0.password.into_secret();
+    let password = claim.0.password;
     let owner = Confirmed::by(password, &caller, passwords, database).await?;
     permit.forgive();
     if !store::delete(database, &owner).await? {

@@ -6,7 +6,8 @@ use sqlx::{Connection as _, Row};
 
 use crate::auth::{Caller, Confirmed};
 use crate::database::{Database, Error, LARGEST_ROUND, Several, several, unit_of_work};
-use crate::users::model::{Email, UserId, Username};
+use crate::users::email::Email;
+use crate::users::model::{UserId, Username};
 
 /// What a request's token is checked against.
 #[derive(Clone)]
@@ -192,14 +193,20 @@ pub(crate) async fn change_email(
     Ok(changed.rows_affected() == 1)
 }
 
-/// Revokes all tokens of the caller.
+/// Revokes all tokens of the caller. Where they were revoked a moment ago, those that were issued since stay good.
 pub(crate) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        sqlx::query("UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ?")
-            .bind(u64::from(caller.id()))
-            .execute(&mut *transaction)
-            .await?;
+        let revoked = sqlx::query(
+            "UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
+        )
+        .bind(u64::from(caller.id()))
+        .bind(caller.token_epoch())
+        .execute(&mut *transaction)
+        .await?;
+        if revoked.rows_affected() == 0 {
+            return Ok(());
+        }
         spread_revocation(&mut transaction, caller.id()).await?;
         transaction.commit().await
     })
@@ -259,10 +266,11 @@ pub(crate) struct Departure {
     departed_at: DateTime<Utc>,
 }
 
-/// Far longer than a send that was under way when its sender left can take.
+/// Far longer than a request that was authorised before can take. No message is committed after its sender has left (the
+/// insertion locks the sender's row), but a replica of an older version does not look.
 const LAST_SENDS: TimeDelta = TimeDelta::minutes(1);
 
-/// Nothing is left of the account, unless a send of it is still under way.
+/// Nothing is left of the account; its departure is forgotten once no older replica can still be sending for it.
 pub(crate) async fn complete_departure(
     database: &Database,
     departure: &Departure,

@@ -49,6 +49,7 @@ impl Herolo {
             .set("HEROLO_LIMIT_LOGINS", "0")
             .set("HEROLO_LIMIT_SIGN_UPS", "0")
             .set("HEROLO_LIMIT_SENDS", "0")
+            .set("HEROLO_LIMIT_SEARCHES", "0")
     }
 
     pub(crate) fn set(mut self, variable: &str, value: &str) -> Self {
@@ -218,6 +219,19 @@ impl Process {
         let status = status.ok()?;
         let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
         line.split_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// Leaves it room for so many more open files (sockets count) than it has now.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn leave_room_for_files(&self, count: u64) {
+        use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid().as_raw_nonzero()));
+        let open = open.expect("Linux tells").count() as u64;
+        let limit = Rlimit {
+            current: Some(open + count),
+            maximum: getrlimit(Resource::Nofile).maximum,
+        };
+        prlimit(Some(self.pid()), Resource::Nofile, limit).expect("it is our child");
     }
 
     fn pid(&self) -> Pid {

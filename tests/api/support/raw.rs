@@ -1,12 +1,9 @@
 //! HTTP by hand: bytes to the service as no client library would send them, and the bytes that come back.
 
-use std::sync::Arc;
-
+use rocket::futures::stream::{self, StreamExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::PATIENCE;
@@ -130,6 +127,13 @@ impl Connection {
         self.into_received()
     }
 
+    /// Reads to the end of the connection, which the service closes once it has answered.
+    pub(crate) async fn answer(mut self) -> Received {
+        let all = async { while self.read_some().await {} };
+        assert!(timeout(PATIENCE, all).await.is_ok(), "no answer");
+        self.into_received()
+    }
+
     /// Whether there was something; a connection that was reset has ended as well.
     async fn read_some(&mut self) -> bool {
         matches!(self.stream.read_buf(&mut self.received).await, Ok(1..))
@@ -149,19 +153,36 @@ pub(crate) async fn exchange(url: &str, bytes: &[u8]) -> Received {
     connection.finish().await
 }
 
-/// The same for many requests, some at once. Each answer comes with its request.
+/// The same for a request that is whole and asks for the end of the connection; its answer may take its time.
+async fn ask(url: &str, bytes: &[u8]) -> Received {
+    let mut connection = Connection::open(url).await;
+    connection.send(bytes).await;
+    connection.answer().await
+}
+
+/// Exchanges many requests, some at once. Each answer comes with its request.
 pub(crate) async fn exchange_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
-    let mut exchanges = JoinSet::new();
-    for request in requests {
-        let (turns, url) = (Arc::clone(&turns), url.to_owned());
-        exchanges.spawn(async move {
-            let _turn = turns.acquire().await.expect("nobody closes it");
-            let received = exchange(&url, &request).await;
-            // Enough of it to recognise it.
-            let start = &request[..request.len().min(1_000)];
-            (String::from_utf8_lossy(start).into_owned(), received)
-        });
-    }
-    exchanges.join_all().await
+    at_once(requests, async |bytes| exchange(url, bytes).await).await
+}
+
+/// Asks many requests that are whole and ask for the end of the connection, some at once. Each answer comes with its
+/// request.
+pub(crate) async fn ask_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
+    at_once(requests, async |bytes| ask(url, bytes).await).await
+}
+
+async fn at_once(
+    requests: Vec<Vec<u8>>,
+    ask: impl AsyncFn(&[u8]) -> Received,
+) -> Vec<(String, Received)> {
+    let exchanges = requests.into_iter().map(async |request| {
+        let received = ask(&request).await;
+        // Enough of it to recognise it.
+        let start = &request[..request.len().min(1_000)];
+        (String::from_utf8_lossy(start).into_owned(), received)
+    });
+    stream::iter(exchanges)
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await
 }

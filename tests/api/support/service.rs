@@ -152,6 +152,7 @@ fn settings(database: &TestDatabase) -> Config {
         limit_logins: 0,
         limit_sign_ups: 0,
         limit_sends: 0,
+        limit_searches: 0,
         client_address_header: "none".to_owned(),
     }
 }

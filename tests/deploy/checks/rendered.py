@@ -49,7 +49,8 @@ def ssh_lets_in_the_operators_user_only_and_by_key_only(rendered):
 def the_firewall_drops_what_it_does_not_name_and_names_only_ssh(rendered):
     lines = [line.strip() for line in rendered.texts["host/nftables.conf"].splitlines()]
     assert "type filter hook input priority filter; policy drop;" in lines
-    assert [line for line in lines if "dport" in line] == ["tcp dport 22 accept"]
+    accepting = lines[lines.index("chain input {"):]
+    assert [line for line in accepting if "dport" in line] == ["tcp dport 22 accept"]
 
 
 def only_traefik_publishes_ports_80_and_443_of_the_host_itself(rendered):
@@ -163,6 +164,65 @@ def no_token_and_no_search_word_is_logged(rendered):
     assert fields["headers"]["defaultMode"] == fields["queryParameters"]["defaultMode"] == "drop"
 
 
+# What Traefik 3.7 was measured to take at most, garbage included, with slow clients on as many connections as there may be.
+TRAEFIK_ITSELF = 90 << 20
+A_CONNECTION = 100 << 10  # TLS, buffers and unfinished headers of 16 KiB
+A_REQUEST = 120 << 10  # under way, beside its connection: one to a replica and a buffer between them
+MEASURED_HEADERS = 16384
+CHAINS = ("api", "events", "pages")
+
+
+def the_firewall_bounds_the_connections_of_a_client_and_of_all(rendered):
+    connections = rendered.texts["host/nftables.conf"]
+    counts = [int(count) for count in re.findall(r"ct count over (\d+) drop", connections)]
+    in_flight = rendered.routing["middlewares"]["limit-parallel"]["inFlightReq"]["amount"]
+    assert re.search(r"^ +ct count over \d+ drop$", connections, re.MULTILINE) and len(counts) == 1
+    each = [int(count) for count in re.findall(r"saddr.* ct count over (\d+) } drop", connections)]
+    assert len(each) == 2 and each[0] == each[1] and in_flight <= each[0] < counts[0]
+
+
+def what_slow_clients_can_make_traefik_hold_fits_into_its_memory(rendered):
+    middlewares = rendered.routing["middlewares"]
+    requests = 0
+    for name in CHAINS:
+        bounds = [middlewares[one]["inFlightReq"] for one in middlewares[name]["chain"]["middlewares"]
+                  if "inFlightReq" in middlewares[one]]
+        constant = [bound["amount"] for bound in bounds if "requestHeaderName" in bound["sourceCriterion"]]
+        assert len(constant) == 1 and len(bounds) == 2, name
+        requests += constant[0]
+    connections = int(re.search(r"^ +ct count over (\d+) drop$", rendered.texts["host/nftables.conf"], re.MULTILINE)[1])
+    for name, entry_point in rendered.install["entryPoints"].items():
+        assert entry_point["http"]["maxHeaderBytes"] <= MEASURED_HEADERS, name
+    held = TRAEFIK_ITSELF + connections * A_CONNECTION + requests * A_REQUEST
+    traefik = rendered.edge["services"]["traefik"]
+    memory = size_of(traefik["deploy"]["resources"]["limits"]["memory"])
+    assert held <= memory, f"{held >> 20} MiB of {memory >> 20}"
+    assert size_of(traefik["environment"]["GOMEMLIMIT"]) < memory
+
+
+def size_of(text):
+    number, unit = re.fullmatch(r"(\d+)([MG])(?:iB)?", text).groups()
+    return int(number) << {"M": 20, "G": 30}[unit]
+
+
+def the_bound_of_all_requests_counts_by_a_header_that_no_client_chooses(rendered):
+    middlewares = rendered.routing["middlewares"]
+    for name in CHAINS:
+        chain = middlewares[name]["chain"]["middlewares"]
+        marked = [place for place, one in enumerate(chain) if "customRequestHeaders" in middlewares[one].get("headers", {})]
+        bound, header = next((place, middlewares[one]["inFlightReq"]["sourceCriterion"]["requestHeaderName"])
+                             for place, one in enumerate(chain)
+                             if "requestHeaderName" in middlewares[one].get("inFlightReq", {}).get("sourceCriterion", {}))
+        assert marked[0] < bound and header in middlewares[chain[marked[0]]]["headers"]["customRequestHeaders"], name
+
+
+def nothing_is_buffered_at_the_edge(rendered):
+    # Of these, each holds a whole body or a whole answer.
+    holders = {"buffering", "errors", "compress", "forwardAuth", "digestAuth"}
+    assert not [name for name, one in rendered.routing["middlewares"].items() if holders & set(one)]
+    assert "status" not in rendered.routing["middlewares"]["retry"]["retry"]  # it keeps bodies for that
+
+
 PROMISES = [
     daemon_json_is_json_and_rotates_logs,
     ssh_lets_in_the_operators_user_only_and_by_key_only,
@@ -181,6 +241,10 @@ PROMISES = [
     what_the_labels_and_the_stacks_name_is_there,
     the_address_of_a_client_is_what_traefik_says,
     no_token_and_no_search_word_is_logged,
+    the_firewall_bounds_the_connections_of_a_client_and_of_all,
+    what_slow_clients_can_make_traefik_hold_fits_into_its_memory,
+    the_bound_of_all_requests_counts_by_a_header_that_no_client_chooses,
+    nothing_is_buffered_at_the_edge,
 ]
 
 

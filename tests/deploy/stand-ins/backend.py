@@ -3,15 +3,17 @@
 replica on port 8000.
 
     GET /hold    begins to answer, and ends when told to, or after 25 s     GET /held      how many are being held
-    GET /long    39 MB, which is as long as a page can be                   POST /release  ends them
+    GET /long    100 MB, a piece at a time                                  POST /release  ends them
     GET /page    ok, with a Content-Security-Policy of its own
+    GET /query   the query as it arrived
     POST /       the length of the body that arrived                        GET            ok
 """
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-LONGEST_PAGE = b"x" * 39_321_000  # 100 messages of 65,535 control characters, each of them six bytes of JSON
+PIECE = b"x" * 100_000
+PIECES = 1_000  # of a long answer, such as an export
 LONGEST_HOLD = 25  # seconds
 
 released = threading.Event()
@@ -53,7 +55,9 @@ class Replica(Handler):
         elif path == "/held":
             self.answer(b"%d" % held)
         elif path == "/long":
-            self.answer(LONGEST_PAGE)
+            self.answer_long()
+        elif path == "/query":
+            self.answer(self.path.partition("?")[2].encode())
         elif path == "/page":
             self.answer(b"ok", policy="script-src 'self'")
         else:
@@ -67,6 +71,16 @@ class Replica(Handler):
             released.set()
         self.answer(b"%d" % len(body))
 
+    def answer_long(self):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(PIECE) * PIECES))
+        self.end_headers()
+        try:
+            for _ in range(PIECES):
+                self.wfile.write(PIECE)
+        except OSError:
+            self.close_connection = True  # it was not read to its end
+
     def hold(self):
         global held
         self.send_response(200)
@@ -78,6 +92,8 @@ class Replica(Handler):
         released.wait(LONGEST_HOLD)
         with counting:
             held -= 1
+            if not held:
+                released.clear()  # for the next
         self.wfile.write(b"ok")
 
 

@@ -8,7 +8,7 @@ use sqlx::{Connection, FromRow};
 
 use super::keys::{Key, Keyed, bind, key, keyed};
 use crate::auth::Caller;
-use crate::database::{Database, Error, Work, unit_of_work, unless_locked};
+use crate::database::{Database, Error, Work, each_alone, unit_of_work, unless_locked};
 use crate::messages::model::MessageId;
 
 /// A message that the caller deletes.
@@ -60,13 +60,19 @@ impl Work for Deletion {
         })
     }
 
-    async fn together(database: &Database, all: &[Arc<Self>]) -> Result<Option<Vec<bool>>, Error> {
+    async fn together(database: &Database, all: &[Arc<Self>]) -> Result<Vec<Option<bool>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.0).collect();
-        let gone = unit_of_work!(database, |connection| {
-            unless_locked(delete_all(connection, &keys).await)
-        })?;
-        // A message that is deleted twice at once is there for the first only.
-        Ok(gone.map(|mut gone| keys.iter().map(|key| gone.remove(key)).collect()))
+        unit_of_work!(database, |connection| {
+            let gone = delete_all(connection, &keys).await;
+            unless_locked(
+                all,
+                gone.map(|gone| match gone {
+                    None => each_alone(all),
+                    // A message that is deleted twice at once is there for the first only.
+                    Some(mut gone) => keys.iter().map(|key| Some(gone.remove(key))).collect(),
+                }),
+            )
+        })
     }
 }
 

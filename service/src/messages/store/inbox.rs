@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 
+use rocket::futures::TryStreamExt as _;
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
 use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{Content, Filter, Mailbox, Message, MessageId, Page};
+use crate::messages::model::{Filter, Mailbox, Message, MessageId, Page};
+use crate::messages::store::bounded::{Bounds, PORTION, Shelf};
 use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, received_message};
 use crate::users::Username;
 
@@ -76,28 +78,29 @@ mod statements {
          (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving"
     );
 
-    /// What some messages say.
+    /// What some messages say, the newest first.
     pub(super) const CONTENTS: Several<2> = several!(
         [20, 100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
          FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
         "?",
-        ")"
+        ") ORDER BY m.id DESC"
     );
 }
 const _: () = assert!(statements::CONTENTS.most() as u64 >= Page::MOST);
 
-/// A page of the messages that the caller received and has not deleted.
+/// A page of the messages that the caller received and has not deleted; `None` if it is beyond the budget.
 pub(super) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
-) -> Result<Received, Error> {
+    bounds: &mut Bounds<'_>,
+) -> Result<Option<Received>, Error> {
     unit_of_work!(database, |connection| {
-        if page.before.is_none() && page.offset() == 0 {
-            newest(connection, caller, page).await
+        if page.before.is_none() && page.offset() == 0 && page.per_page <= PORTION as u64 {
+            newest(connection, caller, page, bounds).await
         } else {
-            further(connection, caller, page).await
+            further(connection, caller, page, bounds).await
         }
     })
 }
@@ -107,67 +110,81 @@ async fn newest(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
-) -> sqlx::Result<Received> {
-    let newest = query(&statements::NEWEST, caller, page);
-    let mut rows = newest.bind(limit(page)).fetch_all(connection).await?;
-    let rest = cut_off(&mut rows, page);
-    let message = |row| received_message(row, caller.username().clone());
-    let messages = rows.iter().map(message).collect::<sqlx::Result<_>>()?;
-    Ok(Received { messages, rest })
+    bounds: &mut Bounds<'_>,
+) -> sqlx::Result<Option<Received>> {
+    let newest = query(&statements::NEWEST, caller, page).bind(limit(page));
+    let mut rows = newest.fetch(connection);
+    let mut shelf = Shelf::new(page, bounds);
+    while let Some(row) = rows.try_next().await? {
+        let message = |row: &MySqlRow| received_message(row, caller.username().clone());
+        shelf.take(&row, row.try_get("is_read")?, message)?;
+    }
+    Ok(shelf.page())
 }
 
 /// Two statements: which messages, and what they say. Where a page does not begin with the newest, MySQL takes the whole
 /// rest of the inbox for what a join is about, and reads ahead thousands of receipts of a great one for a page of twenty.
+/// What the messages of a long page say is read in portions, so that little is read in vain.
 /// (A statement on the one table, with its key named, it carries out without such an estimate:
 /// <https://dev.mysql.com/doc/refman/8.4/en/range-optimization.html>, "skip index dives".)
 async fn further(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
-) -> sqlx::Result<Received> {
+    bounds: &mut Bounds<'_>,
+) -> sqlx::Result<Option<Received>> {
     let mut rows = marks(connection, caller, page, &statements::MARKS).await?;
     let rest = cut_off(&mut rows, page);
-    let ids = rows.iter().map(id).collect::<sqlx::Result<Vec<_>>>()?;
-    let mut contents = contents(connection, &ids).await?;
-    let mut messages = Vec::with_capacity(ids.len());
-    for (id, row) in ids.iter().zip(&rows) {
-        // One that is not there was deleted by its sender between the two statements.
-        if let Some(content) = contents.remove(id) {
-            let read = row.try_get("is_read")?;
-            messages.push(Message::of_receiver(
-                content,
-                caller.username().clone(),
-                read,
-            ));
-        }
+    let outline = Outline::of(&rows, rest.is_some())?;
+    let mut shelf = Shelf::new(page, bounds);
+    let mut marks = &outline.marks[..];
+    while !marks.is_empty() && shelf.is_open() {
+        let (some, rest) = marks.split_at(shelf.portion(marks.len()));
+        put_contents(connection, caller, some, &mut shelf).await?;
+        marks = rest;
     }
-    Ok(Received { messages, rest })
+    Ok(shelf.page_of(outline, rest))
 }
 
-async fn contents(
+/// Puts what these messages say on the shelf.
+async fn put_contents(
     connection: &mut MySqlConnection,
-    ids: &[MessageId],
-) -> sqlx::Result<BTreeMap<MessageId, Content>> {
-    if ids.is_empty() {
-        return Ok(BTreeMap::new());
+    caller: &Caller,
+    marks: &[(MessageId, bool)],
+    shelf: &mut Shelf<'_, '_>,
+) -> sqlx::Result<()> {
+    let is_read: BTreeMap<_, _> = marks.iter().copied().collect();
+    let (statement, places) = statements::CONTENTS.about(marks);
+    let query = places.fold(sqlx::query(statement), |query, (id, _)| {
+        query.bind(id.get())
+    });
+    // One that is not found was deleted by its sender between the two statements.
+    let mut contents = query.fetch(connection);
+    while let Some(row) = contents.try_next().await? {
+        let is_read = is_read.get(&id(&row)?).is_some_and(|is_read| *is_read);
+        shelf.put_if_open(|| {
+            let content = content(&row, Username::stored(row.try_get("sender")?))?;
+            let receiver = caller.username().clone();
+            Ok(Message::of_receiver(content, receiver, is_read))
+        })?;
     }
-    let (statement, places) = statements::CONTENTS.about(ids);
-    let rows = places
-        .fold(sqlx::query(statement), |query, id| query.bind(id.get()))
-        .fetch_all(connection)
-        .await?;
-    let entry = |row: &MySqlRow| {
-        let content = content(row, Username::stored(row.try_get("sender")?))?;
-        Ok((content.id, content))
-    };
-    rows.iter().map(entry).collect()
+    Ok(())
 }
 
 /// What a page of an inbox shows, without what its messages say, which never changes.
+#[derive(Default)]
 pub(crate) struct Outline {
     /// The messages, and whether each is marked as read.
     pub(crate) marks: Vec<(MessageId, bool)>,
     pub(crate) has_more: bool,
+}
+
+impl Outline {
+    fn of(rows: &[MySqlRow], has_more: bool) -> sqlx::Result<Self> {
+        let mark = |row: &MySqlRow| Ok((id(row)?, row.try_get("is_read")?));
+        let marks = rows.iter().map(mark).collect::<sqlx::Result<_>>()?;
+        Ok(Self { marks, has_more })
+    }
 }
 
 /// The outline of a page, from the key alone that the page is in the order of. `None` if that does not tell all: the page
@@ -183,14 +200,12 @@ pub(crate) async fn outline(
     unit_of_work!(database, |connection| {
         let mut rows = marks(connection, caller, page, &statements::OUTLINES).await?;
         let has_more = cut_off(&mut rows, page).is_some();
-        let mut marks = Vec::with_capacity(rows.len());
         for row in &rows {
             if row.try_get("is_somebody_leaving")? {
                 return Ok(None);
             }
-            marks.push((id(row)?, row.try_get("is_read")?));
         }
-        Ok(Some(Outline { marks, has_more }))
+        Outline::of(&rows, has_more).map(Some)
     })
 }
 

@@ -71,10 +71,11 @@ impl<const READ: bool> Work for Marking<READ> {
     async fn together(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Option<Vec<Option<Message>>>, Error> {
+    ) -> Result<Vec<Option<Option<Message>>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
         unit_of_work!(database, |connection| {
-            unless_locked(mark_all(connection, all, &keys).await.map(Some))
+            let marked = mark_all(connection, all, &keys).await;
+            unless_locked(all, marked.map(|all| all.into_iter().map(Some).collect()))
         })
     }
 }

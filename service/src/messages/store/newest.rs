@@ -4,11 +4,14 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rocket::futures::TryStreamExt as _;
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
-use super::{LOOK_AHEAD, Received, content, inbox};
+use super::bounded::Bounds;
+use super::{LOOK_AHEAD, Outline, Received, content, inbox};
 use crate::auth::Caller;
+use crate::budget::{Budget, Reservation, SMALL};
 use crate::database::{Database, Error, Rounds, Several, Work, several, unit_of_work};
 use crate::messages::model::{Message, Page};
 use crate::users::{Names, UserId, Username};
@@ -18,6 +21,7 @@ pub(crate) struct Newest {
     caller: Caller,
     /// The same for all who ask.
     names: Arc<Names>,
+    budget: Budget,
 }
 
 /// A page of each of the users, without the names of who sent the messages, and whether any account is on its way out, as
@@ -40,51 +44,101 @@ const PAGES: Several<3> = several!(
 );
 
 /// A message on a page.
-struct Line<'a> {
-    row: &'a MySqlRow,
-    sender: Username,
+#[derive(Clone)]
+struct Line {
+    sender: UserId,
+    /// Without the name of its sender until that is known.
+    message: Message,
 }
 
-impl Newest {
-    pub(crate) fn new(caller: Caller, names: Arc<Names>) -> Self {
-        Self { caller, names }
+/// What was read of one inbox.
+#[derive(Clone, Default)]
+struct Inbox {
+    lines: Vec<Line>,
+    bytes: usize,
+    /// It has a page that is to be read by itself.
+    is_large: bool,
+}
+
+impl Inbox {
+    /// Takes a row unless the page has become large. Then nothing of it is kept.
+    fn take(&mut self, row: &MySqlRow) -> sqlx::Result<()> {
+        if self.is_large {
+            return Ok(());
+        }
+        let nobody = Username::stored("");
+        let content = content(row, nobody.clone())?;
+        let message = Message::of_receiver(content, nobody, row.try_get("is_read")?);
+        self.bytes += message.bytes();
+        let sender = row.try_get::<u64, _>("sender_id")?.into();
+        self.lines.push(Line { sender, message });
+        if self.bytes > SMALL {
+            self.is_large = true;
+            self.lines = Vec::new();
+        }
+        Ok(())
     }
 
-    fn receiver(&self) -> u64 {
-        u64::from(self.caller.id())
-    }
-
-    /// The caller's page, of these lines.
-    fn page(&self, lines: &[Line<'_>]) -> sqlx::Result<Received> {
-        let message = |line: &Line<'_>| {
-            let content = content(line.row, line.sender.clone())?;
-            let is_read = line.row.try_get("is_read")?;
-            let receiver = self.caller.username().clone();
-            Ok(Message::of_receiver(content, receiver, is_read))
+    /// The caller's page, newest first; `None` if it is large.
+    fn page(self, caller: &Caller) -> Option<Received> {
+        if self.is_large {
+            return None;
+        }
+        let message = |line: Line| Message {
+            receiver: caller.username().clone(),
+            ..line.message
         };
-        let mut messages: Vec<Message> = lines.iter().map(message).collect::<sqlx::Result<_>>()?;
+        let mut messages: Vec<_> = self.lines.into_iter().map(message).collect();
         // In which order MySQL reads what a join begins with it does not promise.
         messages.sort_unstable_by_key(|message| Reverse(message.id));
         let has_more = messages.len() as u64 > Page::DEFAULT.per_page;
         messages.truncate(messages.len() - usize::from(has_more));
         let rest = messages.last().filter(|_| has_more).map(|last| last.id);
-        Ok(Received { messages, rest })
+        let marks = messages.iter().map(|message| (message.id, message.read));
+        let outline = Outline {
+            marks: marks.collect(),
+            has_more,
+        };
+        Some(Received {
+            messages,
+            outline,
+            rest,
+        })
     }
 }
 
-/// Who sent the messages of these rows, in their order.
-async fn senders(
+impl Newest {
+    pub(crate) fn new(caller: Caller, names: Arc<Names>, budget: Budget) -> Self {
+        Self {
+            caller,
+            names,
+            budget,
+        }
+    }
+
+    fn receiver(&self) -> u64 {
+        u64::from(self.caller.id())
+    }
+}
+
+/// What was read of the inboxes of these users, and whether any account is on its way out.
+async fn inboxes(
     connection: &mut MySqlConnection,
-    names: &Names,
-    rows: &[MySqlRow],
-) -> sqlx::Result<Vec<Username>> {
-    let Some(first) = rows.first() else {
-        return Ok(Vec::new());
-    };
-    let is_somebody_leaving = first.try_get("is_somebody_leaving")?;
-    let sender = |row: &MySqlRow| row.try_get::<u64, _>("sender_id").map(UserId::from);
-    let senders: Vec<_> = rows.iter().map(sender).collect::<sqlx::Result<_>>()?;
-    names.of(connection, &senders, is_somebody_leaving).await
+    receivers: &[u64],
+) -> sqlx::Result<(HashMap<u64, Inbox>, bool)> {
+    let (statement, places) = PAGES.about(receivers);
+    let query = sqlx::query(statement).bind(Page::DEFAULT.per_page + LOOK_AHEAD);
+    let mut rows = places
+        .fold(query, |query, receiver| query.bind(*receiver))
+        .fetch(connection);
+    let mut inboxes = HashMap::<u64, Inbox>::new();
+    let mut is_somebody_leaving = false;
+    while let Some(row) = rows.try_next().await? {
+        is_somebody_leaving = row.try_get("is_somebody_leaving")?;
+        let receiver = row.try_get("receiver_id")?;
+        inboxes.entry(receiver).or_default().take(&row)?;
+    }
+    Ok((inboxes, is_somebody_leaving))
 }
 
 impl Work for Newest {
@@ -96,42 +150,49 @@ impl Work for Newest {
         largest: PAGES.most(),
     };
 
-    type Outcome = Received;
+    /// The page with what it takes of the budget; `None` if it is beyond that, or of those that are read by themselves.
+    type Outcome = Option<(Received, Reservation)>;
 
-    async fn alone(&self, database: &Database) -> Result<Received, Error> {
-        inbox::page(database, &self.caller, &Page::DEFAULT).await
+    async fn alone(&self, database: &Database) -> Result<Self::Outcome, Error> {
+        let mut reservation = self.budget.reservation(&self.caller);
+        let mut bounds = Bounds {
+            bytes: Page::CONTENT_BYTES,
+            reservation: &mut reservation,
+        };
+        let page = inbox::page(database, &self.caller, &Page::DEFAULT, &mut bounds).await?;
+        Ok(page.map(|page| (page, reservation)))
     }
 
+    /// A large page is left out, so that a round holds little whatever is in its inboxes.
     async fn together(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Option<Vec<Received>>, Error> {
+    ) -> Result<Vec<Option<Self::Outcome>>, Error> {
         let Some(first) = all.first() else {
-            return Ok(Some(Vec::new()));
+            return Ok(Vec::new());
         };
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
         unit_of_work!(database, |connection| {
-            let (statement, places) = PAGES.about(&receivers);
-            let query = sqlx::query(statement).bind(Page::DEFAULT.per_page + LOOK_AHEAD);
-            let rows = places
-                .fold(query, |query, receiver| query.bind(*receiver))
-                .fetch_all(&mut *connection)
-                .await?;
-            let senders = senders(connection, &first.names, &rows).await?;
-            let mut inboxes = HashMap::<u64, Vec<Line<'_>>>::new();
-            for (row, sender) in rows.iter().zip(senders) {
-                let receiver = row.try_get("receiver_id")?;
-                inboxes
-                    .entry(receiver)
-                    .or_default()
-                    .push(Line { row, sender });
+            let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
+            let lines = || inboxes.values().flat_map(|inbox| &inbox.lines);
+            let senders: Vec<_> = lines().map(|line| line.sender).collect();
+            let names = first.names.of(connection, &senders, is_somebody_leaving);
+            let mut names = names.await?.into_iter();
+            for line in inboxes.values_mut().flat_map(|inbox| &mut inbox.lines) {
+                line.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
             }
-            let page = |one: &Arc<Self>| {
-                let lines = inboxes.get(&one.receiver());
-                one.page(lines.map_or(&[], Vec::as_slice))
+            let page = |(index, one): (usize, &Arc<Self>)| {
+                let receiver = one.receiver();
+                // One who asks twice has the page twice.
+                let inbox = if receivers[index + 1..].contains(&receiver) {
+                    inboxes.get(&receiver).cloned()
+                } else {
+                    inboxes.remove(&receiver)
+                };
+                let page = inbox.unwrap_or_default().page(&one.caller)?;
+                Some((page, one.budget.reservation(&one.caller)))
             };
-            let pages: sqlx::Result<Vec<_>> = all.iter().map(page).collect();
-            pages.map(Some)
+            Ok(all.iter().enumerate().map(page).map(Some).collect())
         })
     }
 }

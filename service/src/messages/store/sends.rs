@@ -1,13 +1,14 @@
-//! Messages to one receiver each, alone or several as one transaction.
+//! Messages to one receiver each, without a key: several that come at the same time are sent in one transaction.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::Connection;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Connection, Row};
+use sqlx::{FromRow, Row};
 
-use super::{Refusal, send_once};
+use super::send::{Refusal, send};
 use crate::auth::Caller;
 use crate::database::{Database, Error, LARGEST_ROUND, Work, unit_of_work, unless_locked};
 use crate::messages::model::{Message, MessageId, NewMessage, Postmark};
@@ -30,20 +31,28 @@ impl Outgoing {
         }
     }
 
-    /// What came of it.
-    pub(crate) fn answer(&self, postmark: Option<Postmark>) -> Result<Message, Refusal> {
-        let sent = postmark.map(|mark| self.new.sent(mark, self.caller.username().clone()));
-        sent.ok_or_else(|| Refusal::NoSuchReceivers(vec![self.receiver.clone()]))
+    /// The message as it was sent.
+    pub(crate) fn message(&self, postmark: Postmark) -> Message {
+        self.new.sent(postmark, self.caller.username().clone())
     }
 }
 
 mod statements {
     use crate::database::{Several, places, several};
 
-    /// The receivers. By how much one id that a statement gives is greater than the one before it is the server's to say.
+    /// Senders and receivers, locked until the transaction ends, but for those whose rows others have locked. By how much
+    /// one id that a statement gives is greater than the one before it is the server's to say.
     pub(super) const USERS: Several<7> = several!(
-        [1, 2, 4, 8, 16, 32, 64],
-        "SELECT id, username, @@SESSION.auto_increment_increment AS step FROM users WHERE username IN (",
+        [2, 4, 8, 16, 32, 64, 128],
+        "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users \
+         FORCE INDEX (users_username) WHERE username IN (",
+        "?",
+        ") FOR SHARE SKIP LOCKED"
+    );
+    /// Which of those that were not found exist.
+    pub(super) const KNOWN: Several<2> = several!(
+        [8, 128],
+        "SELECT username FROM users FORCE INDEX (users_username) WHERE username IN (",
         "?",
         ")"
     );
@@ -83,90 +92,165 @@ mod statements {
         length!(1),
     ];
 }
-use statements::{LENGTHS, Length, USERS};
-const _: () = assert!(USERS.most() >= LARGEST_ROUND);
+use statements::{KNOWN, LENGTHS, Length, USERS};
+/// Each message has a sender and a receiver.
+const MOST_NAMES: usize = 2 * LARGEST_ROUND;
+const _: () = assert!(USERS.most() >= MOST_NAMES && KNOWN.most() >= MOST_NAMES);
 
 /// A message and the id of its receiver.
 type Addressed<'a> = (&'a Outgoing, u64);
 
-/// What comes of it is nothing if the receiver is not there; the others are sent nevertheless.
+/// One message that is refused keeps no other one back.
 impl Work for Outgoing {
-    type Outcome = Option<Postmark>;
+    type Outcome = Result<Postmark, Refusal>;
 
-    async fn alone(&self, database: &Database) -> Result<Option<Postmark>, Error> {
-        send_once(database, &self.caller, &self.new, None).await
+    /// Only those whose sender or receiver is locked by another transaction are sent alone after all, and wait for it.
+    const MOST_HELD: usize = 4;
+
+    async fn alone(&self, database: &Database) -> Result<Self::Outcome, Error> {
+        send(database, &self.caller, &self.new, None).await
     }
 
-    /// `None` if somebody holds a lock on one of the users for long: the others must not wait for that.
+    /// `None` for each whose sender or receiver another transaction has locked: the others must not wait for that.
     async fn together(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Option<Vec<Option<Postmark>>>, Error> {
+    ) -> Result<Vec<Option<Self::Outcome>>, Error> {
         let created_at = Utc::now().trunc_subsecs(3);
-        let ids = unit_of_work!(database, |connection| {
-            unless_locked(send_all(connection, all, created_at).await.map(Some))
-        })?;
-        let postmark = |id: Option<u64>| {
-            Some(Postmark {
-                id: MessageId::stored(id?)?,
-                created_at,
-            })
-        };
-        Ok(ids.map(|ids| ids.into_iter().map(postmark).collect()))
+        unit_of_work!(database, |connection| {
+            unless_locked(all, send_all(connection, all, created_at).await)
+        })
     }
 }
 
-/// The ids of the messages; `None` for each whose receiver is not there.
+/// What is to be done with a message, by its sender and its receiver.
+enum Verdict {
+    /// It is sent to the receiver with this id.
+    Send(u64),
+    /// The receiver does not exist.
+    NoSuchReceiver,
+    /// The sender's token is good no more.
+    TokenRevoked,
+    /// Another transaction has locked one of the two.
+    Locked,
+}
+
 async fn send_all(
     connection: &mut MySqlConnection,
     all: &[Arc<Outgoing>],
     created_at: DateTime<Utc>,
-) -> sqlx::Result<Vec<Option<u64>>> {
-    let users = Users::named_in(connection, all).await?;
-    let addressed: Vec<_> = all
-        .iter()
-        .filter_map(|one| Some((&**one, users.id_of(&one.receiver)?)))
-        .collect();
+) -> sqlx::Result<Vec<Option<Result<Postmark, Refusal>>>> {
     let mut transaction = connection.begin().await?;
-    let given = insert(&mut transaction, &addressed, users.step, created_at).await?;
+    let users = Users::of(&mut transaction, all).await?;
+    let verdicts: Vec<_> = all.iter().map(|one| users.verdict(one)).collect();
+    let judged = all.iter().zip(&verdicts);
+    let addressed: Vec<_> = judged
+        .clone()
+        .filter_map(|(one, verdict)| match verdict {
+            Verdict::Send(receiver) => Some((&**one, *receiver)),
+            _ => None,
+        })
+        .collect();
+    let ids = insert(&mut transaction, &addressed, users.step, created_at).await?;
     transaction.commit().await?;
-    let mut given = VecDeque::from(given);
-    let id = |one: &Arc<Outgoing>| users.id_of(&one.receiver).and_then(|_| given.pop_front());
-    Ok(all.iter().map(id).collect())
+    let mut ids = VecDeque::from(ids);
+    let outcome = |(one, verdict): (&Arc<Outgoing>, &Verdict)| match verdict {
+        Verdict::Send(_) => {
+            let id = ids.pop_front().and_then(MessageId::stored);
+            let id = id.ok_or(sqlx::Error::RowNotFound)?;
+            Ok(Some(Ok(Postmark { id, created_at })))
+        }
+        Verdict::NoSuchReceiver => Ok(Some(Err(Refusal::NoSuchReceivers(vec![
+            one.receiver.clone(),
+        ])))),
+        Verdict::TokenRevoked => Ok(Some(Err(Refusal::TokenRevoked))),
+        Verdict::Locked => Ok(None),
+    };
+    judged.map(outcome).collect()
 }
 
-/// The receivers that there are.
+/// A user as the transaction has locked them.
+struct User {
+    id: u64,
+    token_epoch: u32,
+}
+
+/// The senders and receivers of some messages.
 struct Users {
-    ids: HashMap<String, u64>,
+    found: HashMap<String, User>,
+    /// The names of those who exist and whose rows are locked.
+    locked: HashSet<String>,
     /// By how much each of the ids that one statement gives is greater than the one before it.
     step: usize,
 }
 
 impl Users {
-    async fn named_in(
-        connection: &mut MySqlConnection,
-        all: &[Arc<Outgoing>],
-    ) -> sqlx::Result<Self> {
-        let (statement, places) = USERS.about(all);
+    async fn of(connection: &mut MySqlConnection, all: &[Arc<Outgoing>]) -> sqlx::Result<Self> {
+        let senders = all.iter().map(|one| one.caller.username().as_str());
+        let receivers = all.iter().map(|one| one.receiver.as_str());
+        let names: BTreeSet<_> = senders.chain(receivers).collect();
+        let names: Vec<_> = names.into_iter().collect();
+        let (statement, places) = USERS.about(&names);
         let rows = places
-            .fold(sqlx::query(statement), |query, one| {
-                query.bind(one.receiver.as_str())
-            })
-            .fetch_all(connection)
+            .fold(sqlx::query(statement), |query, name| query.bind(*name))
+            .fetch_all(&mut *connection)
             .await?;
         let step = rows
             .first()
             .map_or(Ok(1), |row| row.try_get::<u64, _>("step"))?;
-        let entry = |row: &MySqlRow| Ok((row.try_get("username")?, row.try_get("id")?));
+        let found = rows
+            .iter()
+            .map(user)
+            .collect::<sqlx::Result<HashMap<_, _>>>()?;
+        let mut missing = names;
+        missing.retain(|name| !found.contains_key(*name));
         Ok(Self {
-            ids: rows.iter().map(entry).collect::<sqlx::Result<_>>()?,
+            locked: known(connection, &missing).await?,
+            found,
             step: usize::try_from(step).unwrap_or(1),
         })
     }
 
-    fn id_of(&self, name: &Username) -> Option<u64> {
-        self.ids.get(name.as_str()).copied()
+    fn verdict(&self, outgoing: &Outgoing) -> Verdict {
+        let (caller, receiver) = (&outgoing.caller, outgoing.receiver.as_str());
+        let sender = caller.username().as_str();
+        match (self.found.get(sender), self.found.get(receiver)) {
+            _ if self.locked.contains(sender) => Verdict::Locked,
+            (Some(sender), _) if !is_of(caller, sender) => Verdict::TokenRevoked,
+            // A deleted account gives its name away.
+            (None, _) => Verdict::TokenRevoked,
+            (Some(_), Some(receiver)) => Verdict::Send(receiver.id),
+            (Some(_), None) if self.locked.contains(receiver) => Verdict::Locked,
+            (Some(_), None) => Verdict::NoSuchReceiver,
+        }
     }
+}
+
+fn user(row: &MySqlRow) -> sqlx::Result<(String, User)> {
+    let user = User {
+        id: row.try_get("id")?,
+        token_epoch: row.try_get("token_epoch")?,
+    };
+    Ok((row.try_get("username")?, user))
+}
+
+/// Whether the caller is this user, and the caller's token is still good.
+fn is_of(caller: &Caller, user: &User) -> bool {
+    u64::from(caller.id()) == user.id && caller.token_epoch() == user.token_epoch
+}
+
+/// Those of the names that users have. No statement where all were found.
+async fn known(connection: &mut MySqlConnection, names: &[&str]) -> sqlx::Result<HashSet<String>> {
+    if names.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let (statement, places) = KNOWN.about(names);
+    let rows = places
+        .fold(sqlx::query(statement), |query, name| query.bind(*name))
+        .fetch_all(connection)
+        .await?;
+    let name = |row: &MySqlRow| <(String,)>::from_row(row).map(|(name,)| name);
+    rows.iter().map(name).collect()
 }
 
 /// The ids of the messages, in their order.

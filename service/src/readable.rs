@@ -1,0 +1,70 @@
+//! Headers that change what a request means have to be read, or else the request is refused.
+
+use rocket::fairing::{Fairing, Info, Kind};
+use rocket::http::Method;
+use rocket::{Data, Request};
+
+use crate::framework::take_dropped_headers;
+use crate::problem::Problem;
+use crate::telemetry;
+
+/// Those that change what a request means. Without an `If-None-Match` a request means the same, and so it does without
+/// an `X-Request-Id`.
+const MEANINGFUL: [&str; 5] = [
+    "Authorization",
+    "Content-Encoding",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+];
+/// Those of them of which one value is read: of two, either may be meant.
+const SINGLE: [&str; 3] = ["Content-Type", "Idempotency-Key", "Last-Event-ID"];
+
+/// Refuses requests with headers that cannot be read.
+pub(crate) struct ReadableHeaders;
+
+#[rocket::async_trait]
+impl Fairing for ReadableHeaders {
+    fn info(&self) -> Info {
+        Info {
+            name: "readable headers",
+            kind: Kind::Request,
+        }
+    }
+
+    async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
+        if let Some(problem) = check(request) {
+            problem.leave_for_catcher(request);
+            // No route has this method, so the catcher is what answers.
+            request.set_method(Method::Connect);
+        }
+    }
+}
+
+fn check(request: &Request<'_>) -> Option<Problem> {
+    let dropped = take_dropped_headers();
+    let mut problem = None;
+    for header in &dropped {
+        let meant = MEANINGFUL
+            .iter()
+            .find(|name| name.eq_ignore_ascii_case(header));
+        let outcome = match meant {
+            Some(name) => {
+                let detail = format!("The header {name} is not UTF-8; send it in ASCII.");
+                problem = Some(Problem::Malformed(detail));
+                "the request is refused"
+            }
+            None => "it is ignored",
+        };
+        let request_id = telemetry::request_id(request);
+        tracing::info!(request_id, header, "a header is not UTF-8: {outcome}");
+    }
+    let headers = request.headers();
+    let repeated = || {
+        let name = SINGLE
+            .iter()
+            .find(|name| headers.get(name).nth(1).is_some())?;
+        Some(Problem::Malformed(format!("{name} is there twice.")))
+    };
+    problem.or_else(repeated)
+}
