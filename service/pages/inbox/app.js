@@ -27,6 +27,7 @@ let lastList = null; // the box whose list was shown, so that its title gets the
 let here = ""; // what stands after the # of what is shown
 let isLeaving = false; // whether the browser is on its way back
 let nextFocus = null; // the row to go on with, instead of where one was
+const heard = new Set(); // the ids of the messages that arrived; the list may have one before its event comes
 let lineTimer;
 let countTimer;
 let syncTimer;
@@ -35,8 +36,9 @@ const listener = new Listener({
   // Deletions and marks are no events, so each stream begins with a look at what there is.
   hello: () => sync(),
   message: (message) => {
-    if (!feed.arrive(message)) return;
-    setUnread(unread + 1);
+    if (heard.has(message.id)) return;
+    heard.add(message.id);
+    if (feed.arrive(message)) setUnread(unread + 1);
     // A count that is under way may have it already, so the last word is the service's.
     if (document.hidden) return;
     clearTimeout(countTimer);

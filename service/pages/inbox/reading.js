@@ -207,11 +207,16 @@ async function discard(box, message) {
     : "It disappears from your inbox. The sender keeps it. This cannot be undone.";
   const title = isForAll ? "Delete for everybody?" : "Delete this message?";
   if ((await ask(title, text, [["yes", "Delete", "danger"], ["no", "Keep it"]], 1)) !== "yes") return;
+  // It is not looked for any more.
+  const before = open;
+  const mine = (showing += 1);
+  open = null;
   try {
     await session.callAs("DELETE", session.own(`/messages/${message.id}`));
   } catch (problem) {
     // Deleted by its sender, or in another tab: that is what was asked for.
     if (problem.status !== 404) {
+      if (mine === showing) open = before;
       tell(problem.message);
       return;
     }
