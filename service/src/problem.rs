@@ -19,6 +19,9 @@ use crate::{database, headers, telemetry};
 /// Seconds after which a client of a busy service may come again.
 const RETRY_SECONDS: u32 = 1;
 
+/// How to go on after [`Problem::UnreadAnswers`].
+const UNREAD_ANSWERS: &str = "Large answers to this account are still being read; read them to their end, and ask for fewer at once.";
+
 /// Everything that can go wrong for a caller. Each variant's text opens with its status.
 #[derive(Debug, Clone)]
 pub(crate) enum Problem {
@@ -228,10 +231,7 @@ impl Problem {
                 )
                 .into()
             }
-            Self::UnreadAnswers => {
-                "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
-                    .into()
-            }
+            Self::UnreadAnswers => UNREAD_ANSWERS.into(),
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
             Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
