@@ -23,6 +23,8 @@ const RETRY_SECONDS: u32 = 1;
 /// What to do with a body that is compressed.
 const NO_CODING: &str =
     "Bodies are taken as they are only; send it uncompressed, without 'Content-Encoding'.";
+/// How to go on after [`Problem::UnreadAnswers`].
+const UNREAD_ANSWERS: &str = "Large answers to this account are still being read; read them to their end, and ask for fewer at once.";
 
 /// Everything that can go wrong for a caller. Each variant's text opens with its status.
 #[derive(Debug, Clone)]
@@ -241,10 +243,7 @@ impl Problem {
             Self::TooManyAtOnce => {
                 "This account has several searches under way; send them one after the other.".into()
             }
-            Self::UnreadAnswers => {
-                "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
-                    .into()
-            }
+            Self::UnreadAnswers => UNREAD_ANSWERS.into(),
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
             Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),

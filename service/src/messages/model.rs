@@ -652,11 +652,11 @@ mod tests {
                 read: false,
             };
             let sent = Message::of_sender(content, vec![receiver; 100]).with_receivers();
-            let received = Message {
+            let of_receiver = Message {
                 receivers: None,
                 ..sent.clone()
             };
-            for message in [sent, received] {
+            for message in [sent, of_receiver] {
                 let json = serde_json::to_string(&message).expect("JSON").len();
                 let most = json + ENVELOPE_BYTES + 100 * RECEIVER_BYTES;
                 assert!((json..most).contains(&message.bytes()), "{json}");
