@@ -50,6 +50,8 @@ pub(crate) enum Problem {
     KeyReused,
     /// 429: more than one client or account may do; with the time until the next may come.
     TooMany(Duration),
+    /// 429: as many streams of events as an account may have here; with the time until one may have ended.
+    TooManyStreams(Duration),
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -138,7 +140,7 @@ impl Problem {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) => Status::TooManyRequests,
+            Self::TooMany(_) | Self::TooManyStreams(_) => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -181,7 +183,7 @@ impl Problem {
             Self::UnsupportedMediaType => ("unsupported-media-type", "The body must be JSON"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyStreams(_) => ("too-many", "This was done too often"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
             }
@@ -219,11 +221,10 @@ impl Problem {
                     .into()
             }
             Self::TooMany(wait) => {
-                let seconds = whole_seconds(*wait);
-                format!(
-                    "Your client or this account did this too often; come again in {seconds} s."
-                )
-                .into()
+                come_again("Your client or this account did this too often;", *wait)
+            }
+            Self::TooManyStreams(wait) => {
+                come_again("This account has too many streams open; end one, or", *wait)
             }
             Self::Unavailable(why) => (*why).into(),
             Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
@@ -251,7 +252,7 @@ impl Problem {
                 r#"Bearer realm="herolo", error="invalid_token""#,
             )),
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
-            Self::TooMany(wait) => {
+            Self::TooMany(wait) | Self::TooManyStreams(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
@@ -276,6 +277,10 @@ impl Problem {
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + 1
+}
+
+fn come_again(why: &str, wait: Duration) -> Cow<'static, str> {
+    format!("{why} come again in {} s.", whole_seconds(wait)).into()
 }
 
 fn list(methods: &[Method]) -> String {

@@ -149,6 +149,16 @@ const TOO_MANY: Shared = Shared {
     problems: || vec![("tooMany", Problem::TooMany(Duration::from_secs(2)))],
 };
 
+const TOO_MANY_STREAMS: Shared = Shared {
+    name: "TooManyStreams",
+    description: "This account has 16 streams at this replica.",
+    instance: "/users/alice/events",
+    problems: || {
+        let wait = Duration::from_secs(15);
+        vec![("tooManyStreams", Problem::TooManyStreams(wait))]
+    },
+};
+
 /// Of every route.
 const INTERNAL: Shared = Shared {
     name: "Internal",
@@ -169,7 +179,7 @@ const UNAVAILABLE: Shared = Shared {
     },
 };
 
-const ALL: [&Shared; 15] = [
+const ALL: [&Shared; 16] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -183,6 +193,7 @@ const ALL: [&Shared; 15] = [
     &NOT_SENT,
     &INVALID_QUERY,
     &TOO_MANY,
+    &TOO_MANY_STREAMS,
     &INTERNAL,
     &UNAVAILABLE,
 ];
@@ -221,6 +232,8 @@ groups! {
     NotFound: NOT_FOUND;
     /// Of every route that is limited.
     Limited: TOO_MANY;
+    /// Of listening.
+    Listening: TOO_MANY_STREAMS;
     /// Of every route that needs the database.
     Unavailable: UNAVAILABLE;
 }
