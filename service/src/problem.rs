@@ -65,6 +65,8 @@ pub(crate) enum Problem {
     UnreadAnswers,
     /// 429: an account that asks for too much at the same time.
     TooManyAtOnce,
+    /// 429: as many streams of events as an account may have here; with the time until one may have ended.
+    TooManyStreams(Duration),
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -154,7 +156,10 @@ impl Problem {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType | Self::CodedBody => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) | Self::TooManyAtOnce | Self::UnreadAnswers => Status::TooManyRequests,
+            Self::TooMany(_)
+            | Self::TooManyAtOnce
+            | Self::TooManyStreams(_)
+            | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -199,7 +204,9 @@ impl Problem {
             Self::CodedBody => ("unsupported-content-coding", "The body is compressed"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::TooManyStreams(_) => {
+                ("too-many", "This was done too often")
+            }
             Self::UnreadAnswers => ("answers-unread", "Large answers wait to be read"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
@@ -239,9 +246,14 @@ impl Problem {
                                 make a new key for each message."
                     .into()
             }
-            Self::TooMany(wait) => too_often(*wait).into(),
+            Self::TooMany(wait) => {
+                come_again("Your client or this account did this too often;", *wait)
+            }
             Self::TooManyAtOnce => {
                 "This account has several searches under way; send them one after the other.".into()
+            }
+            Self::TooManyStreams(wait) => {
+                come_again("This account has too many streams open; end one, or", *wait)
             }
             Self::UnreadAnswers => UNREAD_ANSWERS.into(),
             Self::Unavailable(why) => (*why).into(),
@@ -272,7 +284,7 @@ impl Problem {
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
             // RFC 9110 section 15.5.16: which codings a request may have.
             Self::CodedBody => Some(Header::new("Accept-Encoding", "identity")),
-            Self::TooMany(wait) => {
+            Self::TooMany(wait) | Self::TooManyStreams(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
@@ -295,11 +307,6 @@ impl Problem {
     }
 }
 
-fn too_often(wait: Duration) -> String {
-    let seconds = whole_seconds(wait);
-    format!("Your client or this account did this too often; come again in {seconds} s.")
-}
-
 fn too_slow() -> String {
     let seconds = BODY_DEADLINE.as_secs();
     format!(
@@ -310,6 +317,10 @@ fn too_slow() -> String {
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + 1
+}
+
+fn come_again(why: &str, wait: Duration) -> Cow<'static, str> {
+    format!("{why} come again in {} s.", whole_seconds(wait)).into()
 }
 
 fn list(methods: &[Method]) -> String {

@@ -149,6 +149,8 @@ export class Listener {
       this.#tells.hello(isFirst);
     } else if (event.type === "message") {
       this.#tells.message(JSON.parse(event.data));
+    } else if (event.type === "reset") {
+      this.#tells.hello(true); // the database is an earlier one: the list is to be loaded again
     } else if (event.type === "goodbye") {
       this.#next = parser.retry ?? FIRST_PAUSE;
       return true;
