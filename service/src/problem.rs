@@ -219,47 +219,51 @@ impl Problem {
     fn detail(&self) -> Cow<'_, str> {
         match self {
             Self::Malformed(detail) => detail.into(),
-            Self::MissingToken => "Send the header 'Authorization: Bearer <access token>'; \
-                                   POST /users/<username>/token issues one."
-                .into(),
-            Self::InvalidToken => "The access token is over, revoked or not from here; \
-                                   POST /users/<username>/token issues a new one."
-                .into(),
-            Self::WrongCredentials => "There is no user with this name and password.".into(),
-            Self::OtherUser => "The access token is not of the user in the path.".into(),
-            Self::WrongPassword => {
-                "This takes the account's password beside the access token.".into()
-            }
-            Self::NotFound => "Nothing was found at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
             Self::TooSlow => too_slow().into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
             Self::TooLarge => {
                 format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into()
             }
-            Self::UnsupportedMediaType => {
-                "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
-            }
-            Self::CodedBody => NO_CODING.into(),
-            Self::KeyReused => {
-                "A message with this Idempotency-Key was sent before, and it was another one; \
-                                make a new key for each message."
-                    .into()
-            }
             Self::TooMany(wait) => {
                 come_again("Your client or this account did this too often;", *wait)
-            }
-            Self::TooManyAtOnce => {
-                "This account has several searches under way; send them one after the other.".into()
             }
             Self::TooManyStreams(wait) => {
                 come_again("This account has too many streams open; end one, or", *wait)
             }
-            Self::UnreadAnswers => UNREAD_ANSWERS.into(),
             Self::Unavailable(why) => (*why).into(),
-            Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
-            Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
             Self::Other(status) => format!("The request was answered with {status}.").into(),
+            constant => constant.constant_detail().into(),
+        }
+    }
+
+    /// The detail of those problems that have the same one whenever they occur.
+    fn constant_detail(&self) -> &'static str {
+        match self {
+            Self::MissingToken => {
+                "Send the header 'Authorization: Bearer <access token>'; POST /users/<username>/token issues one."
+            }
+            Self::InvalidToken => {
+                "The access token is over, revoked or not from here; POST /users/<username>/token issues a new one."
+            }
+            Self::WrongCredentials => "There is no user with this name and password.",
+            Self::OtherUser => "The access token is not of the user in the path.",
+            Self::WrongPassword => "This takes the account's password beside the access token.",
+            Self::NotFound => "Nothing was found at this path.",
+            Self::UnsupportedMediaType => {
+                "Forms are not taken; send JSON with 'Content-Type: application/json'."
+            }
+            Self::CodedBody => NO_CODING,
+            Self::KeyReused => {
+                "A message with this Idempotency-Key was sent before, and it was another one; make a new key for each message."
+            }
+            Self::TooManyAtOnce => {
+                "This account has several searches under way; send them one after the other."
+            }
+            Self::UnreadAnswers => UNREAD_ANSWERS,
+            Self::DatabaseAway(_) => "The database is not available; try again in a moment.",
+            Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.",
+            _ => "",
         }
     }
 
