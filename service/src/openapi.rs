@@ -20,8 +20,8 @@ use self::headers::Headers;
 use self::links::Links;
 use self::problems::SharedProblems;
 pub(crate) use self::problems::{
-    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSend, NotConfirmed, NotFound,
-    NotSent, NotTheCaller, TakenOrInvalid, Unavailable, WrongCredentials,
+    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSend, Listening, NotConfirmed,
+    NotFound, NotSent, NotTheCaller, TakenOrInvalid, Unavailable, WrongCredentials,
 };
 use crate::problem::Document;
 use crate::{export, health, live, messages, openapi, telemetry, users};
@@ -237,7 +237,8 @@ pub(crate) struct Resumption {
     #[param(
         rename = "Last-Event-ID",
         nullable = false,
-        pattern = "^(0|[1-9][0-9]*)(-[1-9][0-9]*([.][1-9][0-9]*)*)?$",
+        max_length = 4096,
+        pattern = "^(0|[1-9][0-9]*)(-[1-9][0-9]*(([+][1-9][0-9]*)?(_[1-9][0-9]*([+][1-9][0-9]*)?)*|([.][1-9][0-9]*)*))?$",
         example = "42"
     )]
     last_event_id: Option<String>,

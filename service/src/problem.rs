@@ -23,6 +23,8 @@ const RETRY_SECONDS: u32 = 1;
 /// What to do with a body that is compressed.
 const NO_CODING: &str =
     "Bodies are taken as they are only; send it uncompressed, without 'Content-Encoding'.";
+/// How to go on after [`Problem::UnreadAnswers`].
+const UNREAD_ANSWERS: &str = "Large answers to this account are still being read; read them to their end, and ask for fewer at once.";
 
 /// Everything that can go wrong for a caller. Each variant's text opens with its status.
 #[derive(Debug, Clone)]
@@ -63,6 +65,8 @@ pub(crate) enum Problem {
     UnreadAnswers,
     /// 429: an account that asks for too much at the same time.
     TooManyAtOnce,
+    /// 429: as many streams of events as an account may have here; with the time until one may have ended.
+    TooManyStreams(Duration),
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.
@@ -152,7 +156,10 @@ impl Problem {
             Self::TooLarge => Status::PayloadTooLarge,
             Self::UnsupportedMediaType | Self::CodedBody => Status::UnsupportedMediaType,
             Self::Invalid(_) | Self::KeyReused => Status::UnprocessableEntity,
-            Self::TooMany(_) | Self::TooManyAtOnce | Self::UnreadAnswers => Status::TooManyRequests,
+            Self::TooMany(_)
+            | Self::TooManyAtOnce
+            | Self::TooManyStreams(_)
+            | Self::UnreadAnswers => Status::TooManyRequests,
             Self::Unavailable(_) | Self::DatabaseAway(_) => Status::ServiceUnavailable,
             Self::Internal(_) => Status::InternalServerError,
             Self::Other(status) => *status,
@@ -197,7 +204,9 @@ impl Problem {
             Self::CodedBody => ("unsupported-content-coding", "The body is compressed"),
             Self::Invalid(_) => ("invalid", "A value is not valid"),
             Self::KeyReused => ("key-reused", "The Idempotency-Key is another request's"),
-            Self::TooMany(_) | Self::TooManyAtOnce => ("too-many", "This was done too often"),
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::TooManyStreams(_) => {
+                ("too-many", "This was done too often")
+            }
             Self::UnreadAnswers => ("answers-unread", "Large answers wait to be read"),
             Self::Unavailable(_) | Self::DatabaseAway(_) => {
                 ("unavailable", "The service is not available right now")
@@ -210,45 +219,51 @@ impl Problem {
     fn detail(&self) -> Cow<'_, str> {
         match self {
             Self::Malformed(detail) => detail.into(),
-            Self::MissingToken => "Send the header 'Authorization: Bearer <access token>'; \
-                                   POST /users/<username>/token issues one."
-                .into(),
-            Self::InvalidToken => "The access token is over, revoked or not from here; \
-                                   POST /users/<username>/token issues a new one."
-                .into(),
-            Self::WrongCredentials => "There is no user with this name and password.".into(),
-            Self::OtherUser => "The access token is not of the user in the path.".into(),
-            Self::WrongPassword => {
-                "This takes the account's password beside the access token.".into()
-            }
-            Self::NotFound => "Nothing was found at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path takes {}.", list(methods)).into(),
             Self::TooSlow => too_slow().into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
             Self::TooLarge => {
                 format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into()
             }
-            Self::UnsupportedMediaType => {
-                "Forms are not taken; send JSON with 'Content-Type: application/json'.".into()
+            Self::TooMany(wait) => {
+                come_again("Your client or this account did this too often;", *wait)
             }
-            Self::CodedBody => NO_CODING.into(),
-            Self::KeyReused => {
-                "A message with this Idempotency-Key was sent before, and it was another one; \
-                                make a new key for each message."
-                    .into()
-            }
-            Self::TooMany(wait) => too_often(*wait).into(),
-            Self::TooManyAtOnce => {
-                "This account has several searches under way; send them one after the other.".into()
-            }
-            Self::UnreadAnswers => {
-                "Large answers to this account are still being read; read them to their end, and ask for fewer at once."
-                    .into()
+            Self::TooManyStreams(wait) => {
+                come_again("This account has too many streams open; end one, or", *wait)
             }
             Self::Unavailable(why) => (*why).into(),
-            Self::DatabaseAway(_) => "The database is not available; try again in a moment.".into(),
-            Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.".into(),
             Self::Other(status) => format!("The request was answered with {status}.").into(),
+            constant => constant.constant_detail().into(),
+        }
+    }
+
+    /// The detail of those problems that have the same one whenever they occur.
+    fn constant_detail(&self) -> &'static str {
+        match self {
+            Self::MissingToken => {
+                "Send the header 'Authorization: Bearer <access token>'; POST /users/<username>/token issues one."
+            }
+            Self::InvalidToken => {
+                "The access token is over, revoked or not from here; POST /users/<username>/token issues a new one."
+            }
+            Self::WrongCredentials => "There is no user with this name and password.",
+            Self::OtherUser => "The access token is not of the user in the path.",
+            Self::WrongPassword => "This takes the account's password beside the access token.",
+            Self::NotFound => "Nothing was found at this path.",
+            Self::UnsupportedMediaType => {
+                "Forms are not taken; send JSON with 'Content-Type: application/json'."
+            }
+            Self::CodedBody => NO_CODING,
+            Self::KeyReused => {
+                "A message with this Idempotency-Key was sent before, and it was another one; make a new key for each message."
+            }
+            Self::TooManyAtOnce => {
+                "This account has several searches under way; send them one after the other."
+            }
+            Self::UnreadAnswers => UNREAD_ANSWERS,
+            Self::DatabaseAway(_) => "The database is not available; try again in a moment.",
+            Self::Internal(_) => "The fault is in our log under this answer's X-Request-Id.",
+            _ => "",
         }
     }
 
@@ -273,7 +288,7 @@ impl Problem {
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
             // RFC 9110 section 15.5.16: which codings a request may have.
             Self::CodedBody => Some(Header::new("Accept-Encoding", "identity")),
-            Self::TooMany(wait) => {
+            Self::TooMany(wait) | Self::TooManyStreams(wait) => {
                 let seconds = whole_seconds(*wait).to_string();
                 Some(Header::new("Retry-After", seconds))
             }
@@ -296,11 +311,6 @@ impl Problem {
     }
 }
 
-fn too_often(wait: Duration) -> String {
-    let seconds = whole_seconds(wait);
-    format!("Your client or this account did this too often; come again in {seconds} s.")
-}
-
 fn too_slow() -> String {
     let seconds = BODY_DEADLINE.as_secs();
     format!(
@@ -311,6 +321,10 @@ fn too_slow() -> String {
 /// For `Retry-After`, after which it must be over (RFC 9110 section 10.2.3).
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_secs() + 1
+}
+
+fn come_again(why: &str, wait: Duration) -> Cow<'static, str> {
+    format!("{why} come again in {} s.", whole_seconds(wait)).into()
 }
 
 fn list(methods: &[Method]) -> String {

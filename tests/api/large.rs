@@ -57,10 +57,8 @@ async fn follow(user: &User, other: &User, first: &str, per_page: usize) -> Vec<
         assert!(answer.text.len() <= PAGE, "{path}: {}", answer.text.len());
         let page = ids(&answer.json);
         let tag = answer.header("ETag");
-        for user in [user, other] {
-            assert_eq!(poll(user, &path, tag).await.status, 304, "{path}");
-            assert_eq!(user.get(&path).await.text, answer.text, "{path}");
-        }
+        assert_eq!(poll(user, &path, tag).await.status, 304, "{path}");
+        assert_eq!(poll(other, &path, tag).await.status, 304, "{path}");
         assert!(page.len() <= per_page);
         pages.push(page);
         let Some(next) = answer.json["next"].as_str() else {
@@ -80,11 +78,11 @@ async fn a_page_ends_where_it_has_four_mebibytes_and_the_next_goes_on_there() {
     let replica = service.replica(|_| ()).await;
     let alice = service.user("alice").await;
     let other = User::new(&replica.url, "alice", alice.token.clone());
-    for (count, body) in [(13, "'short'"), (13, CONTROL), (5, "'short'")] {
+    for (count, body) in [(13, "'short'"), (11, CONTROL), (5, "'short'")] {
         fill(&service.database, &alice, &alice, count, body).await;
     }
-    let mut everything = follow(&alice, &other, "?per_page=1", 1).await.concat();
-    assert_eq!(everything.len(), 31);
+    let mut everything = follow(&alice, &other, "?per_page=8", 8).await.concat();
+    assert_eq!(everything.len(), 29);
     for (query, per_page) in [
         ("", 20),
         ("?per_page=100", 100),
@@ -125,12 +123,12 @@ async fn large_pages_that_are_read_together_are_what_they_are_alone() {
     for user in &users {
         alone.push(user.get("/messages").await.text);
     }
-    let everybody = users.iter().cycle().take(24);
+    let everybody = users.iter().cycle().take(16);
     let requests = everybody.map(|user| user.request(Method::GET, "/messages"));
     let together = at_once(&service.database, "receipts", requests).await;
     for (answer, expected) in together.iter().zip(alone.iter().cycle()) {
         // The account's share may be in use by its other answers for longer than one waits.
-        assert!([200, 429].contains(&answer.status), "{}", answer.status);
+        assert!([200, 429].contains(&answer.status), "{}", answer.text);
         assert!(answer.status == 429 || answer.text == *expected);
     }
     for (answer, user) in together.iter().zip(users.iter().cycle()) {
@@ -159,6 +157,12 @@ async fn metric(process: &Process, name: &str) -> u64 {
 
 async fn resident(process: &Process) -> u64 {
     metric(process, "process_resident_memory_bytes ").await
+}
+
+/// Connections of clients, and a few other files.
+async fn connections(process: &Process) -> u64 {
+    let all = metric(process, "process_open_fds ").await;
+    all.saturating_sub(metric(process, "herolo_database_connections ").await)
 }
 
 /// A process on a database with its schema.
@@ -191,8 +195,8 @@ const MOST_RESIDENT: u64 = 160 * 1024 * 1024;
 
 /// Asks for all that is large and reads none of it, until the service has ended every connection.
 async fn attack(process: &Process, mallory: &User, id: u64) {
-    let before = metric(process, "process_open_fds ").await;
-    let mut connections = Vec::new();
+    let before = connections(process).await;
+    let mut unread_answers = Vec::new();
     for number in 0..60 {
         let path = match number % 12 {
             0 => "/export".to_owned(),
@@ -202,7 +206,7 @@ async fn attack(process: &Process, mallory: &User, id: u64) {
             4 => "/messages".to_owned(),
             _ => "/messages?per_page=100".to_owned(),
         };
-        connections.push(unread(process, mallory, &path).await);
+        unread_answers.push(unread(process, mallory, &path).await);
     }
     let pages = (0..8).map(|_| mallory.request(Method::GET, "/messages?per_page=100"));
     for answer in all(ask_all(pages)).await {
@@ -215,10 +219,10 @@ async fn attack(process: &Process, mallory: &User, id: u64) {
     }
     until("unread answers have ended", async || {
         assert!(resident(process).await < MOST_RESIDENT);
-        metric(process, "process_open_fds ").await < before + 30
+        connections(process).await < before + 10
     })
     .await;
-    for connection in connections {
+    for connection in unread_answers {
         let received = connection.finish().await;
         let is_whole = received.text.ends_with('}');
         assert!(!is_whole || received.status() != Some(200));
@@ -255,10 +259,9 @@ async fn answers_that_nobody_reads_cost_nobody_else_anything() {
         after < idle + 100 * 1024 * 1024,
         "{idle} before, {after} after"
     );
-    println!(
-        "resident: {idle} before, {after} after, peak {:?} KiB",
-        process.memory_peak_kib()
-    );
+    if let Some(peak) = process.memory_peak_kib() {
+        assert!(peak * 1024 < MOST_RESIDENT, "{peak} KiB");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -343,12 +344,248 @@ async fn events_are_their_owners_alone_and_begin_at_an_event() {
     problem(&service.get("/users/bob/events").await, 401);
     let of_alice = User::new(&service.url, "bob", alice.token.clone());
     problem(&of_alice.get("/events").await, 403);
-    for id in ["", "x", "9-", "9-10", "-1", "99999999999999999999"] {
+    let too_long = format!("9000-1{}", "_2".repeat(2_100));
+    for id in [
+        "",
+        "x",
+        "9-",
+        "9-10",
+        "-1",
+        "9-7+3",
+        "99999999999999999999",
+        &too_long,
+    ] {
         let request = bob
             .request(Method::GET, "/events")
             .header("Last-Event-ID", id);
         problem(&Answer::of(request).await, 400);
     }
+    let twice = bob.request(Method::GET, "/events");
+    let twice = twice
+        .header("Last-Event-ID", "0")
+        .header("Last-Event-ID", "0");
+    problem(&Answer::of(twice).await, 400);
+}
+
+#[tokio::test]
+async fn a_stream_asks_proxies_to_pass_it_on_as_it_comes() {
+    let service = Service::start().await;
+    let bob = service.user("bob").await;
+    for method in [Method::GET, Method::HEAD] {
+        let response = bob.request(method, "/events").send().await;
+        let response = response.expect("an answer");
+        assert_eq!(response.headers()["X-Accel-Buffering"], "no");
+        assert_eq!(
+            response.headers()["Cache-Control"],
+            "no-store, no-transform"
+        );
+    }
+}
+
+/// The next event, which says that the listener has to begin anew.
+async fn reset(listener: &mut Listener) -> String {
+    let event = listener.next().await.expect("an event");
+    assert_eq!((event.name.as_str(), &event.data), ("reset", &json!({})));
+    event.id
+}
+
+#[tokio::test]
+async fn whoever_is_ahead_of_the_database_is_told_to_begin_anew() {
+    let (_service, alice, bob) = two().await;
+    let newest = alice.send(&bob, "newest").await;
+    for forged in [
+        (newest + 1).to_string(),
+        format!("{}-1", newest + 1_000),
+        "9223372036854775807-1+9223372036854775805".to_owned(),
+    ] {
+        let mut listener = Listener::after(&bob, Some(&forged)).await;
+        assert_eq!(listener.last_id, newest.to_string(), "not the false one");
+        assert_eq!(reset(&mut listener).await, newest.to_string());
+    }
+    let mut listener = Listener::after(&bob, Some("99")).await;
+    reset(&mut listener).await;
+    let live = alice.send(&bob, "live").await;
+    assert_eq!(hear(&mut listener, 1).await, [live]);
+}
+
+#[tokio::test]
+async fn whoever_has_a_message_that_was_deleted_since_is_not_of_the_future() {
+    let (_service, alice, bob) = two().await;
+    let first = alice.send(&bob, "first").await;
+    let deleted = alice.send(&bob, "deleted").await;
+    let last = deleted.to_string();
+    alice.delete(deleted).await;
+    let mut listener = Listener::after(&bob, Some(&last)).await;
+    assert_eq!(listener.last_id, last);
+    let live = alice.send(&bob, "live").await;
+    assert_eq!(hear(&mut listener, 1).await, [live]);
+    // Forged, within what there is: it misses all up to the newest, however many.
+    let missing = format!("{live}-1+{}", live - 2);
+    let mut listener = Listener::after(&bob, Some(&missing)).await;
+    assert_eq!(hear(&mut listener, 1).await, [first]);
+    // The form that ids had before runs.
+    let earlier = format!("{live}-{first}.{deleted}");
+    let mut listener = Listener::after(&bob, Some(&earlier)).await;
+    assert_eq!(hear(&mut listener, 1).await, [first]);
+}
+
+#[tokio::test]
+async fn whoever_listens_while_the_database_is_restored_is_told_to_begin_anew() {
+    let (service, alice, bob) = two().await;
+    let proxy = crate::support::Proxy::start().await;
+    let replica = service.replica(|config| proxy.redirect(config)).await;
+    let kept = alice.send(&bob, "kept").await;
+    let mut listener = Listener::of(&at(&replica, &bob)).await;
+    let lost = alice.send(&bob, "lost").await;
+    assert_eq!(hear(&mut listener, 1).await, [lost]);
+
+    proxy.refuse().await;
+    service
+        .database
+        .execute(format!("DELETE FROM messages WHERE id = {lost}"))
+        .await;
+    service
+        .database
+        .execute("ALTER TABLE messages AUTO_INCREMENT = 1")
+        .await;
+    proxy.pass().await;
+
+    assert_eq!(reset(&mut listener).await, kept.to_string());
+    let again = alice.send(&bob, "with the id of the lost one").await;
+    assert_eq!((again, hear(&mut listener, 1).await), (lost, vec![again]));
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_forgotten_while_the_database_was_away_ends_the_stream() {
+    let (service, _alice, bob) = two().await;
+    let proxy = crate::support::Proxy::start().await;
+    let replica = service.replica(|config| proxy.redirect(config)).await;
+    let mut listener = Listener::of(&at(&replica, &bob)).await;
+
+    proxy.refuse().await;
+    let revoked = Answer::of(bob.request(Method::DELETE, "/tokens")).await;
+    assert_eq!(revoked.status, 204);
+    service.database.execute("DELETE FROM revocations").await;
+    proxy.pass().await;
+
+    assert_eq!(listener.next().await.expect("a last word").name, "goodbye");
+    assert!(listener.next().await.is_none());
+}
+
+#[tokio::test]
+async fn one_stream_too_many_is_refused_and_the_others_go_on() {
+    const MOST: usize = 16;
+    let (service, alice, bob) = two().await;
+    let mut listeners = Vec::new();
+    for _ in 0..MOST {
+        listeners.push(Listener::of(&bob).await);
+    }
+    for _ in 0..3 {
+        let refused = bob.get("/events").await;
+        let detail = problem(&refused, 429)["detail"].as_str();
+        assert!(detail.is_some_and(|detail| detail.contains("streams")));
+        let seconds: u64 = refused.header("Retry-After").parse().expect("seconds");
+        assert!((1..=30).contains(&seconds));
+    }
+    drop(Listener::of(&alice).await);
+    let id = alice.send(&bob, "to all of them").await;
+    for listener in &mut listeners {
+        assert_eq!(hear(listener, 1).await, [id]);
+    }
+    drop(listeners.pop());
+    crate::support::until("a seat is free", async || {
+        Listener::try_after(&bob, None).await.is_some()
+    })
+    .await;
+    drop(service);
+}
+
+/// A client that asks for all from the beginning and takes next to nothing of it before it is told to. It is one of
+/// HTTP/1.0, whose answers come without chunks.
+async fn ask_without_reading(url: &str, user: &User) -> tokio::net::TcpStream {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a small one");
+    let address = url.trim_start_matches("http://");
+    let address = address.parse().expect("an address");
+    let mut stream = socket.connect(address).await.expect("it listens");
+    let request = format!(
+        "GET /users/{}/events HTTP/1.0\r\nHost: h\r\nAuthorization: Bearer {}\r\nLast-Event-ID: 0\r\n\r\n",
+        user.name, user.token
+    );
+    stream
+        .write_all(request.as_bytes())
+        .await
+        .expect("it takes it");
+    let mut first = [0; 64];
+    stream.read_exact(&mut first).await.expect("it begins");
+    stream
+}
+
+/// As long as a message may be, and six times that as JSON.
+fn longest() -> serde_json::Value {
+    let text = "\u{1}".repeat(65_535);
+    json!({"receiver": "bob", "subject": "s", "message": text})
+}
+
+/// Reads until the text has come, or to the end. All that came.
+async fn read_to(stream: &mut tokio::net::TcpStream, end: &str) -> String {
+    let mut all = Vec::new();
+    let mut some = vec![0; 1 << 20];
+    loop {
+        let reading = stream.read(&mut some);
+        let read = tokio::time::timeout(crate::support::PATIENCE, reading).await;
+        match read.expect("something comes, or the end") {
+            Ok(0) | Err(_) => break,
+            Ok(length) => all.extend_from_slice(&some[..length]),
+        }
+        let tail = &all[all.len().saturating_sub(1_000)..];
+        if String::from_utf8_lossy(tail).contains(end) {
+            break;
+        }
+    }
+    String::from_utf8_lossy(&all).into_owned()
+}
+
+#[tokio::test]
+async fn a_revocation_takes_away_what_waits_for_a_client_that_does_not_read() {
+    const COUNT: usize = 60;
+    let (service, alice, bob) = two().await;
+    for _ in 0..COUNT {
+        assert_eq!(alice.post("/messages", &longest()).await.status, 201);
+    }
+    let mut stuck = ask_without_reading(&service.url, &bob).await;
+    let mut other = Listener::of(&bob).await;
+    // It has filled what lies between the service and its client.
+    sleep(Duration::from_secs(2)).await;
+    let revoked = Answer::of(bob.request(Method::DELETE, "/tokens")).await;
+    assert_eq!(revoked.status, 204);
+    assert_eq!(other.next().await.expect("a last word").name, "goodbye");
+
+    let rest = read_to(&mut stuck, "event:goodbye").await;
+    let heard = rest.matches("event:message").count();
+    assert!(heard < COUNT, "{heard} of {COUNT} came all the same");
+}
+
+#[tokio::test]
+async fn whoever_reads_slowly_gets_each_message_once_and_in_order() {
+    const COUNT: usize = 80;
+    let (service, alice, bob) = two().await;
+    let early = alice.post("/messages", &longest()).await.json["id"].clone();
+    let mut slow = ask_without_reading(&service.url, &bob).await;
+    for _ in 0..COUNT {
+        assert_eq!(alice.post("/messages", &longest()).await.status, 201);
+    }
+    // More than waits for anybody has arrived.
+    let last = alice.send(&bob, "the last").await;
+    let all = read_to(&mut slow, "the last").await;
+
+    let ids = all.split("data:{\"id\":").skip(1);
+    let ids = ids.filter_map(|rest| rest.split(',').next()?.parse::<u64>().ok());
+    let ids: Vec<_> = ids.collect();
+    let first = early.as_u64().expect("an id");
+    let expected: Vec<_> = (first..=last).collect();
+    assert_eq!(ids, expected);
+    assert!(!all.contains("goodbye"), "nobody is sent away for it");
 }
 
 /// How often each kind of statement was executed on the database.

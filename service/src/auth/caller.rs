@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rocket::request::{FromRequest, Outcome, Request};
-use rocket::tokio::time::sleep;
 
 use crate::auth::{Identities, TokenKeys};
 use crate::problem::Problem;
@@ -91,14 +90,9 @@ pub(crate) struct TokenEnd {
 }
 
 impl TokenEnd {
-    /// The time until then.
+    /// How long it is until then.
     pub(crate) fn remaining(&self) -> Duration {
         self.remaining
-    }
-
-    /// Waits for it.
-    pub(crate) async fn comes(self) {
-        sleep(self.remaining).await;
     }
 }
 

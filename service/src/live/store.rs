@@ -1,6 +1,5 @@
 //! What the one reader of each replica asks MySQL, and what a listener who comes back has missed.
 
-use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use sqlx::mysql::{MySqlArguments, MySqlRow};
@@ -8,12 +7,13 @@ use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
 use super::WINDOW;
+use super::ids::Ids;
 use super::position::Position;
 use crate::auth::Caller;
-use crate::database::{Database, Error, Several, is_locked, unit_of_work};
+use crate::database::{Database, Error, LARGEST_ROUND, Several, is_locked, unit_of_work};
 use crate::messages::store::{content, received_message};
 use crate::messages::{Content, Message};
-use crate::users::Username;
+use crate::users::{UserId, Username, store as users};
 
 /// A message arrived for somebody.
 pub(super) struct Arrival {
@@ -23,7 +23,7 @@ pub(super) struct Arrival {
 
 /// Receipts that are read at once. More than the receivers of one message.
 const ARRIVALS: u64 = 1_000;
-/// Messages that somebody who comes back gets at once.
+/// Messages that a listener who comes back asks about at once.
 const MISSED: u64 = 100;
 
 /// Messages that are asked about at once.
@@ -45,6 +45,15 @@ mod by_ids {
          FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
         "?",
         ")"
+    );
+    /// Those of a receiver, who has not deleted them.
+    pub(super) const MISSED: Several<1> = several!(
+        [100],
+        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
+         FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+         STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.message_id IN (",
+        "?",
+        ") AND r.receiver_id = ? AND r.is_deleted = FALSE"
     );
     /// Fails where one of them is being written or deleted.
     pub(super) const UNDER_WAY: Several<1> = several!(
@@ -81,9 +90,12 @@ pub(super) async fn newest(database: &Database) -> Result<Position, Error> {
                 .bind(begin)
                 .fetch_all(connection)
                 .await?;
-        let mut missing: BTreeSet<_> = (begin + 1..reached).collect();
+        let mut missing = Ids::default();
+        if begin + 1 < reached {
+            missing.append(begin + 1, reached - 1);
+        }
         for id in there {
-            missing.remove(&id);
+            missing.remove(id);
         }
         Ok(Position { reached, missing })
     })
@@ -158,18 +170,58 @@ pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, 
     Ok(rows.iter().map(revocation).collect())
 }
 
+/// Which users' tokens are good from which epoch on; of one who left, none is.
+pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64, u32)>, Error> {
+    let mut epochs = Vec::with_capacity(ids.len());
+    for some in ids.chunks(LARGEST_ROUND) {
+        let asked: Vec<_> = some.iter().copied().map(UserId::from).collect();
+        let found = users::identities(database, &asked).await?;
+        epochs.extend(some.iter().map(|id| {
+            let user = found.iter().find(|user| u64::from(user.id) == *id);
+            (*id, user.map_or(u32::MAX, |user| user.token_epoch))
+        }));
+    }
+    Ok(epochs)
+}
+
+/// Whether the database has given out this id, or one after it: to a message that may be under way, deleted since, or
+/// taken back. It has not if the id is forged, or of a time after the backup that the database was restored from.
+pub(super) async fn has_given_out(database: &Database, id: u64) -> Result<bool, Error> {
+    let table: String = unit_of_work!(database, |connection| {
+        // What information_schema says of it may be a day old.
+        let row = sqlx::raw_sql("SHOW CREATE TABLE messages")
+            .fetch_one(connection)
+            .await?;
+        row.try_get(1)
+    })?;
+    Ok(id < next_id(&table))
+}
+
+/// The next id that will be given out, of the table's definition. The first one is not mentioned there.
+fn next_id(table: &str) -> u64 {
+    let options = table.rsplit_once(" AUTO_INCREMENT=");
+    let digits = options.map(|(_, rest)| rest.split(' ').next().unwrap_or(rest));
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(1)
+}
+
+/// A message that a listener may have missed, and the bytes of it.
+#[derive(Clone, Copy)]
+pub(super) struct Missed {
+    pub(super) id: u64,
+    pub(super) bytes: u64,
+}
+
 /// Some of the messages of a range that the caller received and has not deleted, oldest first, and whether there may be
 /// more.
 pub(super) async fn missed(
     database: &Database,
     caller: &Caller,
     ids: &RangeInclusive<u64>,
-) -> Result<(Vec<Message>, bool), Error> {
+) -> Result<(Vec<Missed>, bool), Error> {
     unit_of_work!(database, |connection| {
         let rows = sqlx::query(
-            "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
+            "SELECT m.id, CAST(LENGTH(m.subject) + LENGTH(m.body) AS UNSIGNED) AS bytes \
              FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
-             STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
              WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.message_id BETWEEN ? AND ? \
              ORDER BY r.message_id LIMIT ?",
         )
@@ -179,9 +231,50 @@ pub(super) async fn missed(
         .bind(MISSED)
         .fetch_all(connection)
         .await?;
-        let message = |row| received_message(row, caller.username().clone());
-        let messages: Vec<_> = rows.iter().map(message).collect::<Result<_, _>>()?;
-        let is_cut_off = messages.len() as u64 == MISSED;
-        Ok((messages, is_cut_off))
+        let missed = |row: &MySqlRow| {
+            Ok(Missed {
+                id: row.try_get("id")?,
+                bytes: row.try_get("bytes")?,
+            })
+        };
+        let is_cut_off = rows.len() as u64 == MISSED;
+        let missed: sqlx::Result<Vec<_>> = rows.iter().map(missed).collect();
+        Ok((missed?, is_cut_off))
     })
+}
+
+/// Those of these messages, up to [`MOST_IDS`], that the caller received and has not deleted, oldest first.
+pub(super) async fn received(
+    database: &Database,
+    caller: &Caller,
+    ids: &[u64],
+) -> Result<Vec<Message>, Error> {
+    let mut messages = unit_of_work!(database, |connection| {
+        let rows = about(&by_ids::MISSED, ids)
+            .bind(u64::from(caller.id()))
+            .fetch_all(connection)
+            .await?;
+        let message = |row| received_message(row, caller.username().clone());
+        rows.iter()
+            .map(message)
+            .collect::<sqlx::Result<Vec<Message>>>()
+    })?;
+    messages.sort_unstable_by_key(|message| message.id);
+    Ok(messages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_id;
+
+    #[test]
+    fn the_next_id_is_read_from_the_definition_of_the_table() {
+        let table = |options: &str| {
+            format!(
+                "CREATE TABLE `messages` (\n  `id` bigint AUTO_INCREMENT,\n) ENGINE=InnoDB{options} DEFAULT CHARSET=utf8mb4"
+            )
+        };
+        assert_eq!(next_id(&table("")), 1);
+        assert_eq!(next_id(&table(" AUTO_INCREMENT=43")), 43);
+    }
 }

@@ -224,6 +224,13 @@ pub(crate) struct Content {
     pub(crate) created_at: DateTime<Utc>,
 }
 
+impl Content {
+    /// What it takes in memory.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.subject.as_str().len() + self.message.as_str().len()
+    }
+}
+
 /// Somebody who received a message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 pub(crate) struct Receiver {
@@ -233,6 +240,13 @@ pub(crate) struct Receiver {
     /// Whether they marked it as read.
     #[schema(example = false)]
     pub(crate) read: bool,
+}
+
+impl Message {
+    /// What it takes in memory, as its receiver sees it.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        size_of::<Self>() + self.subject.as_str().len() + self.message.as_str().len()
+    }
 }
 
 /// A message as its sender or one of its receivers sees it.
@@ -652,11 +666,11 @@ mod tests {
                 read: false,
             };
             let sent = Message::of_sender(content, vec![receiver; 100]).with_receivers();
-            let received = Message {
+            let of_receiver = Message {
                 receivers: None,
                 ..sent.clone()
             };
-            for message in [sent, received] {
+            for message in [sent, of_receiver] {
                 let json = serde_json::to_string(&message).expect("JSON").len();
                 let most = json + ENVELOPE_BYTES + 100 * RECEIVER_BYTES;
                 assert!((json..most).contains(&message.bytes()), "{json}");

@@ -191,7 +191,6 @@ pub(crate) struct Feed {
 
 /// What is answered to who asks for a page.
 #[derive(Responder)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the usual one")]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
     Page(Pieces, Header<'static>, Header<'static>, Header<'static>),

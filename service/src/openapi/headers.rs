@@ -93,7 +93,7 @@ impl Modify for Headers {
                     .get_or_insert_default()
                     .push(RefOr::Ref(request_id));
                 let responses = &mut operation.responses.responses;
-                if responses.contains_key("429") {
+                if responses.get("429").is_some_and(is_of_limits) {
                     let successes = responses
                         .iter_mut()
                         .filter(|(status, _)| status.starts_with('2'));
@@ -130,6 +130,11 @@ fn request_id() -> utoipa::openapi::path::Parameter {
         .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
         .example(Some("order-4711".into()))
         .build()
+}
+
+/// Whether it is the answer of a route that is limited.
+fn is_of_limits(response: &RefOr<Response>) -> bool {
+    matches!(response, RefOr::Ref(shared) if shared.ref_location.ends_with("/TooMany"))
 }
 
 /// Describes the headers that tell the limits.

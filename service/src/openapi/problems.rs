@@ -188,6 +188,16 @@ const TOO_MANY_SENDS: Shared = Shared {
     },
 };
 
+const TOO_MANY_STREAMS: Shared = Shared {
+    name: "TooManyStreams",
+    description: "This account has 16 streams at this replica.",
+    instance: "/users/alice/events",
+    problems: || {
+        let wait = Duration::from_secs(15);
+        vec![("tooManyStreams", Problem::TooManyStreams(wait))]
+    },
+};
+
 /// Of every route.
 const INTERNAL: Shared = Shared {
     name: "Internal",
@@ -208,7 +218,7 @@ const UNAVAILABLE: Shared = Shared {
     },
 };
 
-const ALL: [&Shared; 18] = [
+const ALL: [&Shared; 19] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -225,6 +235,7 @@ const ALL: [&Shared; 18] = [
     &TOO_MANY,
     &ANSWERS_UNREAD,
     &TOO_MANY_SENDS,
+    &TOO_MANY_STREAMS,
     &INTERNAL,
     &UNAVAILABLE,
 ];
@@ -267,6 +278,8 @@ groups! {
     LimitedSend: TOO_MANY_SENDS;
     /// Of every route whose answer may be large.
     Large: ANSWERS_UNREAD;
+    /// Of listening.
+    Listening: TOO_MANY_STREAMS;
     /// Of every route that needs the database.
     Unavailable: UNAVAILABLE;
 }

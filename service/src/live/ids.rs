@@ -1,0 +1,145 @@
+//! A set of message ids, kept as runs of successive ids: its size is that of its runs, however long they are.
+
+/// Ids in ascending order, as runs (first and last) with a gap between each two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ids {
+    runs: Vec<(u64, u64)>,
+}
+
+impl Ids {
+    pub(super) fn runs(&self) -> &[(u64, u64)] {
+        &self.runs
+    }
+
+    pub(super) fn first(&self) -> Option<u64> {
+        self.runs.first().map(|(first, _)| *first)
+    }
+
+    pub(super) fn last(&self) -> Option<u64> {
+        self.runs.last().map(|(_, last)| *last)
+    }
+
+    /// One after the other: for sets whose size is known to be bounded.
+    pub(super) fn each(&self) -> impl Iterator<Item = u64> + '_ {
+        self.runs.iter().flat_map(|(first, last)| *first..=*last)
+    }
+
+    /// The index of the run that has this id or, if none has it, of the first run above it.
+    fn at(&self, id: u64) -> usize {
+        self.runs.partition_point(|(_, last)| *last < id)
+    }
+
+    pub(super) fn contains(&self, id: u64) -> bool {
+        let run = self.runs.get(self.at(id));
+        run.is_some_and(|(first, _)| *first <= id)
+    }
+
+    /// Adds a run above all that are there.
+    pub(super) fn append(&mut self, first: u64, last: u64) {
+        debug_assert!(first <= last && self.last() < Some(first));
+        match self.runs.last_mut() {
+            Some((_, before)) if *before + 1 == first => *before = last,
+            _ => self.runs.push((first, last)),
+        }
+    }
+
+    pub(super) fn remove(&mut self, id: u64) {
+        let at = self.at(id);
+        let Some(&(first, last)) = self.runs.get(at) else {
+            return;
+        };
+        if first > id {
+            return;
+        }
+        let left = (first < id).then(|| (first, id - 1));
+        let right = (id < last).then(|| (id + 1, last));
+        self.runs.splice(at..=at, left.into_iter().chain(right));
+    }
+
+    /// Those up to this one.
+    pub(super) fn up_to(&self, id: u64) -> Self {
+        let below = self.runs.iter().take_while(|(first, _)| *first <= id);
+        let runs = below.map(|(first, last)| (*first, id.min(*last)));
+        Self {
+            runs: runs.collect(),
+        }
+    }
+
+    /// Those that are in both.
+    pub(super) fn in_both(&self, other: &Self) -> Self {
+        let (mut one, mut two) = (self.runs.iter().peekable(), other.runs.iter().peekable());
+        let mut both = Self::default();
+        while let (Some(&&(one_first, one_last)), Some(&&(two_first, two_last))) =
+            (one.peek(), two.peek())
+        {
+            let (first, last) = (one_first.max(two_first), one_last.min(two_last));
+            if first <= last {
+                both.append(first, last);
+            }
+            if one_last <= two_last {
+                one.next();
+            } else {
+                two.next();
+            }
+        }
+        both
+    }
+
+    /// Keeps the highest ids, at most so many.
+    pub(super) fn keep_last(&mut self, most: u64) {
+        let mut room = most;
+        let mut begin = self.runs.len();
+        while begin > 0 && room > 0 {
+            begin -= 1;
+            let (first, last) = &mut self.runs[begin];
+            *first = (*first).max((*last).saturating_sub(room - 1));
+            room -= *last - *first + 1;
+        }
+        self.runs.drain(..begin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn ids(each: impl IntoIterator<Item = u64>) -> Ids {
+        let mut ids = Ids::default();
+        for id in each {
+            ids.append(id, id);
+        }
+        ids
+    }
+
+    /// All subsets of 1 to 7, against the set of the standard library.
+    #[test]
+    fn runs_behave_as_a_set_does() {
+        let subset = |bits: u32| (1..=7_u64).filter(move |id| bits & (1 << (id - 1)) != 0);
+        for bits in 0..128 {
+            let set: BTreeSet<_> = subset(bits).collect();
+            let all = ids(subset(bits));
+            assert!(all.each().eq(set.iter().copied()));
+            for id in 1..=8 {
+                assert_eq!(all.contains(id), set.contains(&id));
+                let mut rest = all.clone();
+                rest.remove(id);
+                assert_eq!(rest, ids(set.iter().copied().filter(|other| *other != id)));
+                assert_eq!(all.up_to(id), ids(set.range(..=id).copied()));
+                let mut highest = all.clone();
+                highest.keep_last(id);
+                let skipped = set
+                    .len()
+                    .saturating_sub(usize::try_from(id).expect("small"));
+                assert_eq!(highest, ids(set.iter().copied().skip(skipped)));
+            }
+            for others in 0..128 {
+                assert_eq!(
+                    all.in_both(&ids(subset(others))),
+                    ids(subset(bits & others))
+                );
+            }
+        }
+    }
+}
