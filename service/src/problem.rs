@@ -61,12 +61,12 @@ pub(crate) enum Problem {
     KeyReused,
     /// 429: more than one client or account may do; with the time until the next may come.
     TooMany(Duration),
-    /// 429: the account's large answers that are not yet read leave no room for one more.
-    UnreadAnswers,
     /// 429: an account that asks for too much at the same time.
     TooManyAtOnce,
     /// 429: as many streams of events as an account may have here; with the time until one may have ended.
     TooManyStreams(Duration),
+    /// 429: the account's large answers that are not yet read leave no room for one more.
+    UnreadAnswers,
     /// 503: the service is about to stop, or has more to do than it can.
     Unavailable(&'static str),
     /// 503: the database is away. How so stands in the log only.

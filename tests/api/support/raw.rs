@@ -14,6 +14,8 @@ const SILENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Exchanges under way at once.
 const AT_ONCE: usize = 24;
+/// The same of requests of one account that are all to be answered: no more searches of an account may wait.
+const OF_ACCOUNT_AT_ONCE: usize = 6;
 
 /// What came back on one connection until the service closed it.
 #[derive(Debug)]
@@ -162,16 +164,20 @@ async fn ask(url: &str, bytes: &[u8]) -> Received {
 
 /// Exchanges many requests, some at once. Each answer comes with its request.
 pub(crate) async fn exchange_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
-    at_once(requests, async |bytes| exchange(url, bytes).await).await
+    at_once(AT_ONCE, requests, async |bytes| exchange(url, bytes).await).await
 }
 
-/// Asks many requests that are whole and ask for the end of the connection, some at once. Each answer comes with its
-/// request.
+/// Asks many requests of one account that are whole and ask for the end of the connection, some at once. Each answer comes
+/// with its request.
 pub(crate) async fn ask_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
-    at_once(requests, async |bytes| ask(url, bytes).await).await
+    at_once(OF_ACCOUNT_AT_ONCE, requests, async |bytes| {
+        ask(url, bytes).await
+    })
+    .await
 }
 
 async fn at_once(
+    count: usize,
     requests: Vec<Vec<u8>>,
     ask: impl AsyncFn(&[u8]) -> Received,
 ) -> Vec<(String, Received)> {
@@ -182,7 +188,7 @@ async fn at_once(
         (String::from_utf8_lossy(start).into_owned(), received)
     });
     stream::iter(exchanges)
-        .buffer_unordered(AT_ONCE)
+        .buffer_unordered(count)
         .collect()
         .await
 }
