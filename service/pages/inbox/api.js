@@ -31,7 +31,7 @@ export class Problem extends Error {
 
   /** The request may succeed if it is sent again. */
   get isPassing() {
-    return [0, 429, 502, 503, 504].includes(this.status);
+    return [0, 408, 429, 502, 503, 504].includes(this.status);
   }
 }
 
@@ -49,8 +49,8 @@ export async function call(method, path, { body, token, headers = {}, repeatable
     } catch (problem) {
       // What an earlier try deleted is not there any more.
       if (method === "DELETE" && attempt > 1 && problem.status === 404) return null;
-      // A refusal for their number says that nothing was done, so anything may be repeated after it.
-      const mayRepeat = repeatable || problem.status === 429;
+      // A refusal for their number, or for a late body, says that nothing was done, so anything may be repeated after it.
+      const mayRepeat = repeatable || [408, 429].includes(problem.status);
       if (!problem.isPassing || !mayRepeat || attempt >= TRIES || performance.now() > end) throw problem;
       // Whoever is told to come back much later is told so, rather than let wait.
       if (problem.retryAfter > LONGEST_PAUSE) throw problem;
