@@ -16,6 +16,9 @@ const REQUESTS: &str = "rocket::request::request";
 /// Who says that no connection can be accepted, such as for want of file descriptors. It then waits for a moment.
 const CONNECTIONS: &str = "rocket_http::listener";
 
+/// Characters of a header's name that are kept: more than any name that means something has, and little for the log.
+const LONGEST_NAME: usize = 64;
+
 /// The names of dropped headers, by the tasks whose requests had them.
 static DROPPED: Mutex<Option<HashMap<task::Id, Vec<String>>>> = Mutex::new(None);
 
@@ -36,7 +39,7 @@ impl Log for FrameworkLog {
         } else if let (Some(name), Some(task)) = (dropped_header(&line), task::try_id()) {
             let mut dropped = dropped();
             let names = dropped.get_or_insert_default().entry(task).or_default();
-            names.push(name.to_owned());
+            names.push(name.chars().take(LONGEST_NAME).collect());
         }
     }
 
@@ -64,7 +67,7 @@ pub(crate) fn listen_to_log() {
     });
 }
 
-/// Takes the names, in lower case, of the headers that Rocket dropped of the request that this task handles.
+/// Takes the names, in lower case and cut at 64 characters, of the headers that Rocket dropped of the request that this task handles.
 pub(crate) fn take_dropped_headers() -> Vec<String> {
     let names = task::try_id().and_then(|task| dropped().as_mut()?.remove(&task));
     names.unwrap_or_default()

@@ -20,6 +20,9 @@ const MEANINGFUL: [&str; 5] = [
 /// Those of them of which one value is read: of two, either may be meant.
 const SINGLE: [&str; 3] = ["Content-Type", "Idempotency-Key", "Last-Event-ID"];
 
+/// Names of headers that a line of the log has.
+const LOGGED_NAMES: usize = 4;
+
 /// Refuses requests with headers that cannot be read.
 pub(crate) struct ReadableHeaders;
 
@@ -43,22 +46,17 @@ impl Fairing for ReadableHeaders {
 
 fn check(request: &Request<'_>) -> Option<Problem> {
     let dropped = take_dropped_headers();
-    let mut problem = None;
-    for header in &dropped {
-        let meant = MEANINGFUL
+    let meant = MEANINGFUL.iter().find(|name| {
+        dropped
             .iter()
-            .find(|name| name.eq_ignore_ascii_case(header));
-        let outcome = match meant {
-            Some(name) => {
-                let detail = format!("The header {name} is not UTF-8; send it in ASCII.");
-                problem = Some(Problem::Malformed(detail));
-                "the request is refused"
-            }
-            None => "it is ignored",
-        };
-        let request_id = telemetry::request_id(request);
-        tracing::info!(request_id, header, "a header is not UTF-8: {outcome}");
+            .any(|header| name.eq_ignore_ascii_case(header))
+    });
+    if !dropped.is_empty() {
+        log_dropped(request, &dropped, meant.is_some());
     }
+    let problem = meant.map(|name| {
+        Problem::Malformed(format!("The header {name} is not UTF-8; send it in ASCII."))
+    });
     let headers = request.headers();
     let repeated = || {
         let name = SINGLE
@@ -67,4 +65,20 @@ fn check(request: &Request<'_>) -> Option<Problem> {
         Some(Problem::Malformed(format!("{name} is there twice.")))
     };
     problem.or_else(repeated)
+}
+
+/// One line for a request, with the first names only, so that no request writes much to the log.
+fn log_dropped(request: &Request<'_>, dropped: &[String], is_refused: bool) {
+    let headers = dropped[..dropped.len().min(LOGGED_NAMES)].join(", ");
+    let outcome = if is_refused {
+        "the request is refused"
+    } else {
+        "they are ignored"
+    };
+    tracing::info!(
+        request_id = telemetry::request_id(request),
+        headers,
+        count = dropped.len(),
+        "headers are not UTF-8: {outcome}"
+    );
 }

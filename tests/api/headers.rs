@@ -248,9 +248,33 @@ async fn a_header_that_cannot_be_read_is_a_line_of_the_log() {
         let log = process.log();
         let line = log
             .lines()
-            .find(|line| line.contains("is not UTF-8") && line.contains(outcome));
+            .find(|line| line.contains("not UTF-8") && line.contains(outcome));
         let line = line.expect("a line");
         assert!(line.contains(&format!("{outcome}-1")), "{line}");
         assert!(line.contains(&header.to_lowercase()), "{line}");
     }
+}
+
+#[tokio::test]
+async fn headers_that_cannot_be_read_write_little_to_the_log() {
+    let service = Service::start().await;
+    let process = Herolo::on(&service.database.url()).serve().await;
+    let mut request = b"GET /livez HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\n".to_vec();
+    for number in 0..20 {
+        let name = format!("x-{number}-{}", "y".repeat(1_000));
+        request.extend([name.as_bytes(), b": \xff\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+
+    exchange(process.url(), &request).await;
+    process.until_log_says("not UTF-8").await;
+
+    let log = process.log();
+    let lines: Vec<_> = log
+        .lines()
+        .filter(|line| line.contains("not UTF-8"))
+        .collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("\"count\":20"), "{}", lines[0]);
+    assert!(lines[0].len() < 1_000, "{}", lines[0]);
 }
