@@ -47,7 +47,8 @@ pub(crate) struct Exported<S> {
 /// Export your account and all messages that you received or sent.
 ///
 /// It arrives in pieces, however long it is. If something goes wrong on the way it ends early, and then it is not valid
-/// JSON: if the token expires or is revoked meanwhile, the account is deleted, or nobody reads for 20 seconds.
+/// JSON: if the token expires or is revoked meanwhile, the account is deleted, nobody reads for 20
+/// seconds, or other large answers leave no room for 30.
 #[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::openapi::Owner), responses(
     (status = 200, description = "All of it.", body = Export, headers(
         ("Content-Disposition" = String, description = "The name of a file to keep it in."))),
