@@ -20,8 +20,9 @@ use crate::problem::{FieldError, Problem};
 pub(crate) const BODY_LIMIT_BYTES: u64 = 512 * 1024;
 
 /// How long a body may take to arrive once the request is authorised. Far shorter than the minute for which the departure
-/// of a deleted account is kept.
-pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(10);
+/// of a deleted account is kept, and shorter than what proxies give a request (Traefik's `readTimeout`: 10 s), so that the
+/// answer is a problem document of ours.
+pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(8);
 /// A body that took longer than this has the token checked again, so that no request takes effect long after a
 /// revocation.
 const PROMPT: Duration = Duration::from_secs(1);

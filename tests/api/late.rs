@@ -101,7 +101,7 @@ async fn a_body_that_does_not_end_is_a_408_and_closes_the_connection() {
         assert_eq!(answer.status(), Some(408), "{}", answer.text);
         assert_eq!(answer.fault(), None, "{}", answer.text);
         assert_eq!(answer.header("Connection"), Some("close"));
-        assert!(answer.body().contains("within 10 s"), "{}", answer.text);
+        assert!(answer.body().contains("within 8 s"), "{}", answer.text);
     }
     assert!(alice.inbox("").await.is_empty());
 }

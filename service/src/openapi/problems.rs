@@ -79,7 +79,7 @@ const NOT_FOUND: Shared = Shared {
 
 const TOO_SLOW: Shared = Shared {
     name: "TooSlow",
-    description: "The body did not arrive within 10 s. Nothing was done, and the connection is closed.",
+    description: "The body did not arrive within 8 s. Nothing was done, and the connection is closed.",
     instance: "/users/alice/messages",
     problems: || vec![("timeout", Problem::TooSlow)],
 };
