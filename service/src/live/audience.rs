@@ -54,6 +54,12 @@ impl Audience {
         Ok(seat)
     }
 
+    /// Has something written to each listener of a user, so that those whose client is gone leave.
+    pub(super) fn probe(&self, user: u64) {
+        let of_user = self.seats.get(&user);
+        of_user.into_iter().flatten().for_each(|seat| seat.probe());
+    }
+
     pub(super) fn leave(&mut self, seat: &Arc<Seat>) {
         seat.end();
         let Some(of_user) = self.seats.get_mut(&seat.user) else {

@@ -36,6 +36,10 @@ const SWEEPS: Duration = Duration::from_millis(500);
 /// Ids before the newest that may belong to messages on their way. No more than that can be under way at once: a replica
 /// sends four times 64 messages together, and some by themselves.
 const WINDOW: u64 = 2_000;
+/// How long a listener waits for a seat of the same user whose client is gone.
+const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+/// Between two writes to those who may be gone: a closed connection fails with the second.
+const PROBE_INTERVAL: Duration = Duration::from_millis(200);
 /// How long a listener may wait for the reader to begin, as long as a unit of work takes.
 const START_DEADLINE: Duration = Duration::from_millis(2_500);
 
@@ -66,16 +70,31 @@ impl Live {
 
     /// Begins to listen, until some moment at the most: the line, and from where on it has every message.
     async fn listen(&self, caller: &Caller, until: Instant) -> Result<(Line, Position), Problem> {
-        let seat = Seat::new(u64::from(caller.id()), caller.token_epoch(), until);
         let line = Line {
             live: self.clone(),
-            seat: self.audience().join(seat)?,
+            seat: self.join(caller, until).await?,
         };
         self.somebody_came.notify_one();
         match timeout(START_DEADLINE, line.seat.news()).await {
             Ok(News::Start(position)) => Ok((line, position)),
             Ok(News::End) => Err(Problem::InvalidToken),
             _ => Err(Problem::DatabaseAway("no listener can begin".to_owned())),
+        }
+    }
+
+    /// A seat. Where the user has no more of them, the clients of those that are taken may be gone, which only a write to
+    /// them shows: then one of those is free a moment later.
+    async fn join(&self, caller: &Caller, until: Instant) -> Result<Arc<Seat>, Problem> {
+        let user = u64::from(caller.id());
+        let deadline = Instant::now() + PROBE_DEADLINE;
+        loop {
+            let seat = Seat::new(user, caller.token_epoch(), until);
+            let joined = self.audience().join(seat);
+            if !matches!(joined, Err(Problem::TooManyStreams(_))) || Instant::now() > deadline {
+                return joined;
+            }
+            self.audience().probe(user);
+            sleep(PROBE_INTERVAL).await;
         }
     }
 

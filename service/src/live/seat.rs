@@ -38,6 +38,8 @@ pub(super) enum News {
     Message(Arc<Parcel>),
     /// The database is another one, or an earlier one, which has got no further than this.
     Reset(Position),
+    /// Something is to be written, which shows whether the client is still there.
+    Probe,
     /// Too much was waiting, and was taken away.
     Lapse,
     End,
@@ -74,6 +76,7 @@ struct State {
     last_progress: Instant,
     /// The event that was being written was taken away.
     is_cut: bool,
+    is_probed: bool,
 }
 
 impl State {
@@ -127,6 +130,7 @@ impl Seat {
                 charge: None,
                 last_progress: Instant::now(),
                 is_cut: false,
+                is_probed: false,
             }),
             changed: Notify::new(),
         }
@@ -171,6 +175,12 @@ impl Seat {
             state.news.push_back(News::Reset(position.clone()));
             self.changed.notify_one();
         }
+    }
+
+    /// Has something written to the client: only a write shows that a connection was closed.
+    pub(super) fn probe(&self) {
+        self.state().is_probed = true;
+        self.changed.notify_one();
     }
 
     /// Ends the listening and takes away what waits.
@@ -231,6 +241,9 @@ impl Seat {
             Standing::Over => return Some(News::End),
             Standing::Lapsed => return Some(News::Lapse),
             Standing::In | Standing::Waiting => {}
+        }
+        if std::mem::take(&mut state.is_probed) {
+            return Some(News::Probe);
         }
         let news = state.news.pop_front();
         if let Some(News::Message(parcel)) = &news {

@@ -173,6 +173,7 @@ impl Story {
                 self.reset(position);
                 RESET
             }
+            News::Probe => Step::Heartbeat,
             News::Lapse => {
                 self.line.seat.wait_again();
                 Step::Quiet
