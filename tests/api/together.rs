@@ -6,6 +6,7 @@ use std::time::Duration;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use sqlx::Executor as _;
+use sqlx::mysql::MySqlConnection;
 
 use crate::plans::round_trips;
 use crate::support::{AHEAD, Answer, Service, User, all, ask_all, at_once, unavailable};
@@ -96,10 +97,9 @@ async fn behind_others(requests: impl Iterator<Item = RequestBuilder>) -> Vec<An
     all(asked).await
 }
 
-#[tokio::test]
-async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
+/// A service with few connections, and a transaction that holds a lock on a user's row.
+async fn where_carol_is_held() -> (Service, MySqlConnection) {
     let service = Service::start_with(|config| config.database_max_connections = 8).await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     service.user("carol").await;
     let mut holder = service.database.connect().await;
     for statement in [
@@ -108,6 +108,13 @@ async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
     ] {
         holder.execute(statement).await.expect("nobody else does");
     }
+    (service, holder)
+}
+
+#[tokio::test]
+async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
+    let (service, mut holder) = where_carol_is_held().await;
+    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let receivers = ["carol"; AHEAD].into_iter();
     let receivers = receivers.chain(["carol", "bob", "bob"].into_iter().cycle().take(18));
     let answers = behind_others(receivers.clone().map(|receiver| sending(&alice, receiver))).await;
@@ -126,16 +133,8 @@ async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
 /// More of them than there are connections, and more than there are transactions at once.
 #[tokio::test]
 async fn many_messages_to_a_user_whom_another_transaction_holds_keep_no_other_one_back() {
-    let service = Service::start_with(|config| config.database_max_connections = 8).await;
+    let (service, mut holder) = where_carol_is_held().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
-    service.user("carol").await;
-    let mut holder = service.database.connect().await;
-    for statement in [
-        "BEGIN",
-        "SELECT id FROM users WHERE username = 'carol' FOR UPDATE",
-    ] {
-        holder.execute(statement).await.expect("nobody else does");
-    }
     let mut held = Vec::new();
     for _ in 0..4 {
         held.extend(ask_all((0..60).map(|_| sending(&alice, "carol"))));
