@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-use crate::support::raw::{Received, ask_all, exchange_all};
+use crate::support::raw::{Received, ask_all, ask_or_listen_all};
 use crate::support::{SIGNING_KEY, Service, User};
 
 /// Numbers, also as texts: around what 8 to 128 bits hold, and what a page or an id may be.
@@ -382,7 +382,7 @@ impl<'a> Requests<'a> {
 
     /// The same for requests of which some begin a stream.
     async fn are_answered_or_streamed(self, service: &Service) {
-        checked(exchange_all(&service.url, self.all).await);
+        checked(ask_or_listen_all(&service.url, self.all).await);
     }
 }
 

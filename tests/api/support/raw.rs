@@ -113,6 +113,16 @@ impl Connection {
         }
     }
 
+    /// Reads until an answer has begun or the connection has ended.
+    async fn read_head(&mut self) {
+        let head = async {
+            while !String::from_utf8_lossy(&self.received).contains("\r\n\r\n")
+                && self.read_some().await
+            {}
+        };
+        assert!(timeout(PATIENCE, head).await.is_ok(), "no answer");
+    }
+
     /// Reads to the end of the connection. Once nothing comes any more, tells that nothing more will be sent.
     pub(crate) async fn finish(mut self) -> Received {
         while let Ok(more) = timeout(SILENCE, self.read_some()).await {
@@ -172,6 +182,17 @@ pub(crate) async fn exchange_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(Stri
 pub(crate) async fn ask_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
     at_once(OF_ACCOUNT_AT_ONCE, requests, async |bytes| {
         ask(url, bytes).await
+    })
+    .await
+}
+
+/// The same of requests of which some begin a stream.
+pub(crate) async fn ask_or_listen_all(
+    url: &str,
+    requests: Vec<Vec<u8>>,
+) -> Vec<(String, Received)> {
+    at_once(AT_ONCE, requests, async |bytes| {
+        ask_or_listen(url, bytes).await
     })
     .await
 }
