@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from browser import LOOKS, PASSWORD, Service, Tab, test, until
 from playwright.sync_api import Route, expect
@@ -289,6 +290,41 @@ def what_is_shown_is_what_there_is(service: Service, tab: Callable[..., Tab]) ->
     british.sign_in(alice.name)
     british.row("Seen").click()
     expect(british.page.locator(".message-time")).to_contain_text(re.compile(r"\d\d:\d\d:\d\d$"))
+
+
+@test
+def a_list_on_its_way_loses_neither_an_arrival_nor_a_mark(service: Service, tab: Callable[..., Tab]) -> None:
+    """Its answer is older than what arrived meanwhile; it is asked for after a mark that is under way, or again."""
+    bob, alice = service.user("bob-race"), service.user("alice-race")
+    bob.send(alice.name, "First")
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+    expect(one.row("First")).to_be_visible()
+    held: list[tuple[Route, Any]] = []
+
+    def hold(route: Route) -> None:
+        held.append((route, route.fetch()))
+
+    page.route("**/messages?*", hold)
+    page.get_by_label("Only unread").check()
+    one.until(lambda: any("unread" in route.request.url for route, _ in held), "the list is on its way")
+    bob.send(alice.name, "Second")
+    expect(page.get_by_role("status")).to_contain_text("Second")
+    for route, response in held:
+        route.fulfill(response=response)
+    page.unroute("**/messages?*")
+    expect(page.locator("#rows .row-subject")).to_have_text(["Second", "First"])
+
+    page.get_by_label("Only unread").uncheck()
+    marks: list[Route] = []
+    page.route("**/messages/*", lambda route: marks.append(route) if route.request.method == "PATCH" else route.continue_())
+    one.row("Second").click()
+    one.until(lambda: len(marks) == 1, "the mark is on its way")
+    page.get_by_label("Only unread").check()
+    page.wait_for_timeout(500)
+    marks.pop().continue_()
+    expect(page.locator("#rows .row-subject")).to_have_text(["First"])
 
 
 @test

@@ -21,6 +21,9 @@ let selected = null;
 let drawn = new Map(); // the rows that are shown by the ids of their messages, and what they show
 const removed = new Set(); // the ids of what was deleted here
 let loads = 0; // counts them, so that one that was overtaken is thrown away
+let isLoading = false;
+let arrivals = []; // messages that arrived since the last load began, whose answer may not have them
+const writes = new Set(); // changes under way, which a load waits for
 
 const box = () => boxes[shownBox];
 const filters = { inbox: "", unread: "&unread=true", sent: "&box=sent" };
@@ -35,7 +38,9 @@ export function reset() {
   for (const name of Object.keys(boxes)) boxes[name] = newBox();
   selected = null;
   removed.clear();
+  arrivals = [];
   loads += 1;
+  isLoading = false;
   renderRows([]);
 }
 
@@ -54,23 +59,42 @@ export async function show(name) {
 export async function refresh(isQuiet = false) {
   const name = shownBox;
   const mine = (loads += 1);
+  isLoading = true;
   if (!boxes[name].isLoaded) render(true);
+  await Promise.allSettled(writes);
+  if (mine !== loads) return;
+  arrivals = [];
   try {
     const page = await session.callAs("GET", session.own(pathOf(name)));
     if (mine !== loads) return;
-    merge(boxes[name], page);
+    merge(boxes[name], page, name === "sent" ? [] : arrivals);
     if (name === shownBox) render();
   } catch (problem) {
     if (mine === loads && name === shownBox && !(isQuiet && boxes[name].isLoaded)) renderProblem(problem);
+  } finally {
+    if (mine === loads) isLoading = false;
   }
 }
 
-/** What was loaded before stays if the page continues in it. */
-function merge(target, page) {
+/** A change of messages is under way: a load beside it might have it or not, so the list is loaded when this has ended. */
+export async function change(write) {
+  writes.add(write);
+  if (isLoading) refresh(true);
+  try {
+    return await write;
+  } finally {
+    writes.delete(write);
+  }
+}
+
+/** What was loaded before stays if the page continues in it, and so does what arrived while it was on its way. */
+function merge(target, page, arrived) {
   const last = page.messages.at(-1);
   const connects = last && page.next && target.items.some((item) => item.id <= last.id);
   const older = connects ? target.items.filter((item) => item.id < last.id) : [];
-  target.items = [...page.messages, ...older];
+  const known = new Set(page.messages.map((item) => item.id));
+  const missing = arrived.filter((item) => !known.has(item.id) && !removed.has(item.id));
+  target.items = [...missing, ...page.messages, ...older].sort((one, other) => other.id - one.id);
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;
 }
@@ -102,6 +126,7 @@ export async function older() {
 /** A message has arrived. Whether it is a new one. */
 export function arrive(message) {
   let isNew = false;
+  arrivals.push(message);
   for (const name of ["inbox", "unread"]) {
     const target = boxes[name];
     if (target.items.some((item) => item.id === message.id)) continue;

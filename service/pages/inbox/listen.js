@@ -58,6 +58,7 @@ export class Listener {
   #abort = null; // ends the stream under way
   #wake = () => {}; // ends the pause under way
   #lastId = "";
+  #isOpened = false; // whether the last try began a stream
 
   constructor(tells) {
     this.#tells = tells;
@@ -119,12 +120,14 @@ export class Listener {
   }
 
   async #goOn(turn) {
-    let failures = 0;
+    let failures = 0; // of one kind in a row: streams that did not begin, or that ended soon after
+    let wasOpened = false;
     while (this.#turn === turn) {
       const spent = session.token();
       const begun = performance.now();
       let wait = 0;
       let isLost = false;
+      this.#isOpened = false;
       try {
         wait = await this.#read();
       } catch (problem) {
@@ -141,7 +144,9 @@ export class Listener {
       }
       if (this.#turn !== turn) return;
       // A stream that ends soon after it began is not wanted, whatever it said: come back later each time.
-      failures = performance.now() - begun > STEADY ? 0 : failures + 1;
+      const isSteady = performance.now() - begun > STEADY;
+      failures = isSteady ? 0 : this.#isOpened === wasOpened ? failures + 1 : 1;
+      wasOpened = this.#isOpened;
       // An end that was announced is no trouble, so nobody is told.
       if (isLost) this.#tell("waiting");
       const backOff = isLost || failures > 1 ? FIRST_PAUSE * 2 ** Math.min(Math.max(failures - 1, 0), 10) * (0.5 + Math.random()) : 0;
@@ -160,6 +165,7 @@ export class Listener {
     isHeard();
     try {
       const answer = await this.#open(abort.signal);
+      this.#isOpened = true;
       const parser = new Parser();
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {

@@ -82,7 +82,7 @@ function vanish() {
 const isAmongOthers = (message) => message.receivers?.every((one) => one.username !== session.username());
 
 async function mark(message, read) {
-  const marked = await session.callAs("PATCH", session.own(`/messages/${message.id}`), { body: { read } });
+  const marked = await feed.change(session.callAs("PATCH", session.own(`/messages/${message.id}`), { body: { read } }));
   feed.update(marked);
   actions.changed();
   if (open?.id !== message.id) return;
@@ -212,7 +212,7 @@ async function discard(box, message) {
   const mine = (showing += 1);
   open = null;
   try {
-    await session.callAs("DELETE", session.own(`/messages/${message.id}`));
+    await feed.change(session.callAs("DELETE", session.own(`/messages/${message.id}`)));
   } catch (problem) {
     // Deleted by its sender, or in another tab: that is what was asked for.
     if (problem.status !== 404) {
