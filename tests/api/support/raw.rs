@@ -172,6 +172,15 @@ async fn ask(url: &str, bytes: &[u8]) -> Received {
     connection.answer().await
 }
 
+/// The same for a request that is whole and may begin a stream: its head may take its time, and a stream is ended once it
+/// is silent.
+async fn ask_or_listen(url: &str, bytes: &[u8]) -> Received {
+    let mut connection = Connection::open(url).await;
+    connection.send(bytes).await;
+    connection.read_head().await;
+    connection.finish().await
+}
+
 /// Exchanges many requests, some at once. Each answer comes with its request.
 pub(crate) async fn exchange_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
     at_once(AT_ONCE, requests, async |bytes| exchange(url, bytes).await).await
