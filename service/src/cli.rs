@@ -10,7 +10,8 @@ use clap::{Parser, Subcommand};
 use rocket::tokio::runtime::Builder;
 
 use crate::config::{Config, SETTINGS};
-use crate::{build, openapi, shutdown, telemetry};
+use crate::ops::{drain, log};
+use crate::{build, openapi};
 
 /// How long the service may take to answer its own health check.
 const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(2);
@@ -47,7 +48,7 @@ pub fn main() -> ExitCode {
         Command::Openapi => print(&openapi()),
         Command::Healthcheck => healthcheck(),
         command => {
-            telemetry::start_log();
+            log::start_log();
             Config::load()
                 .map_err(|fault| fault.to_string())
                 .and_then(|config| match command {
@@ -94,7 +95,7 @@ fn finish(outcome: Result<(), String>) -> ExitCode {
 
 async fn serve(config: &Config) -> Result<(), String> {
     let rocket = build(config).map_err(|fault| fault.to_string())?;
-    match rocket.attach(shutdown::on_signals()).launch().await {
+    match rocket.attach(drain::on_signals()).launch().await {
         Ok(_) => Ok(()),
         Err(fault) => Err(explain(config, &fault)),
     }
@@ -114,7 +115,7 @@ fn explain(config: &Config, fault: &rocket::Error) -> String {
 async fn migrate(config: &Config, patience: Duration) -> Result<(), String> {
     rocket::tokio::select! {
         outcome = crate::migrate(config, patience) => outcome.map_err(|fault| fault.to_string()),
-        () = shutdown::signalled() => Err("interrupted; run it again, as a migration may be repeated".to_owned()),
+        () = drain::signalled() => Err("interrupted; run it again, as a migration may be repeated".to_owned()),
     }
 }
 

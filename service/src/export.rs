@@ -1,6 +1,7 @@
 //! Everything that is somebody's, as one JSON document.
 
 use std::time::Duration;
+use utoipa::OpenApi;
 
 use rocket::http::{ContentType, Header};
 use rocket::response::Responder;
@@ -10,11 +11,13 @@ use rocket::{Route, State, get, routes};
 use serde::Serialize;
 
 use crate::auth::{Caller, Identities, TokenEnd};
-use crate::budget::Reservation;
-use crate::database::Database;
-use crate::messages::{Mailbox, Message, Page, Reads};
-use crate::problem::Problem;
-use crate::users::{self, Account};
+use crate::db::Database;
+use crate::http::budget::Reservation;
+use crate::http::problem::Problem;
+use crate::messages::Reads;
+use crate::model::message::{Mailbox, Message, Page};
+use crate::users;
+use crate::users::Account;
 
 /// Bytes of the messages that are held at a time, at most.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -22,6 +25,11 @@ const PIECE_BYTES: usize = 1024 * 1024;
 const PER_PIECE: u64 = 50;
 /// How long the next piece waits for its part of the budget.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// These operations in the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(export))]
+pub(crate) struct Docs;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![export]
@@ -49,11 +57,11 @@ pub(crate) struct Exported<S> {
 /// It arrives in pieces, however long it is. If something goes wrong on the way it ends early, and then it is not valid
 /// JSON: if the token expires or is revoked meanwhile, the account is deleted, nobody reads for 20
 /// seconds, or other large answers leave no room for 30.
-#[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::openapi::Owner), responses(
+#[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::http::docs::Owner), responses(
     (status = 200, description = "All of it.", body = Export, headers(
         ("Content-Disposition" = String, description = "The name of a file to keep it in."))),
-    crate::openapi::NotTheCaller,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/export")]
 pub(crate) async fn export<'r>(

@@ -9,7 +9,7 @@ use rocket::tokio::sync::Notify;
 use rocket::tokio::time::{sleep, timeout};
 use rocket::{Build, Orbit, Rocket};
 
-use crate::database::{Database, Error};
+use crate::db::{Database, Error};
 use crate::{messages, users};
 
 /// Between two rounds.

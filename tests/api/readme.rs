@@ -13,7 +13,7 @@ use crate::support::Service;
 
 const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/api.md");
-const PROBLEMS: &str = include_str!("../../service/src/problem.rs");
+const PROBLEMS: &str = include_str!("../../service/src/http/problem/mod.rs");
 /// What the README calls the service's address.
 const PUBLISHED_URL: &str = "http://127.0.0.1:8000";
 /// Between the outputs of two commands: ASCII's record separator, which no answer has.

@@ -38,9 +38,7 @@ export function reset() {
   for (const name of Object.keys(boxes)) boxes[name] = newBox();
   selected = null;
   removed.clear();
-  arrivals = [];
   loads += 1;
-  isLoading = false;
   renderRows([]);
 }
 
@@ -92,9 +90,8 @@ function merge(target, page, arrived) {
   const last = page.messages.at(-1);
   const connects = last && page.next && target.items.some((item) => item.id <= last.id);
   const older = connects ? target.items.filter((item) => item.id < last.id) : [];
-  const known = new Set(page.messages.map((item) => item.id));
-  const missing = arrived.filter((item) => !known.has(item.id) && !removed.has(item.id));
-  target.items = [...missing, ...page.messages, ...older].sort((one, other) => other.id - one.id);
+  const missing = arrived.filter((item) => !removed.has(item.id) && page.messages.every((one) => one.id !== item.id));
+  target.items = [...page.messages, ...older, ...missing].sort((one, other) => other.id - one.id);
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;
 }

@@ -144,8 +144,8 @@ export class Listener {
       }
       if (this.#turn !== turn) return;
       // A stream that ends soon after it began is not wanted, whatever it said: come back later each time.
-      const isSteady = performance.now() - begun > STEADY;
-      failures = isSteady ? 0 : this.#isOpened === wasOpened ? failures + 1 : 1;
+      if (performance.now() - begun > STEADY || this.#isOpened !== wasOpened) failures = -1;
+      failures += 1;
       wasOpened = this.#isOpened;
       // An end that was announced is no trouble, so nobody is told.
       if (isLost) this.#tell("waiting");

@@ -5,8 +5,9 @@ use std::time::Duration;
 use rocket::request::{FromRequest, Outcome, Request};
 
 use crate::auth::{Identities, TokenKeys};
-use crate::problem::Problem;
-use crate::users::{UserId, Username};
+use crate::http::late_check;
+use crate::http::problem::Problem;
+use crate::model::user::{UserId, Username};
 
 /// The user whose token came with the request and whose name stands in its path.
 ///
@@ -56,19 +57,6 @@ impl Caller {
     }
 }
 
-/// Whether the request was checked for a caller.
-struct Checked(bool);
-
-impl Caller {
-    /// Checks the token again, if the request is one that was checked for a caller: much time has passed since.
-    pub(crate) async fn check_again(request: &Request<'_>) -> Result<(), Problem> {
-        if request.local_cache(|| Checked(false)).0 {
-            Self::identify(request).await?;
-        }
-        Ok(())
-    }
-}
-
 #[rocket::async_trait]
 impl<'r> FromRequest<'r> for Caller {
     type Error = ();
@@ -76,12 +64,16 @@ impl<'r> FromRequest<'r> for Caller {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::identify(request).await {
             Ok(caller) => {
-                request.local_cache(|| Checked(true));
+                late_check::leave(request, |request| Box::pin(check(request)));
                 Outcome::Success(caller)
             }
             Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
         }
     }
+}
+
+async fn check(request: &Request<'_>) -> Result<(), Problem> {
+    Caller::identify(request).await.map(drop)
 }
 
 /// The moment when the access token of the request is over.

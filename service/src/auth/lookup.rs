@@ -1,7 +1,9 @@
 //! Whose token it is: the one look-up that every request with a token needs.
 
-use crate::database::{Database, Error, Gather, LARGEST_ROUND, Rounds};
-use crate::users::{Identity, UserId, store};
+use crate::auth::store;
+use crate::auth::store::Identity;
+use crate::db::{Database, Error, Gather, LARGEST_ROUND, Rounds};
+use crate::model::user::UserId;
 
 /// One look-up at a time, unless they take long.
 const ROUNDS: Rounds = Rounds {

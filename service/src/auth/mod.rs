@@ -1,13 +1,14 @@
 //! Who calls: the guard that proves it, the access tokens it reads, and the passwords they are bought with.
 
 mod caller;
-mod confirmation;
-mod identities;
+mod lookup;
 mod passwords;
+mod reauth;
+pub(crate) mod store;
 mod tokens;
 
-pub(crate) use caller::{Caller, TokenEnd};
-pub(crate) use confirmation::Confirmed;
-pub(crate) use identities::Identities;
-pub(crate) use passwords::{Failed, Overloaded, Passwords, Verdict};
-pub(crate) use tokens::{Claims, TokenKeys};
+pub(crate) use self::caller::{Caller, TokenEnd};
+pub(crate) use self::lookup::Identities;
+pub(crate) use self::passwords::{Passwords, Verdict};
+pub(crate) use self::reauth::Confirmed;
+pub(crate) use self::tokens::{Claims, TokenKeys};

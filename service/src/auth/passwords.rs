@@ -13,7 +13,8 @@ use prometheus::IntCounter;
 use rocket::tokio::sync::{Semaphore, SemaphorePermit, oneshot};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::users::ClaimedPassword;
+use crate::http::problem::Problem;
+use crate::model::password::ClaimedPassword;
 
 /// argon2id with 19 MiB, 2 passes, 1 lane: the minimum of the OWASP password storage cheat sheet.
 const MEMORY_KIB: u32 = 19_456;
@@ -297,6 +298,18 @@ fn hash_of_nobody() -> String {
         Salt::generate(),
         Output::new(&output).expect("the length is argon2's own"),
     )
+}
+
+impl From<Failed> for Problem {
+    fn from(_: Failed) -> Self {
+        Self::internal("hashing a password failed")
+    }
+}
+
+impl From<Overloaded> for Problem {
+    fn from(_: Overloaded) -> Self {
+        Self::Unavailable("Too many passwords are being checked right now; try again in a moment.")
+    }
 }
 
 #[cfg(test)]

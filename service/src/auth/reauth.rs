@@ -1,9 +1,10 @@
 //! The password asked for again, where having the access token must not be enough.
 
-use crate::auth::{Caller, Passwords, Verdict};
-use crate::database::Database;
-use crate::problem::Problem;
-use crate::users::{ClaimedPassword, UserId, store};
+use crate::auth::{Caller, Passwords, Verdict, store};
+use crate::db::Database;
+use crate::http::problem::Problem;
+use crate::model::password::ClaimedPassword;
+use crate::model::user::UserId;
 
 /// A caller who has just shown that they know the password as well. Functions that change or delete an account ask for
 /// one, so that none can be called with a stolen token alone.

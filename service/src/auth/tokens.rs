@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigError};
-use crate::users::UserId;
+use crate::model::user::UserId;
 
 /// Issuer and verifier are this one service, so both names are constants.
 const ISSUER: &str = "herolo";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rocket::tokio::sync::oneshot;
 use rocket::tokio::time::{Instant, timeout};
 
-use crate::database::{DEADLINE, Error};
+use crate::db::{DEADLINE, Error};
 
 /// How many questions any round answers, at most.
 pub(crate) const LARGEST_ROUND: usize = 64;

@@ -17,7 +17,7 @@ use rocket::tokio::time::{sleep, timeout};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use super::faults::is_no_more_connections;
+use crate::db::faults::is_no_more_connections;
 
 /// A connection that rested longer is pinged before use; a busy one is trusted, which saves it a round trip.
 const TRUSTED_REST: Duration = Duration::from_secs(1);

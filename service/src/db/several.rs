@@ -7,53 +7,54 @@ macro_rules! places {
         $place
     };
     (2, $place:literal) => {
-        $crate::database::twice!(1, $place)
+        $crate::db::twice!(1, $place)
     };
     (4, $place:literal) => {
-        $crate::database::twice!(2, $place)
+        $crate::db::twice!(2, $place)
     };
     (8, $place:literal) => {
-        $crate::database::twice!(4, $place)
+        $crate::db::twice!(4, $place)
     };
     (16, $place:literal) => {
-        $crate::database::twice!(8, $place)
+        $crate::db::twice!(8, $place)
     };
     (32, $place:literal) => {
-        $crate::database::twice!(16, $place)
+        $crate::db::twice!(16, $place)
     };
     (64, $place:literal) => {
-        $crate::database::twice!(32, $place)
+        $crate::db::twice!(32, $place)
     };
     (128, $place:literal) => {
-        $crate::database::twice!(64, $place)
+        $crate::db::twice!(64, $place)
     };
     (20, $place:literal) => {
         concat!(
-            $crate::database::places!(16, $place),
+            $crate::db::places!(16, $place),
             ",",
-            $crate::database::places!(4, $place)
+            $crate::db::places!(4, $place)
         )
     };
     (100, $place:literal) => {
         concat!(
-            $crate::database::places!(64, $place),
+            $crate::db::places!(64, $place),
             ",",
-            $crate::database::places!(32, $place),
+            $crate::db::places!(32, $place),
             ",",
-            $crate::database::places!(4, $place)
+            $crate::db::places!(4, $place)
         )
     };
 }
 macro_rules! twice {
     ($count:tt, $place:literal) => {
         concat!(
-            $crate::database::places!($count, $place),
+            $crate::db::places!($count, $place),
             ",",
-            $crate::database::places!($count, $place)
+            $crate::db::places!($count, $place)
         )
     };
 }
-pub(crate) use {places, twice};
+pub(crate) use places;
+pub(crate) use twice;
 
 /// A statement in its lengths, each with the number of its places, from the shortest to the longest.
 pub(crate) struct Several<const N: usize>(pub(crate) [(usize, &'static str); N]);
@@ -62,9 +63,9 @@ pub(crate) struct Several<const N: usize>(pub(crate) [(usize, &'static str); N])
 /// `several!([4, 16], "... WHERE id IN (", "?", ")")`.
 macro_rules! several {
     ([$($count:tt),+], $before:literal, $place:literal, $after:literal) => {
-        $crate::database::Several([$((
+        $crate::db::Several([$((
             $count,
-            concat!($before, $crate::database::places!($count, $place), $after),
+            concat!($before, $crate::db::places!($count, $place), $after),
         )),+])
     };
 }

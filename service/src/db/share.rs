@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rocket::tokio::sync::Semaphore;
 use rocket::tokio::time::timeout;
 
-use super::{DEADLINE, Database, Error, Gather, LARGEST_ROUND, Rounds, is_lock_wait};
+use crate::db::{DEADLINE, Database, Error, Gather, LARGEST_ROUND, Rounds, is_lock_wait};
 
 /// A piece of work that can be done together with others of its kind.
 pub(crate) trait Work: Send + Sync + Sized + 'static {

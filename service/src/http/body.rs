@@ -5,24 +5,18 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use rocket::data::{Data, FromData, Outcome, ToByteUnit};
 use rocket::request::Request;
 use rocket::tokio::time::{Instant, timeout};
-use serde::Serializer;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Value, error::Category};
+use serde_json::Value;
+use serde_json::error::Category;
 
-use crate::auth::Caller;
-use crate::problem::{FieldError, Problem};
+use crate::http::body_limits::{BODY_DEADLINE, BODY_LIMIT_BYTES};
+use crate::http::late_check;
+use crate::http::problem::Problem;
+use crate::model::invalid::{FieldError, Invalid};
 
-/// The largest body in bytes. A message of 65,535 bytes fits also where JSON needs six bytes for each.
-pub(crate) const BODY_LIMIT_BYTES: u64 = 512 * 1024;
-
-/// How long a body may take to arrive once the request is authorised. Far shorter than the minute for which the departure
-/// of a deleted account is kept, and shorter than what proxies give a request (Traefik's `readTimeout`: 10 s), so that the
-/// answer is a problem document of ours.
-pub(crate) const BODY_DEADLINE: Duration = Duration::from_secs(8);
 /// A body that took longer than this has the token checked again, so that no request takes effect long after a
 /// revocation.
 const PROMPT: Duration = Duration::from_secs(1);
@@ -34,16 +28,6 @@ pub(crate) struct Body<T>(pub(crate) T);
 pub(crate) trait FromFields: Sized {
     /// Takes the fields that it knows; `None` if one of them is not valid (the fields remember why).
     fn from_fields(fields: &mut Fields) -> Option<Self>;
-}
-
-/// Why a value is not valid: a phrase that goes on from the field's name ("must be ...").
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Invalid(pub(crate) String);
-
-impl<T: fmt::Display> From<T> for Invalid {
-    fn from(reason: T) -> Self {
-        Self(reason.to_string())
-    }
 }
 
 #[rocket::async_trait]
@@ -71,7 +55,7 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
         return Err(Problem::TooLarge);
     }
     if begin.elapsed() > PROMPT {
-        Caller::check_again(request).await?;
+        late_check::repeat(request).await?;
     }
     parse(&bytes)
 }
@@ -204,14 +188,6 @@ fn truncate(name: &mut String) {
         name.truncate(end);
         name.push('…');
     }
-}
-
-/// Writes a time as all answers do: UTC with milliseconds (RFC 3339).
-pub(crate) fn rfc3339<S: Serializer>(
-    time: &DateTime<Utc>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 impl<'de> Deserialize<'de> for Fields {

@@ -10,8 +10,8 @@ use std::time::Duration;
 use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use rocket::tokio::time::{Instant, timeout_at};
 
-use crate::auth::Caller;
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::model::user::UserId;
 
 /// Bytes of all large answers of a replica.
 const ALL: usize = 64 * 1024 * 1024;
@@ -37,11 +37,11 @@ impl Budget {
         }
     }
 
-    /// For an answer to the caller, whose size is not yet known.
-    pub(crate) fn reservation(&self, caller: &Caller) -> Reservation {
+    /// For an answer to the account, whose size is not yet known.
+    pub(crate) fn reservation(&self, account: UserId) -> Reservation {
         Reservation {
             budget: self.clone(),
-            account: u64::from(caller.id()),
+            account: u64::from(account),
             held: None,
         }
     }

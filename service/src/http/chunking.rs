@@ -12,8 +12,8 @@ use rocket::tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use rocket::{Request, Response};
 use serde::Serialize;
 
-use crate::budget::Reservation;
-use crate::problem::Problem;
+use crate::http::budget::Reservation;
+use crate::http::problem::Problem;
 
 /// Bytes of one piece, at most: beyond that a system call costs little beside its content.
 const LARGEST: usize = 64 * 1024;

@@ -4,9 +4,9 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Method;
 use rocket::{Data, Request};
 
-use crate::framework::take_dropped_headers;
-use crate::problem::Problem;
-use crate::telemetry;
+use crate::http::framework_log::take_dropped_headers;
+use crate::http::problem::Problem;
+use crate::http::request_id;
 
 /// Those that change what a request means. Without an `If-None-Match` a request means the same, and so it does without
 /// an `X-Request-Id`.
@@ -76,7 +76,7 @@ fn log_dropped(request: &Request<'_>, dropped: &[String], is_refused: bool) {
         "they are ignored"
     };
     tracing::info!(
-        request_id = telemetry::request_id(request),
+        request_id = request_id::request_id(request),
         headers,
         count = dropped.len(),
         "headers are not UTF-8: {outcome}"

@@ -20,7 +20,7 @@ use rocket::request::{FromRequest, Outcome, Request};
 
 use self::table::Table;
 use crate::config::{Config, ConfigError};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
 
 pub(crate) use self::turns::Turns;
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 use rocket::tokio::time::timeout;
 
-use crate::problem::Problem;
-use crate::users::UserId;
+use crate::http::problem::Problem;
+use crate::model::user::UserId;
 
 /// Pieces of work at a time in a replica.
 const PLACES: usize = 4;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use rocket::tokio::time::Instant;
 
-use super::budget::Budget;
-use super::position::Position;
-use super::seat::{Parcel, Seat};
-use crate::problem::Problem;
+use crate::http::problem::Problem;
+use crate::live::budget::Budget;
+use crate::live::position::Position;
+use crate::live::seat::{Parcel, Seat};
 
 /// Listeners of one replica.
 const MOST_LISTENERS: usize = 2_000;
@@ -132,8 +132,8 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
-    use crate::messages::{Content, MessageId, Subject, Text};
-    use crate::users::Username;
+    use crate::model::message::{Content, MessageId, Subject, Text};
+    use crate::model::user::Username;
 
     const LONG: usize = 64 * 1024;
 

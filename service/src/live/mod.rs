@@ -23,11 +23,11 @@ use self::audience::Audience;
 use self::budget::Budget;
 use self::position::Position;
 use self::reader::Reader;
-pub(crate) use self::routes::{__path_events, EventFields, routes};
+pub(crate) use self::routes::{Docs, routes};
 use self::seat::{News, Seat};
 use crate::auth::Caller;
-use crate::database::{Database, Error};
-use crate::problem::Problem;
+use crate::db::{Database, Error};
+use crate::http::problem::Problem;
 
 /// Between two looks at what has arrived.
 const INTERVAL: Duration = Duration::from_millis(250);

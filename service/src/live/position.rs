@@ -3,9 +3,9 @@
 
 use std::fmt::{self, Write as _};
 
-use super::ids::Ids;
-use crate::body::Invalid;
-use crate::messages::MessageId;
+use crate::live::ids::Ids;
+use crate::model::invalid::Invalid;
+use crate::model::message::MessageId;
 
 /// The longest that a position is written, in bytes. It stands in a header, which proxies limit to 8 KiB or more.
 /// Everything that can be under way at once fits in, see the test of it.

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use rocket::tokio::time::Instant;
 
-use super::position::Position;
-use super::seat::Parcel;
-use super::store::{self, Arrival};
-use super::{Live, WINDOW};
-use crate::database::{Database, Error};
-use crate::messages::Content;
+use crate::db::{Database, Error};
+use crate::live::position::Position;
+use crate::live::seat::Parcel;
+use crate::live::store::Arrival;
+use crate::live::{Live, WINDOW, store};
+use crate::model::message::Content;
 
 /// After this time an id that nobody holds a lock on will not come any more. The ids of messages that are sent together
 /// are given out at once, before the first of them is written and locked; this is longer than all of it may take.

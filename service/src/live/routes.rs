@@ -1,6 +1,7 @@
 //! Listening, as Server-Sent Events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use std::time::Duration;
+use utoipa::OpenApi;
 
 use rocket::http::ContentType;
 use rocket::request::{FromRequest, Outcome, Request};
@@ -9,14 +10,14 @@ use rocket::response::{self, Responder, Response};
 use rocket::tokio::time::Instant;
 use rocket::{Route, Shutdown, State, get, routes};
 
-use super::Live;
-use super::position::Position;
-use super::stream::{PIECE, Story};
 use crate::auth::{Caller, TokenEnd};
-use crate::body::Invalid;
-use crate::database::Database;
-use crate::problem::Problem;
-use crate::shutdown::Drain;
+use crate::db::Database;
+use crate::http::problem::Problem;
+use crate::live::Live;
+use crate::live::position::Position;
+use crate::live::stream::{PIECE, Story};
+use crate::model::invalid::Invalid;
+use crate::ops::drain::Drain;
 
 /// How long a stream goes on. Proxies end what takes longer than they allow (ours, five minutes), in the middle of an event.
 const LIFETIME: Duration = Duration::from_mins(4);
@@ -25,6 +26,11 @@ const HEADERS: [(&str, &str); 2] = [
     ("Cache-Control", "no-store, no-transform"),
     ("X-Accel-Buffering", "no"),
 ];
+
+/// These operations in the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(events), components(schemas(EventFields)))]
+pub(crate) struct Docs;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![events]
@@ -65,15 +71,15 @@ pub(crate) struct EventFields {
 ///
 /// Whatever shows an answer only when it is whole waits for minutes; `curl -N` shows each event as it comes. An account
 /// has up to 16 streams at a replica.
-#[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Resumption),
+#[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])), params(crate::http::docs::Owner, crate::http::docs::Resumption),
     responses(
     (status = 200, description = "The stream. It is text; each of its events has the fields of the schema `Event`.", content_type = "text/event-stream",
         body = String, example = "id:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\ndata:{\"id\":42,\"sender\":\"alice\",\
             \"receiver\":\"bob\",\"subject\":\"Lunch\",\"message\":\"At noon?\",\"created_at\":\"2026-11-22T12:00:00.000Z\",\
             \"read\":false}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n"),
-    crate::openapi::NotTheCaller,
-    crate::openapi::Listening,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::Listening,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/events")]
 pub(crate) async fn events(

@@ -12,9 +12,9 @@ use rocket::tokio::io::{AsyncRead, ReadBuf};
 use rocket::tokio::sync::Notify;
 use rocket::tokio::time::Instant;
 
-use super::budget::Charge;
-use super::position::Position;
-use crate::messages::{Content, Message};
+use crate::live::budget::Charge;
+use crate::live::position::Position;
+use crate::model::message::{Content, Message};
 
 /// Messages that wait for one listener. Who has more waiting lapses: the listener has to catch up from the database.
 const QUEUE: usize = 64;

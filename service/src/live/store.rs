@@ -6,14 +6,14 @@ use sqlx::mysql::{MySqlArguments, MySqlRow};
 use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
-use super::WINDOW;
-use super::ids::Ids;
-use super::position::Position;
-use crate::auth::Caller;
-use crate::database::{Database, Error, LARGEST_ROUND, Several, is_locked, unit_of_work};
+use crate::auth::{Caller, store as auth};
+use crate::db::{Database, Error, LARGEST_ROUND, Several, is_locked, unit_of_work};
+use crate::live::WINDOW;
+use crate::live::ids::Ids;
+use crate::live::position::Position;
 use crate::messages::store::{content, received_message};
-use crate::messages::{Content, Message};
-use crate::users::{UserId, Username, store as users};
+use crate::model::message::{Content, Message};
+use crate::model::user::{UserId, Username};
 
 /// A message arrived for somebody.
 pub(super) struct Arrival {
@@ -31,7 +31,7 @@ pub(super) const MOST_IDS: usize = by_ids::ARRIVED.most();
 
 /// The statements about several messages by their ids.
 mod by_ids {
-    use crate::database::{Several, several};
+    use crate::db::{Several, several};
 
     pub(super) const ARRIVED: Several<1> = several!(
         [100],
@@ -175,7 +175,7 @@ pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64,
     let mut epochs = Vec::with_capacity(ids.len());
     for some in ids.chunks(LARGEST_ROUND) {
         let asked: Vec<_> = some.iter().copied().map(UserId::from).collect();
-        let found = users::identities(database, &asked).await?;
+        let found = auth::identities(database, &asked).await?;
         epochs.extend(some.iter().map(|id| {
             let user = found.iter().find(|user| u64::from(user.id) == *id);
             (*id, user.map_or(u32::MAX, |user| user.token_epoch))

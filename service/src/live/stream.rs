@@ -9,13 +9,13 @@ use rocket::futures::Stream;
 use rocket::response::stream::stream;
 use rocket::tokio::time::sleep;
 
-use super::Line;
-use super::position::Position;
-use super::seat::{News, Parcel, Writing};
-use super::store::{self, Missed};
 use crate::auth::Caller;
-use crate::database::{Database, Error};
-use crate::messages::{Content, Message};
+use crate::db::{Database, Error};
+use crate::live::position::Position;
+use crate::live::seat::{News, Parcel, Writing};
+use crate::live::store::Missed;
+use crate::live::{Line, store};
+use crate::model::message::{Content, Message};
 
 /// Between two comments that say nothing but that the line still stands. Shorter than what proxies wait for.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use crate::auth::Caller;
-use crate::database::{Database, Error, Shared};
-use crate::messages::model::{IdempotencyKey, Message, MessageId, NewMessage, Receivers};
-use crate::messages::store::{self, Deletion, Marking, Outgoing, Refusal};
+use crate::db::{Database, Error, Shared};
+use crate::messages::store;
+use crate::messages::store::{Deletion, Marking, Outgoing, Refusal};
+use crate::model::message::{IdempotencyKey, Message, MessageId, NewMessage, Receivers};
 
 /// Changes messages. A change is acknowledged when it is committed.
 pub(crate) struct Changes {

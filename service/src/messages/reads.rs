@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Caller;
-use crate::budget::{self, Budget, Reservation};
-use crate::database::{Database, Shared};
-use crate::messages::model::Page;
+use crate::db::{Database, Shared};
+use crate::http::budget;
+use crate::http::budget::{Budget, Reservation};
+use crate::http::problem::Problem;
+use crate::messages::store;
 use crate::messages::store::bounded::Bounds;
-use crate::messages::store::{self, Newest, Received};
-use crate::problem::Problem;
+use crate::messages::store::{Newest, Received};
+use crate::model::message::Page;
 use crate::users::Names;
 
 /// Reads pages of messages, each as it is after it was asked for. No more of them is held than the budget has room for.
@@ -55,7 +57,7 @@ impl Reads {
         bytes: usize,
         patience: Duration,
     ) -> Result<(Received, Reservation), Problem> {
-        let mut reservation = self.budget.reservation(caller);
+        let mut reservation = self.budget.reservation(caller.id());
         loop {
             let mut bounds = Bounds {
                 bytes,

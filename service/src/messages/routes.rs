@@ -1,32 +1,42 @@
 //! Sending, reading, marking and deleting messages.
 
 use std::fmt::Write as _;
+use utoipa::OpenApi;
 
 use chrono::SecondsFormat;
 use rocket::http::{Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
-use rocket::response::{Responder, status::Created, status::NoContent};
+use rocket::response::Responder;
+use rocket::response::status::{Created, NoContent};
 use rocket::{Route, State, delete, get, patch, post, routes};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::auth::Caller;
-use crate::body::{Body, Fields, FromFields, Invalid};
-use crate::budget::{self, Budget};
-use crate::conditional::{EntityTag, IfNoneMatch};
-use crate::database::Database;
+use crate::db::Database;
+use crate::http::body::{Body, Fields, FromFields};
+use crate::http::budget;
+use crate::http::budget::Budget;
+use crate::http::chunking::Pieces;
+use crate::http::etag::{EntityTag, IfNoneMatch};
+use crate::http::problem::Problem;
 use crate::limits::{Permit, Searches, Sends, Turns};
 use crate::messages::changes::Changes;
-use crate::messages::model::{
-    self, Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS,
-    Receivers, Subject, Text, Words,
-};
-use crate::messages::moment;
 use crate::messages::reads::Reads;
-use crate::messages::store::{self, Outline, Received, Refusal};
-use crate::pieces::Pieces;
-use crate::problem::{FieldError, Problem};
-use crate::users::Username;
+use crate::messages::store;
+use crate::messages::store::{Outline, Received, Refusal};
+use crate::model::invalid::{FieldError, Invalid};
+use crate::model::message::{
+    Filter, IdempotencyKey, Mailbox, Message, MessageId, NewMessage, Page, RECEIVERS, Receivers,
+    Subject, Text, Words,
+};
+use crate::model::user::Username;
+use crate::model::{message, moment};
+
+/// These operations in the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(send, feed, read, mark, delete))]
+pub(crate) struct Docs;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
@@ -45,7 +55,7 @@ pub(crate) struct NewMessageFields {
     receiver: Option<Username>,
     /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
     /// of the names, nobody gets it.
-    #[schema(value_type = Option<Vec<crate::openapi::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    #[schema(value_type = Option<Vec<crate::http::docs::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
     receivers: Option<Vec<Username>>,
     #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     subject: Subject,
@@ -85,7 +95,7 @@ impl FromFields for NewMessage {
 ///
 /// With an `Idempotency-Key` a send can be repeated until an answer arrives, and the message is sent once. Keys are each
 /// user's own and are kept for a day at least.
-#[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Repeatable),
+#[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(crate::http::docs::Owner, crate::http::docs::Repeatable),
     request_body(content = NewMessageFields, examples(
         ("me" = (summary = "To yourself", value = json!({"receiver": "alice", "subject": "Hello", "message": "From me to me."}))),
         ("one" = (summary = "To one user", value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
@@ -96,11 +106,11 @@ impl FromFields for NewMessage {
         ("Location" = String, description = "Its path."),
         ("RateLimit" = String, description = "How much is left of the limits, and the seconds until all of it is there again."),
         ("RateLimit-Policy" = String, description = "The limits, each with its quota and the seconds of its window."))),
-    crate::openapi::LimitedSend,
-    crate::openapi::NotTheCaller,
-    crate::openapi::NotSent,
-    crate::openapi::BodyProblems,
-    crate::openapi::Unavailable,
+    crate::http::docs::LimitedSend,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::NotSent,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Unavailable,
 ))]
 #[post("/users/<_>/messages", data = "<new>")]
 pub(crate) async fn send(
@@ -113,7 +123,7 @@ pub(crate) async fn send(
 ) -> Result<Created<Pieces>, Problem> {
     let field = receivers_field(&new.0);
     // Before the message is sent: afterwards nothing may keep the answer back.
-    let mut reservation = budget.reservation(&caller);
+    let mut reservation = budget.reservation(caller.id());
     reservation.wait(new.0.bytes(), budget::PATIENCE).await?;
     let message = changes
         .send(caller, new.0, key.0)
@@ -215,18 +225,18 @@ impl FeedAnswer {
 /// Whoever asks again and again sends the `ETag` of the last answer as `If-None-Match`: where nothing changed, the answer
 /// is a 304 without a body.
 #[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])),
-    params(crate::openapi::Owner, crate::openapi::PageParams, crate::openapi::Known),
+    params(crate::http::docs::Owner, crate::http::docs::PageParams, crate::http::docs::Known),
     responses(
     (status = 200, description = "A page of them.", body = Feed, headers(
         ("ETag" = String, description = "Names the state of this page (RFC 9110 section 8.8.3)."),
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
     (status = 304, description = "The page is still the one that `If-None-Match` names.", headers(
         ("ETag" = String, description = "Names the state of this page."))),
-    crate::openapi::Limited,
-    crate::openapi::NotTheCaller,
-    crate::openapi::InvalidQuery,
-    crate::openapi::Large,
-    crate::openapi::Unavailable,
+    crate::http::docs::Limited,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::InvalidQuery,
+    crate::http::docs::Large,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
@@ -347,13 +357,13 @@ fn path(caller: &Caller, page: &Page) -> String {
 }
 
 /// Read one message that you sent or received.
-#[utoipa::path(tag = "messages", operation_id = "getMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+#[utoipa::path(tag = "messages", operation_id = "getMessage", security(("token" = [])), params(crate::http::docs::Owner, crate::http::docs::Id),
     responses(
     (status = 200, description = "The message.", body = Message),
-    crate::openapi::NotTheCaller,
-    crate::openapi::NotFound,
-    crate::openapi::Large,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::NotFound,
+    crate::http::docs::Large,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/messages/<id>")]
 pub(crate) async fn read(
@@ -373,7 +383,7 @@ async fn shown(
     budget: &Budget,
 ) -> Result<Pieces, Problem> {
     let message = message.ok_or(Problem::NotFound)?;
-    let mut reservation = budget.reservation(caller);
+    let mut reservation = budget.reservation(caller.id());
     reservation.wait(message.bytes(), budget::PATIENCE).await?;
     Ok(Pieces::of(&message)?.reserved(reservation))
 }
@@ -391,7 +401,7 @@ impl FromFields for ReadMark {
     fn from_fields(fields: &mut Fields) -> Option<Self> {
         let read = fields.take("read", |value| match value {
             Value::Bool(read) => Ok(read),
-            Value::String(text) => model::truth(&text),
+            Value::String(text) => message::truth(&text),
             _ => Err("must be true or false".into()),
         });
         Some(Self { read: read? })
@@ -401,15 +411,15 @@ impl FromFields for ReadMark {
 /// Mark a received message as read or unread.
 ///
 /// Only those who received it can: to its sender it is not there.
-#[utoipa::path(tag = "messages", operation_id = "markMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+#[utoipa::path(tag = "messages", operation_id = "markMessage", security(("token" = [])), params(crate::http::docs::Owner, crate::http::docs::Id),
     request_body = ReadMark, responses(
     (status = 200, description = "The message.", body = Message),
-    crate::openapi::NotTheCaller,
-    crate::openapi::NotFound,
-    crate::openapi::Invalid,
-    crate::openapi::BodyProblems,
-    crate::openapi::Large,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::NotFound,
+    crate::http::docs::Invalid,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Large,
+    crate::http::docs::Unavailable,
 ))]
 #[patch("/users/<_>/messages/<id>", data = "<mark>")]
 pub(crate) async fn mark(
@@ -426,12 +436,12 @@ pub(crate) async fn mark(
 }
 
 /// Delete a message: as its sender for everybody, as its receiver from your own feed.
-#[utoipa::path(tag = "messages", operation_id = "deleteMessage", security(("token" = [])), params(crate::openapi::Owner, crate::openapi::Id),
+#[utoipa::path(tag = "messages", operation_id = "deleteMessage", security(("token" = [])), params(crate::http::docs::Owner, crate::http::docs::Id),
     responses(
     (status = 204, description = "It is gone."),
-    crate::openapi::NotTheCaller,
-    crate::openapi::NotFound,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::NotFound,
+    crate::http::docs::Unavailable,
 ))]
 #[delete("/users/<_>/messages/<id>")]
 pub(crate) async fn delete(
@@ -470,21 +480,21 @@ fn page(request: &Request<'_>) -> Result<Page, Vec<FieldError>> {
     };
     let page = Page {
         mailbox: query
-            .value("box", model::mailbox)
+            .value("box", message::mailbox)
             .unwrap_or(Page::DEFAULT.mailbox),
-        unread: query.value("unread", model::truth),
+        unread: query.value("unread", message::truth),
         filter: Filter {
             from: query.value("from", |name| Username::parse(name.to_owned())),
             since: query.value("since", moment::parse),
             words: query.value("q", Words::parse),
         },
         per_page: query
-            .value("per_page", model::per_page)
+            .value("per_page", message::per_page)
             .unwrap_or(Page::DEFAULT.per_page),
         page: query
-            .value("page", model::page_number)
+            .value("page", message::page_number)
             .unwrap_or(Page::DEFAULT.page),
-        before: query.value("before", model::cursor),
+        before: query.value("before", message::cursor),
     };
     if page.mailbox == Mailbox::Sent && page.unread.is_some() {
         let detail = "applies to received messages; read each message's receivers";

@@ -4,8 +4,8 @@ use email_address::{EmailAddress, Options};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::Serialize;
 
-use crate::body::Invalid;
-use crate::unicode::{composed, folded};
+use crate::model::invalid::Invalid;
+use crate::model::unicode::{composed, folded};
 
 /// Bytes of an e-mail address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
 const LONGEST: usize = 254;

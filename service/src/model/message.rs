@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::body::Invalid;
-use crate::users::Username;
+use crate::model::invalid::Invalid;
+use crate::model::user::Username;
 
 /// Characters (Unicode scalar values) of a subject.
 const SUBJECT_LENGTH: RangeInclusive<usize> = 1..=255;
@@ -268,7 +268,7 @@ pub(crate) struct Message {
     #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     pub(crate) message: Text,
     /// RFC 3339, UTC, milliseconds.
-    #[serde(serialize_with = "crate::body::rfc3339")]
+    #[serde(serialize_with = "crate::model::moment::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
     pub(crate) created_at: DateTime<Utc>,
     /// Whether you marked it as read, if you received it; otherwise whether all its receivers did.

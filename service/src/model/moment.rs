@@ -1,8 +1,9 @@
 //! A moment as programs write it: RFC 3339, and what is usual beside it.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use serde::Serializer;
 
-use crate::body::Invalid;
+use crate::model::invalid::Invalid;
 
 /// Nothing was sent before 1970 or will be after 9999, which is as far as the database counts.
 const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
@@ -104,6 +105,14 @@ impl Reader<'_> {
         let ahead = TimeDelta::minutes((hours * 60 + minutes).into());
         (hours < 24 && minutes < 60).then_some(if sign == '-' { -ahead } else { ahead })
     }
+}
+
+/// Writes a time as all answers do: UTC with milliseconds (RFC 3339).
+pub(crate) fn rfc3339<S: Serializer>(
+    time: &DateTime<Utc>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::body::Invalid;
-use crate::unicode::{composed, folded};
-use crate::users::model::Username;
+use crate::model::invalid::Invalid;
+use crate::model::unicode::{composed, folded};
+use crate::model::user::Username;
 
 /// Characters (Unicode scalar values) of a password in its prepared form.
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;

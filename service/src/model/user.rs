@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use smol_str::SmolStr;
 
-use crate::body::Invalid;
+use crate::model::invalid::Invalid;
 
 /// Characters of a username.
 pub(crate) const USERNAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=64;

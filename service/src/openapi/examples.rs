@@ -8,7 +8,7 @@ use utoipa::Modify;
 use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::{Content, RefOr};
 
-use super::operations;
+use crate::http::docs::operations;
 
 /// The schemas by their names.
 type Schemas = BTreeMap<String, RefOr<Schema>>;

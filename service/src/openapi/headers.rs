@@ -7,7 +7,7 @@ use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Required, Response};
 
-use super::operations;
+use crate::http::docs::operations;
 
 /// What a request and its answer are called.
 const REQUEST_ID: &str = "X-Request-Id";

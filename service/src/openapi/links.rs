@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 use utoipa::Modify;
-use utoipa::openapi::{RefOr, link::LinkBuilder};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::link::LinkBuilder;
 
-use super::operations;
+use crate::http::docs::operations;
 
 /// From an answer to a request that its values make.
 struct Step {

@@ -3,14 +3,14 @@
 use std::io;
 use std::time::Duration;
 
-use rocket::fairing::{AdHoc, Fairing, Info, Kind};
-use rocket::http::Header;
+use rocket::Shutdown;
+use rocket::fairing::AdHoc;
 use rocket::tokio::signal::unix::{Signal, SignalKind, signal};
 use rocket::tokio::sync::watch;
 use rocket::tokio::time::{Instant, sleep, sleep_until};
-use rocket::{Request, Response, Shutdown};
 
-use crate::problem::Problem;
+use crate::http::closing::Closing;
+use crate::http::problem::Problem;
 
 /// Whether this replica is about to stop.
 ///
@@ -20,13 +20,15 @@ use crate::problem::Problem;
 #[derive(Clone)]
 pub(crate) struct Drain {
     begun: watch::Sender<Option<Instant>>,
+    closing: Closing,
     length: Duration,
 }
 
 impl Drain {
-    pub(crate) fn new(seconds: u64) -> Self {
+    pub(crate) fn new(seconds: u64, closing: Closing) -> Self {
         Self {
             begun: watch::Sender::new(None),
+            closing,
             length: Duration::from_secs(seconds),
         }
     }
@@ -39,11 +41,6 @@ impl Drain {
             ));
         }
         Ok(())
-    }
-
-    /// While the replica drains, every answer asks the client to come to another one.
-    pub(crate) fn header(&self) -> Option<Header<'static>> {
-        self.has_begun().then(|| Header::new("Connection", "close"))
     }
 
     fn has_begun(&self) -> bool {
@@ -79,6 +76,7 @@ impl Drain {
         rocket::tokio::select! {
             _ = terminate.recv() => {
                 self.begun.send_replace(Some(Instant::now()));
+                self.closing.begin();
                 tracing::info!("SIGTERM: draining for {} s", self.length.as_secs());
                 rocket::tokio::select! {
                     () = sleep(self.length) => {}
@@ -90,22 +88,6 @@ impl Drain {
         }
         tracing::info!("stopping");
         shutdown.notify();
-    }
-}
-
-#[rocket::async_trait]
-impl Fairing for Drain {
-    fn info(&self) -> Info {
-        Info {
-            name: "drain",
-            kind: Kind::Response,
-        }
-    }
-
-    async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
-        if let Some(close) = self.header() {
-            response.set_header(close);
-        }
     }
 }
 

@@ -3,43 +3,22 @@
 //! The edge in front of the service writes the access log. The service logs what only it knows: faults with their
 //! request id, and the state of the process. `RUST_LOG=herolo=debug` adds a line for each request.
 
-use std::io::IsTerminal;
-use std::time::Instant;
-
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
 use rocket::fairing::{Fairing, Info, Kind};
-use rocket::http::{ContentType, Header, Method};
+use rocket::http::ContentType;
 use rocket::{Build, Data, Request, Response, Rocket, Route, State, fairing, get, routes};
-use tracing_subscriber::EnvFilter;
+use utoipa::OpenApi;
 
-use crate::database::Database;
-use crate::problem::Problem;
+use crate::db::Database;
+use crate::http::problem::Problem;
+use crate::http::request_id::{Arrival, request_id_header};
 
 /// Buckets of request durations in seconds: from a cached read to the deadline of a database call.
 const DURATION_BUCKETS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
-/// A request id of the client or the edge is taken over if it is no longer than this and of harmless characters.
-const LONGEST_REQUEST_ID: usize = 64;
-
-/// Sends the log to standard error: JSON, one line for each event, or readable text on a terminal.
-pub(crate) fn start_log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    // A second log in one process (tests) changes nothing.
-    let _ = if std::io::stderr().is_terminal() {
-        log.with_target(false).compact().try_init()
-    } else {
-        log.json().flatten_event(true).try_init()
-    };
-    // A panic is a line of the log like any other, not free text between them.
-    std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
-}
-
 /// Counts and times requests, and gives each an id.
 #[derive(Clone)]
 pub(crate) struct Telemetry {
@@ -48,24 +27,6 @@ pub(crate) struct Telemetry {
     durations: HistogramVec,
     connections: IntGauge,
     idle_connections: IntGauge,
-}
-
-/// What is known of a request when it arrives.
-struct Arrival {
-    id: String,
-    /// As it is before routing, which makes a GET of a HEAD.
-    method: Method,
-    at: Instant,
-}
-
-impl Arrival {
-    fn of<'r>(request: &'r Request<'_>) -> &'r Self {
-        request.local_cache(|| Self {
-            id: take_over_or_make_id(request),
-            method: request.method(),
-            at: Instant::now(),
-        })
-    }
 }
 
 impl Telemetry {
@@ -178,29 +139,10 @@ impl Fairing for Telemetry {
     }
 }
 
-/// The id of a request, as its answer and the log show it.
-pub(crate) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
-    &Arrival::of(request).id
-}
-
-/// The header that tells the client its request's id.
-pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
-    Header::new("X-Request-Id", request_id(request).to_owned())
-}
-
-/// The id that came along, if it is the only one and harmless, else a new one of 128 random bits.
-fn take_over_or_make_id(request: &Request<'_>) -> String {
-    let is_harmless = |id: &&str| {
-        (1..=LONGEST_REQUEST_ID).contains(&id.len())
-            && id
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    let mut given = request.headers().get("X-Request-Id");
-    let only = given.next().filter(|_| given.next().is_none());
-    only.filter(is_harmless)
-        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
-}
+/// These operations in the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(metrics))]
+pub(crate) struct Docs;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![metrics]

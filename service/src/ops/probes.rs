@@ -1,6 +1,7 @@
 //! The probes: three questions that have different answers while a database is away or a replica drains.
 
 use std::time::Duration;
+use utoipa::OpenApi;
 
 use rocket::fairing::AdHoc;
 use rocket::serde::json::Json;
@@ -8,12 +9,17 @@ use rocket::tokio::time::sleep;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
 
-use crate::database::Database;
-use crate::problem::Problem;
-use crate::shutdown::Drain;
+use crate::db::Database;
+use crate::http::problem::Problem;
+use crate::ops::drain::Drain;
 
 /// How often a service that has not found its database yet looks again.
 const START_UP_INTERVAL: Duration = Duration::from_millis(500);
+
+/// These operations in the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(livez, readyz, drainz))]
+pub(crate) struct Docs;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![livez, readyz, drainz]
@@ -41,7 +47,7 @@ pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
 /// Can it serve requests? It can while the database is there with the right schema and the replica does not drain.
 #[utoipa::path(tag = "probes", operation_id = "checkReadiness", responses(
     (status = 200, description = "It can.", body = Health),
-    crate::openapi::Unavailable,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/readyz")]
 pub(crate) async fn readyz(
@@ -59,7 +65,7 @@ pub(crate) async fn readyz(
 /// Should a load balancer send requests? Only a replica that is about to stop says no.
 #[utoipa::path(tag = "probes", operation_id = "checkDraining", responses(
     (status = 200, description = "It should.", body = Health),
-    crate::openapi::Unavailable,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/drainz")]
 pub(crate) fn drainz(

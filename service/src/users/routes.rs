@@ -2,21 +2,38 @@
 
 use chrono::{DateTime, Utc};
 use rocket::http::Status;
-use rocket::response::{Responder, status, status::Created, status::NoContent};
+use rocket::response::status::{Created, NoContent};
+use rocket::response::{Responder, status};
 use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, post, put, routes};
 use serde::Serialize;
+use utoipa::OpenApi;
 
-use crate::auth::{Caller, Claims, Confirmed, Passwords, TokenKeys, Verdict};
-use crate::body::{Body, Fields, FromFields, Invalid};
-use crate::database::{Database, Error};
+use crate::auth::store::Credentials;
+use crate::auth::{Caller, Claims, Confirmed, Passwords, TokenKeys, Verdict, store as auth_store};
+use crate::db::{Database, Error};
 use crate::housekeeping::Chores;
+use crate::http::body::{Body, Fields, FromFields};
+use crate::http::problem::Problem;
 use crate::limits::{Logins, Permit, SignUps};
-use crate::problem::{FieldError, Problem};
-use crate::users::email::Email;
-use crate::users::model::Username;
-use crate::users::password::{ClaimedPassword, NewPassword};
-use crate::users::store::{self, Credentials};
+use crate::model::email::Email;
+use crate::model::invalid::{FieldError, Invalid};
+use crate::model::password::{ClaimedPassword, NewPassword};
+use crate::model::user::Username;
+use crate::users::store;
+
+/// These operations in the OpenAPI document.
+#[derive(OpenApi)]
+#[openapi(paths(
+    create,
+    show,
+    issue_token,
+    revoke_tokens,
+    change_password,
+    change_email,
+    delete_account
+))]
+pub(crate) struct Docs;
 
 pub(crate) fn routes() -> Vec<Route> {
     routes![
@@ -80,10 +97,10 @@ pub(crate) struct User {
 /// Create an account.
 #[utoipa::path(tag = "users", operation_id = "createUser", request_body = NewUser, responses(
     (status = 201, description = "The account.", body = User, headers(("Location" = String, description = "Its path."))),
-    crate::openapi::Limited,
-    crate::openapi::TakenOrInvalid,
-    crate::openapi::BodyProblems,
-    crate::openapi::Unavailable,
+    crate::http::docs::Limited,
+    crate::http::docs::TakenOrInvalid,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Unavailable,
 ))]
 #[post("/users", data = "<new>")]
 pub(crate) async fn create(
@@ -124,7 +141,7 @@ pub(crate) struct Account {
     #[schema(value_type = String, example = "alice@example.com")]
     email: Email,
     /// RFC 3339, UTC, milliseconds.
-    #[serde(serialize_with = "crate::body::rfc3339")]
+    #[serde(serialize_with = "crate::model::moment::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
     created_at: DateTime<Utc>,
     /// How many received messages are unread. Counting ends at 1000, which stands for 1000 or more.
@@ -133,10 +150,10 @@ pub(crate) struct Account {
 }
 
 /// Look at your account and how much is unread.
-#[utoipa::path(tag = "users", operation_id = "getAccount", security(("token" = [])), params(crate::openapi::Owner), responses(
+#[utoipa::path(tag = "users", operation_id = "getAccount", security(("token" = [])), params(crate::http::docs::Owner), responses(
     (status = 200, description = "The account.", body = Account),
-    crate::openapi::NotTheCaller,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>")]
 pub(crate) async fn show(
@@ -206,11 +223,11 @@ pub(crate) struct Issued {
         pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice")),
     request_body = Password, responses(
     (status = 201, description = "The token.", body = AccessToken),
-    crate::openapi::Limited,
-    crate::openapi::WrongCredentials,
-    crate::openapi::Invalid,
-    crate::openapi::BodyProblems,
-    crate::openapi::Unavailable,
+    crate::http::docs::Limited,
+    crate::http::docs::WrongCredentials,
+    crate::http::docs::Invalid,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Unavailable,
 ))]
 #[post("/users/<username>/token", data = "<claim>")]
 pub(crate) async fn issue_token(
@@ -252,7 +269,7 @@ async fn log_in(
 ) -> Result<Credentials, Problem> {
     let place = passwords.queue_up()?;
     let user = match Username::parse(username.to_owned()) {
-        Ok(username) => store::credentials(database, &username).await?,
+        Ok(username) => auth_store::credentials(database, &username).await?,
         Err(_) => None,
     };
     let hash = user.as_ref().map(|user| user.password_hash.clone());
@@ -269,7 +286,7 @@ async fn log_in(
 
 /// The password was right, so the login succeeds even if the new hash cannot be stored; the next login tries again.
 async fn renew_hash(database: &Database, user: &Credentials, new: &str) {
-    if let Err(fault) = store::rehash(database, user.id, &user.password_hash, new).await {
+    if let Err(fault) = auth_store::rehash(database, user.id, &user.password_hash, new).await {
         tracing::warn!("the hash of a password could not be renewed: {fault}");
     }
 }
@@ -277,10 +294,10 @@ async fn renew_hash(database: &Database, user: &Credentials, new: &str) {
 /// Revoke all your access tokens, the one that is sent included.
 ///
 /// For whoever fears that one was stolen: it takes no password, because a thief gains nothing by it.
-#[utoipa::path(tag = "users", operation_id = "revokeTokens", security(("token" = [])), params(crate::openapi::Owner), responses(
+#[utoipa::path(tag = "users", operation_id = "revokeTokens", security(("token" = [])), params(crate::http::docs::Owner), responses(
     (status = 204, description = "No token is valid any more."),
-    crate::openapi::NotTheCaller,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotTheCaller,
+    crate::http::docs::Unavailable,
 ))]
 #[delete("/users/<_>/tokens")]
 pub(crate) async fn revoke_tokens(
@@ -315,14 +332,14 @@ impl FromFields for PasswordChange {
 }
 
 /// Change your password; all your access tokens are revoked.
-#[utoipa::path(tag = "users", operation_id = "changePassword", security(("token" = [])), params(crate::openapi::Owner), request_body = PasswordChange,
+#[utoipa::path(tag = "users", operation_id = "changePassword", security(("token" = [])), params(crate::http::docs::Owner), request_body = PasswordChange,
     responses(
     (status = 204, description = "It is changed; the new one buys new tokens."),
-    crate::openapi::NotConfirmed,
-    crate::openapi::Limited,
-    crate::openapi::Invalid,
-    crate::openapi::BodyProblems,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotConfirmed,
+    crate::http::docs::Limited,
+    crate::http::docs::Invalid,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Unavailable,
 ))]
 #[put("/users/<_>/password", data = "<change>")]
 pub(crate) async fn change_password(
@@ -376,14 +393,14 @@ impl FromFields for EmailChange {
 }
 
 /// Change your e-mail address.
-#[utoipa::path(tag = "users", operation_id = "changeEmail", security(("token" = [])), params(crate::openapi::Owner), request_body = EmailChange,
+#[utoipa::path(tag = "users", operation_id = "changeEmail", security(("token" = [])), params(crate::http::docs::Owner), request_body = EmailChange,
     responses(
     (status = 200, description = "The account.", body = User),
-    crate::openapi::NotConfirmed,
-    crate::openapi::Limited,
-    crate::openapi::TakenOrInvalid,
-    crate::openapi::BodyProblems,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotConfirmed,
+    crate::http::docs::Limited,
+    crate::http::docs::TakenOrInvalid,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Unavailable,
 ))]
 #[put("/users/<_>/email", data = "<change>")]
 pub(crate) async fn change_email(
@@ -413,14 +430,14 @@ pub(crate) async fn change_email(
 /// Delete your account and all messages that you sent, for everybody.
 ///
 /// It takes the password, so it is a POST: a DELETE with a body is not carried by everything between you and here.
-#[utoipa::path(tag = "users", operation_id = "deleteAccount", security(("token" = [])), params(crate::openapi::Owner), request_body = Password,
+#[utoipa::path(tag = "users", operation_id = "deleteAccount", security(("token" = [])), params(crate::http::docs::Owner), request_body = Password,
     responses(
     (status = 204, description = "It is gone; its messages follow within moments."),
-    crate::openapi::NotConfirmed,
-    crate::openapi::Limited,
-    crate::openapi::Invalid,
-    crate::openapi::BodyProblems,
-    crate::openapi::Unavailable,
+    crate::http::docs::NotConfirmed,
+    crate::http::docs::Limited,
+    crate::http::docs::Invalid,
+    crate::http::docs::BodyProblems,
+    crate::http::docs::Unavailable,
 ))]
 #[post("/users/<_>/deletion", data = "<claim>")]
 pub(crate) async fn delete_account(

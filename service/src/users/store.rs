@@ -1,28 +1,13 @@
 //! The accounts in MySQL.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::mysql::MySqlConnection;
 use sqlx::{Connection as _, Row};
 
 use crate::auth::{Caller, Confirmed};
-use crate::database::{Database, Error, LARGEST_ROUND, Several, several, unit_of_work};
-use crate::users::email::Email;
-use crate::users::model::{UserId, Username};
-
-/// What a request's token is checked against.
-#[derive(Clone)]
-pub(crate) struct Identity {
-    pub(crate) id: UserId,
-    pub(crate) username: Username,
-    pub(crate) token_epoch: u32,
-}
-
-/// What a login is checked against.
-pub(crate) struct Credentials {
-    pub(crate) id: UserId,
-    pub(crate) password_hash: String,
-    pub(crate) token_epoch: u32,
-}
+use crate::db::{Database, Error, unit_of_work};
+use crate::model::email::Email;
+use crate::model::user::{UserId, Username};
 
 /// An account as its owner sees it.
 pub(crate) struct Account {
@@ -281,81 +266,6 @@ pub(crate) async fn complete_departure(
     unit_of_work!(database, |connection| {
         sqlx::query("DELETE FROM departures WHERE user_id = ?")
             .bind(departure.user)
-            .execute(connection)
-            .await
-            .map(drop)
-    })
-}
-
-const IDENTITIES: Several<4> = several!(
-    [1, 4, 16, 64],
-    "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
-    "?",
-    ")"
-);
-const _: () = assert!(IDENTITIES.most() >= LARGEST_ROUND);
-
-/// Those of the users that tokens name who still exist, in any order. At most [`LARGEST_ROUND`] users.
-pub(crate) async fn identities(
-    database: &Database,
-    users: &[UserId],
-) -> Result<Vec<Identity>, Error> {
-    unit_of_work!(database, |connection| select_identities(connection, users)
-        .await)
-}
-
-/// The same within a unit of work.
-pub(super) async fn select_identities(
-    connection: &mut MySqlConnection,
-    users: &[UserId],
-) -> sqlx::Result<Vec<Identity>> {
-    let (statement, places) = IDENTITIES.about(users);
-    let rows = places
-        .fold(sqlx::query(statement), |query, user| {
-            query.bind(u64::from(*user))
-        })
-        .fetch_all(connection)
-        .await?;
-    let identity = |row: &MySqlRow| {
-        Ok(Identity {
-            id: UserId::from(row.try_get::<u64, _>("id")?),
-            username: Username::stored(row.try_get("username")?),
-            token_epoch: row.try_get("token_epoch")?,
-        })
-    };
-    rows.iter().map(identity).collect()
-}
-
-/// The user that wants to log in, if there is one.
-pub(crate) async fn credentials(
-    database: &Database,
-    username: &Username,
-) -> Result<Option<Credentials>, Error> {
-    let row = unit_of_work!(database, |connection| {
-        sqlx::query("SELECT id, password_hash, token_epoch FROM users WHERE username = ?")
-            .bind(username.as_str())
-            .fetch_optional(connection)
-            .await
-    })?;
-    Ok(row.map(|row| Credentials {
-        id: UserId::from(row.get::<u64, _>("id")),
-        password_hash: row.get("password_hash"),
-        token_epoch: row.get("token_epoch"),
-    }))
-}
-
-/// Replaces a password's hash by one of today's parameters, unless the password was changed meanwhile.
-pub(crate) async fn rehash(
-    database: &Database,
-    user: UserId,
-    old: &str,
-    new: &str,
-) -> Result<(), Error> {
-    unit_of_work!(database, |connection| {
-        sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
-            .bind(new)
-            .bind(u64::from(user))
-            .bind(old)
             .execute(connection)
             .await
             .map(drop)

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use quick_cache::sync::Cache;
 use sqlx::mysql::MySqlConnection;
 
-use crate::database::LARGEST_ROUND;
-use crate::users::model::{UserId, Username};
-use crate::users::store;
+use crate::auth::store;
+use crate::db::LARGEST_ROUND;
+use crate::model::user::{UserId, Username};
 
 /// Names of users that were read before. A user's name changes once, when the account is deleted; from then until their
 /// messages are gone, `departures` has a row. So who finds messages and no such row at the same time may be given names

@@ -17,6 +17,9 @@ const AT_ONCE: usize = 24;
 /// The same of requests of one account that are all to be answered: no more searches of an account may wait.
 const OF_ACCOUNT_AT_ONCE: usize = 6;
 
+/// Tries of a request that the service cannot answer now.
+const TRIES: usize = 5;
+
 /// What came back on one connection until the service closed it.
 #[derive(Debug)]
 pub(crate) struct Received {
@@ -27,6 +30,11 @@ impl Received {
     /// The status of the first answer; `None` if the connection was closed without one.
     pub(crate) fn status(&self) -> Option<u16> {
         status_line(&self.text)
+    }
+
+    /// Whether the service says that it cannot answer now, and that it will.
+    fn asks_to_retry(&self) -> bool {
+        self.status() == Some(503) && self.header("Retry-After").is_some()
     }
 
     /// The statuses of all answers on the connection.
@@ -212,7 +220,14 @@ async fn at_once(
     ask: impl AsyncFn(&[u8]) -> Received,
 ) -> Vec<(String, Received)> {
     let exchanges = requests.into_iter().map(async |request| {
-        let received = ask(&request).await;
+        let mut received = ask(&request).await;
+        // A busy machine may leave the database too little time. That is no answer to this request: it is asked again.
+        for _ in 1..TRIES {
+            if !received.asks_to_retry() {
+                break;
+            }
+            received = ask(&request).await;
+        }
         // Enough of it to recognise it.
         let start = &request[..request.len().min(1_000)];
         (String::from_utf8_lossy(start).into_owned(), received)

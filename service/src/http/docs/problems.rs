@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::header::Header;
 use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, example::ExampleBuilder, header::Header};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 use utoipa::{IntoResponses, Modify};
 
 use super::operations;
-use crate::problem::{FieldError, Problem};
+use crate::http::problem::Problem;
+use crate::model::invalid::FieldError;
 
 /// An answer that several routes share.
 struct Shared {
@@ -321,7 +324,7 @@ impl Shared {
 }
 
 /// Puts the shared answers among the components, and says which of them every route has.
-pub(super) struct SharedProblems;
+pub(crate) struct SharedProblems;
 
 impl Modify for SharedProblems {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {

@@ -1,21 +1,21 @@
 //! The one error type of the API: every error is a problem document (RFC 9457), those of the framework included.
 
+pub(crate) mod document;
+
 use std::borrow::Cow;
 use std::io::Cursor;
 use std::time::Duration;
 
-use rocket::fairing::{Fairing, Info, Kind};
+use rocket::Request;
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::response::{self, Responder, Response};
-use rocket::route::Route;
-use rocket::{Catcher, Data, Request, catch, catchers};
-use serde::Serialize;
 
-use crate::auth::{Failed, Overloaded};
-use crate::body::{BODY_DEADLINE, BODY_LIMIT_BYTES};
-use crate::framework::take_dropped_headers;
-use crate::shutdown::Drain;
-use crate::{database, headers, telemetry};
+use self::document::Document;
+use crate::db;
+use crate::http::body_limits::{BODY_DEADLINE, BODY_LIMIT_BYTES};
+use crate::http::closing::Closing;
+use crate::http::{headers, request_id};
+use crate::model::invalid::FieldError;
 
 /// Seconds after which a client of a busy service may come again.
 const RETRY_SECONDS: u32 = 1;
@@ -75,64 +75,6 @@ pub(crate) enum Problem {
     Internal(String),
     /// Whatever else the framework answers with.
     Other(Status),
-}
-
-/// What is wrong with one field of the body (`#/name`, a JSON pointer) or one parameter of the query (`?name`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub(crate) struct FieldError {
-    /// Which value: `#/<field>` of the body (a JSON pointer, RFC 6901) or `?<parameter>` of the query.
-    #[schema(example = "#/username")]
-    pub(crate) pointer: String,
-    /// What is wrong with it and what would be right.
-    #[schema(example = "must be 3 to 64 characters long")]
-    pub(crate) detail: String,
-}
-
-impl FieldError {
-    /// About a field of the body.
-    pub(crate) fn field(name: &str, detail: impl Into<String>) -> Self {
-        // RFC 6901 section 3: ~ and / in a name are escaped.
-        Self {
-            pointer: format!("#/{}", name.replace('~', "~0").replace('/', "~1")),
-            detail: detail.into(),
-        }
-    }
-
-    /// About a parameter of the query.
-    pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
-        Self {
-            pointer: format!("?{name}"),
-            detail: detail.into(),
-        }
-    }
-}
-
-/// A problem document (RFC 9457).
-#[derive(Serialize, utoipa::ToSchema)]
-#[schema(as = Problem)]
-pub(crate) struct Document<'a> {
-    /// Names the kind of problem; stable, for programs. Each answer's examples name all that it can have; kinds may be
-    /// added.
-    #[serde(rename = "type")]
-    #[schema(
-        format = "uri",
-        pattern = "^urn:problem-type:herolo:[a-z-]+$",
-        example = "urn:problem-type:herolo:not-found"
-    )]
-    kind: String,
-    /// The kind of problem, for people.
-    title: &'a str,
-    /// The HTTP status.
-    #[schema(minimum = 400, maximum = 599)]
-    status: u16,
-    /// What is wrong this time and how to go on.
-    detail: Cow<'a, str>,
-    /// The path of the request.
-    instance: &'a str,
-    /// Which values are wrong, where values are.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(required = false)]
-    errors: &'a [FieldError],
 }
 
 impl Problem {
@@ -302,7 +244,7 @@ impl Problem {
 
     /// Tells the log what the answer does not show, under the id that the answer does.
     fn log(&self, request: &Request<'_>) {
-        let request_id = telemetry::request_id(request);
+        let request_id = request_id::request_id(request);
         match self {
             Self::Internal(fault) => tracing::error!(request_id, "{fault}"),
             Self::DatabaseAway(fault) => tracing::warn!(request_id, "{fault}"),
@@ -369,164 +311,31 @@ impl<'r> Responder<'r, 'static> for Problem {
         let mut response = response.finalize();
         headers::secure(&mut response);
         // The fairings do the same for every answer, but for those to requests that Rocket cannot read.
-        response.set_header(telemetry::request_id_header(request));
+        response.set_header(request_id::request_id_header(request));
         // The rest of the body would be taken for the next request (RFC 9110 section 15.5.9).
         if matches!(self, Self::TooSlow) {
             response.set_header(Header::new("Connection", "close"));
         }
-        if let Some(close) = request.rocket().state::<Drain>().and_then(Drain::header) {
+        if let Some(close) = request
+            .rocket()
+            .state::<Closing>()
+            .and_then(Closing::header)
+        {
             response.set_header(close);
         }
         Ok(response)
     }
 }
 
-impl From<database::Error> for Problem {
-    fn from(fault: database::Error) -> Self {
+impl From<db::Error> for Problem {
+    fn from(fault: db::Error) -> Self {
         match fault {
-            database::Error::Unavailable(_) | database::Error::NoSchema => {
+            db::Error::Unavailable(_) | db::Error::NoSchema => {
                 Self::DatabaseAway(fault.to_string())
             }
             fault => Self::internal(fault),
         }
     }
-}
-
-impl From<Failed> for Problem {
-    fn from(_: Failed) -> Self {
-        Self::internal("hashing a password failed")
-    }
-}
-
-impl From<Overloaded> for Problem {
-    fn from(_: Overloaded) -> Self {
-        Self::Unavailable("Too many passwords are being checked right now; try again in a moment.")
-    }
-}
-
-/// Rocket's errors, as problem documents.
-pub(crate) fn catchers() -> Vec<Catcher> {
-    catchers![any]
-}
-
-#[catch(default)]
-fn any(status: Status, request: &Request<'_>) -> Problem {
-    // Of a request that Rocket cannot read, which comes here without having passed the fairings.
-    drop(take_dropped_headers());
-    if let Some(problem) = request.local_cache(|| None::<Problem>) {
-        return problem.clone();
-    }
-    match status.code {
-        400 => malformed(request),
-        404 => not_found(request),
-        413 => Problem::TooLarge,
-        415 => Problem::UnsupportedMediaType,
-        500 => Problem::internal(format!(
-            "{} {} failed",
-            request.method(),
-            request.uri().path()
-        )),
-        503 => {
-            Problem::Unavailable("The service is not available right now; try again in a moment.")
-        }
-        _ => Problem::Other(status),
-    }
-}
-
-/// What Rocket cannot read before routing: the URI, which it then takes for `/`, or the name of the method.
-fn malformed(request: &Request<'_>) -> Problem {
-    match allowed_methods(request) {
-        // At `/` it may be either.
-        none if none.is_empty() || request.uri().path() == "/" => {
-            Problem::Malformed("The method, the path or the query is malformed.".to_owned())
-        }
-        allowed => Problem::MethodNotAllowed(allowed),
-    }
-}
-
-/// Rocket answers 404 also where only the method is wrong; its routes tell the two apart.
-fn not_found(request: &Request<'_>) -> Problem {
-    let allowed = allowed_methods(request);
-    if allowed.is_empty() || allowed.contains(&request.method()) {
-        Problem::NotFound
-    } else {
-        Problem::MethodNotAllowed(allowed)
-    }
-}
-
-fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
-    let matching = request
-        .rocket()
-        .routes()
-        .filter(|route| leads_to(route, request));
-    let mut methods: Vec<_> = matching.map(|route| route.method).collect();
-    if methods.contains(&Method::Get) {
-        // Rocket answers HEAD wherever there is a GET.
-        methods.push(Method::Head);
-    }
-    methods.sort_by_key(|method| method.as_str());
-    methods.dedup();
-    methods
-}
-
-/// Whether the request's path is one of this route's, whatever its method.
-fn leads_to(route: &Route, request: &Request<'_>) -> bool {
-    let path: Vec<_> = request.uri().path().segments().collect();
-    let pattern: Vec<_> = route
-        .uri
-        .path()
-        .split('/')
-        .filter(|segment| !segment.is_empty())
-        .collect();
-    pattern.len() == path.len()
-        && pattern
-            .iter()
-            .zip(path)
-            .all(|(pattern, given)| pattern.starts_with('<') || *pattern == given)
-}
-
-/// Keeps bodies away from the routes that none of them takes.
-///
-/// Forms: Rocket lets a form's `_method` field choose the request's method, so that a form on any web page could ask for
-/// a DELETE; and the API takes JSON only. And bodies that are coded, because nothing here would undo that.
-pub(crate) struct BodyRefusal;
-
-#[rocket::async_trait]
-impl Fairing for BodyRefusal {
-    fn info(&self) -> Info {
-        Info {
-            name: "body refusal",
-            kind: Kind::Request,
-        }
-    }
-
-    async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
-        let is_form = request
-            .content_type()
-            .is_some_and(|kind| kind.is_form() || kind.is_form_data());
-        let problem = match (is_form, is_coded(request)) {
-            (true, _) => Problem::UnsupportedMediaType,
-            (_, true) => Problem::CodedBody,
-            _ => return,
-        };
-        let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
-            || !data.peek(1).await.is_empty();
-        if has_body {
-            problem.leave_for_catcher(request);
-            // No route has this method, so the catcher is what answers.
-            request.set_method(Method::Connect);
-        }
-    }
-}
-
-/// Whether the body has a content coding (RFC 9110 section 8.4) other than none.
-fn is_coded(request: &Request<'_>) -> bool {
-    request
-        .headers()
-        .get("Content-Encoding")
-        .flat_map(|codings| codings.split(','))
-        .map(str::trim)
-        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
 #[cfg(test)]
@@ -547,10 +356,5 @@ mod tests {
             summary(&errors),
             "email is missing; page must be a number; the body must be an object"
         );
-    }
-
-    #[test]
-    fn a_pointer_escapes_what_json_pointers_escape() {
-        assert_eq!(FieldError::field("a/b~c", "").pointer, "#/a~1b~0c");
     }
 }

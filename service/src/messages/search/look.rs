@@ -6,11 +6,11 @@ use rocket::tokio::time::Instant;
 use sqlx::Row;
 use sqlx::mysql::MySqlRow;
 
-use super::fold::{Folding, Needles};
 use crate::auth::Caller;
-use crate::messages::model::{Content, Mailbox, MessageId};
+use crate::messages::search::fold::{Folding, Needles};
 use crate::messages::store::content;
-use crate::users::Username;
+use crate::model::message::{Content, Mailbox, MessageId};
+use crate::model::user::Username;
 
 /// A message that may be one of those that are looked for, and whether it is marked as read.
 pub(super) struct Candidate {

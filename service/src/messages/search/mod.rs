@@ -21,11 +21,11 @@ use sqlx::query::Query;
 use self::fold::Needles;
 use self::look::{Candidate, Look};
 use crate::auth::Caller;
-use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{Mailbox, Message, MessageId, Page, Receiver};
+use crate::db::{Database, Error, unit_of_work};
 use crate::messages::store::bounded::{Bounds, Shelf};
 use crate::messages::store::{LOOK_AHEAD, Outline, Received};
-use crate::users::Username;
+use crate::model::message::{Mailbox, Message, MessageId, Page, Receiver};
+use crate::model::user::Username;
 
 mod fold;
 mod look;
@@ -44,7 +44,7 @@ const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 /// The statements. Which messages they are is found first, on what is narrow: a text is read where its sender and its time
 /// are right.
 mod statements {
-    use crate::database::{Several, several};
+    use crate::db::{Several, several};
 
     /// The message after so many, which is the first beyond the stretch.
     macro_rules! end {

@@ -2,9 +2,9 @@
 
 use sqlx::mysql::MySqlRow;
 
-use super::{Outline, Received, id};
-use crate::budget::{Reservation, SMALL};
-use crate::messages::model::{Message, MessageId, Page};
+use crate::http::budget::{Reservation, SMALL};
+use crate::messages::store::{Outline, Received, id};
+use crate::model::message::{Message, MessageId, Page};
 
 /// How much a page may hold.
 pub(crate) struct Bounds<'a> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, FromRow};
 
-use super::keys::{Key, Keyed, bind, key, keyed};
 use crate::auth::Caller;
-use crate::database::{Database, Error, Work, each_alone, unit_of_work, unless_locked};
-use crate::messages::model::MessageId;
+use crate::db::{Database, Error, Work, each_alone, unit_of_work, unless_locked};
+use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
+use crate::model::message::MessageId;
 
 /// A message that the caller deletes.
 pub(crate) struct Deletion(Key);

@@ -10,14 +10,14 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{Filter, Mailbox, Message, MessageId, Page};
+use crate::db::{Database, Error, unit_of_work};
 use crate::messages::store::bounded::{Bounds, PORTION, Shelf};
 use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, received_message};
-use crate::users::Username;
+use crate::model::message::{Filter, Mailbox, Message, MessageId, Page};
+use crate::model::user::Username;
 
 mod statements {
-    use crate::database::{Several, several};
+    use crate::db::{Several, several};
 
     /// A statement for all messages, and one for those that are marked as read, or as unread.
     pub(super) struct Forms {

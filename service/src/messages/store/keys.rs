@@ -5,8 +5,8 @@ use sqlx::mysql::MySqlArguments;
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::database::{LARGEST_ROUND, Several};
-use crate::messages::model::MessageId;
+use crate::db::{LARGEST_ROUND, Several};
+use crate::model::message::MessageId;
 
 /// The ids of a user and of a message.
 pub(super) type Key = (u64, u64);
@@ -21,7 +21,7 @@ pub(super) type Keyed = Several<3>;
 /// A statement with a list of places for keys, such as `(?,?)`, between two pieces of text.
 macro_rules! keyed {
     ($before:literal, $place:literal, $after:literal) => {
-        $crate::database::several!([4, 16, 64], $before, $place, $after)
+        $crate::db::several!([4, 16, 64], $before, $place, $after)
     };
 }
 pub(super) use keyed;

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::mysql::MySqlConnection;
 
-use super::keys::{Key, Keyed, bind, key, keyed};
-use super::{content, select_one};
 use crate::auth::Caller;
-use crate::database::{Database, Error, Work, unit_of_work, unless_locked};
-use crate::messages::model::{Message, MessageId};
-use crate::users::Username;
+use crate::db::{Database, Error, Work, unit_of_work, unless_locked};
+use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
+use crate::messages::store::{content, select_one};
+use crate::model::message::{Message, MessageId};
+use crate::model::user::Username;
 
 /// A message that its receiver marks as read, or as unread.
 pub(crate) struct Marking<const READ: bool> {

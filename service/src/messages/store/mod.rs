@@ -10,13 +10,13 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{
-    Content, Filter, Mailbox, Message, MessageId, Page, Receiver, Subject, Text,
-};
+use crate::db::{Database, Error, unit_of_work};
 use crate::messages::search;
 use crate::messages::store::bounded::{Bounds, Shelf};
-use crate::users::Username;
+use crate::model::message::{
+    Content, Filter, Mailbox, Message, MessageId, Page, Receiver, Subject, Text,
+};
+use crate::model::user::Username;
 use crate::users::store::Departure;
 
 /// One row past the page tells whether another page follows, without counting anything.

@@ -8,13 +8,14 @@ use rocket::futures::TryStreamExt as _;
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
-use super::bounded::Bounds;
-use super::{LOOK_AHEAD, Outline, Received, content, inbox};
 use crate::auth::Caller;
-use crate::budget::{Budget, Reservation, SMALL};
-use crate::database::{Database, Error, Rounds, Several, Work, several, unit_of_work};
-use crate::messages::model::{Message, Page};
-use crate::users::{Names, UserId, Username};
+use crate::db::{Database, Error, Rounds, Several, Work, several, unit_of_work};
+use crate::http::budget::{Budget, Reservation, SMALL};
+use crate::messages::store::bounded::Bounds;
+use crate::messages::store::{LOOK_AHEAD, Outline, Received, content, inbox};
+use crate::model::message::{Message, Page};
+use crate::model::user::{UserId, Username};
+use crate::users::Names;
 
 /// The page that most ask for, again and again: the newest messages of the caller's inbox.
 pub(crate) struct Newest {
@@ -154,7 +155,7 @@ impl Work for Newest {
     type Outcome = Option<(Received, Reservation)>;
 
     async fn alone(&self, database: &Database) -> Result<Self::Outcome, Error> {
-        let mut reservation = self.budget.reservation(&self.caller);
+        let mut reservation = self.budget.reservation(self.caller.id());
         let mut bounds = Bounds {
             bytes: Page::CONTENT_BYTES,
             reservation: &mut reservation,
@@ -190,7 +191,7 @@ impl Work for Newest {
                     inboxes.remove(&receiver)
                 };
                 let page = inbox.unwrap_or_default().page(&one.caller)?;
-                Some((page, one.budget.reservation(&one.caller)))
+                Some((page, one.budget.reservation(one.caller.id())))
             };
             Ok(all.iter().enumerate().map(page).map(Some).collect())
         })

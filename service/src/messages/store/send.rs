@@ -9,13 +9,13 @@ use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, Row};
 
-use super::id;
 use crate::auth::Caller;
-use crate::database::{Database, Error, unit_of_work};
-use crate::messages::model::{
+use crate::db::{Database, Error, unit_of_work};
+use crate::messages::store::id;
+use crate::model::message::{
     IdempotencyKey, MessageId, NewMessage, Postmark, RECEIVERS, Receivers,
 };
-use crate::users::Username;
+use crate::model::user::Username;
 
 /// Why a message was not sent.
 pub(crate) enum Refusal {
@@ -28,7 +28,7 @@ pub(crate) enum Refusal {
 }
 
 mod statements {
-    use crate::database::{Several, several};
+    use crate::db::{Several, several};
 
     /// An insertion to one receiver, with what is to be checked beside the sender and the receiver.
     macro_rules! to_one {

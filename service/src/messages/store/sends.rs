@@ -4,15 +4,14 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sqlx::Connection;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{FromRow, Row};
+use sqlx::{Connection, FromRow, Row};
 
-use super::send::{Refusal, send};
 use crate::auth::Caller;
-use crate::database::{Database, Error, LARGEST_ROUND, Work, unit_of_work, unless_locked};
-use crate::messages::model::{Message, MessageId, NewMessage, Postmark};
-use crate::users::Username;
+use crate::db::{Database, Error, LARGEST_ROUND, Work, unit_of_work, unless_locked};
+use crate::messages::store::send::{Refusal, send};
+use crate::model::message::{Message, MessageId, NewMessage, Postmark};
+use crate::model::user::Username;
 
 /// A message of a caller to one receiver, without a key.
 pub(crate) struct Outgoing {
@@ -38,7 +37,7 @@ impl Outgoing {
 }
 
 mod statements {
-    use crate::database::{Several, places, several};
+    use crate::db::{Several, places, several};
 
     /// Senders and receivers, locked until the transaction ends, but for those whose rows others have locked. By how much
     /// one id that a statement gives is greater than the one before it is the server's to say.

@@ -1,0 +1,111 @@
+//! The composition root: the only file that knows all others.
+
+use std::time::Duration;
+
+use rocket::{
+    Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, figment::Figment,
+    shield::Shield,
+};
+
+use crate::auth::{Identities, Passwords, TokenKeys};
+use crate::config::{Config, ConfigError};
+use crate::db::{self, Database, MigrationError};
+use crate::http::budget::Budget;
+use crate::http::closing::Closing;
+use crate::http::headers::AnswerHeaders;
+use crate::http::{catchers, chunking, framework_log, media_type, readable_headers, sockets};
+use crate::limits::{LimitHeaders, Limits, Turns};
+use crate::ops::drain::Drain;
+use crate::ops::metrics::Telemetry;
+use crate::ops::{metrics, probes};
+use crate::{export, housekeeping, live, messages, pages, users};
+
+/// Puts the service together: the one way in which the binary and every test boot it.
+///
+/// Opens no connection yet: a service whose database is away starts and heals when the database comes back.
+///
+/// # Errors
+/// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
+pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
+    framework_log::listen_to_log();
+    let closing = Closing::default();
+    let drain = Drain::new(config.drain_seconds, closing.clone());
+    let database = Database::new(config)?;
+    let budget = Budget::new();
+    let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
+    telemetry.show(passwords.counters());
+    Ok(rocket::custom(rocket_settings(config))
+        .manage(Identities::new(database.clone()))
+        .manage(messages::Changes::new(database.clone()))
+        .manage(messages::Reads::new(database.clone(), budget.clone()))
+        .manage(budget)
+        .manage(database)
+        .manage(TokenKeys::new(config)?)
+        .manage(passwords)
+        .manage(Limits::new(config)?)
+        .manage(Turns::new())
+        .manage(drain)
+        .manage(closing.clone())
+        // Ours say it all; Rocket's would come first and say less.
+        .attach(Shield::new())
+        .attach(AnswerHeaders::new(config)?)
+        .attach(LimitHeaders)
+        .attach(telemetry)
+        .attach(chunking::FewPieces)
+        .attach(readable_headers::ReadableHeaders)
+        .attach(media_type::BodyRefusal)
+        .attach(closing)
+        .attach(sockets::bounded_writes())
+        .attach(probes::start_up_watch())
+        .attach(housekeeping::Chores::default())
+        .attach(live::Live::default())
+        .register("/", catchers::catchers())
+        .mount("/", users::routes())
+        .mount("/", messages::routes())
+        .mount("/", export::routes())
+        .mount("/", live::routes())
+        .mount("/", crate::openapi::routes())
+        .mount("/", probes::routes())
+        .mount("/", metrics::routes())
+        .mount("/", pages::routes(config)))
+}
+
+/// Brings the database's schema to this version; safe to repeat, and at the same time as another run. A database that
+/// is not there is waited for as long as the patience lasts.
+///
+/// # Errors
+/// What is wrong and how to go on.
+pub async fn migrate(config: &Config, patience: Duration) -> Result<(), MigrationError> {
+    db::migrate(&config.connect_options()?, patience).await
+}
+
+/// The OpenAPI 3.1 document of the service's interface, as pretty-printed JSON.
+#[must_use]
+pub fn openapi() -> String {
+    crate::openapi::document().to_owned()
+}
+
+/// Rocket's own settings. They are the product's decisions rather than the operator's, hence constants.
+fn rocket_settings(config: &Config) -> Figment {
+    Figment::from(RocketConfig {
+        address: config.address,
+        port: config.port,
+        ident: rocket::config::Ident::none(),
+        // On, and without an end: the side that sends requests must be the one to close an idle connection, or a
+        // request meets a connection that is just being closed. To HTTP/1.1 Rocket only knows 0 and not 0.
+        keep_alive: 1,
+        // Signals are ours, because draining must go before Rocket's shutdown (see `shutdown`).
+        shutdown: Shutdown {
+            ctrlc: false,
+            #[cfg(unix)]
+            signals: std::collections::HashSet::new(),
+            grace: 15,
+            mercy: 3,
+            ..Shutdown::default()
+        },
+        // What Rocket would print per request, our own telemetry says better.
+        log_level: LogLevel::Off,
+        cli_colors: false,
+        ..RocketConfig::release_default()
+    })
+}

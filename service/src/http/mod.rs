@@ -1,0 +1,18 @@
+//! What all requests and answers have in common.
+
+pub(crate) mod body;
+pub(crate) mod body_limits;
+pub(crate) mod budget;
+pub(crate) mod catchers;
+pub(crate) mod chunking;
+pub(crate) mod closing;
+pub(crate) mod docs;
+pub(crate) mod etag;
+pub(crate) mod framework_log;
+pub(crate) mod headers;
+pub(crate) mod late_check;
+pub(crate) mod media_type;
+pub(crate) mod problem;
+pub(crate) mod readable_headers;
+pub(crate) mod request_id;
+pub(crate) mod sockets;

@@ -1,0 +1,9 @@
+//! Valid values. Nothing here knows HTTP or SQL.
+
+pub(crate) mod email;
+pub(crate) mod invalid;
+pub(crate) mod message;
+pub(crate) mod moment;
+pub(crate) mod password;
+pub(crate) mod unicode;
+pub(crate) mod user;
