@@ -1,8 +1,8 @@
--- Accounts that were deleted and whose sent messages are still being cleared away. Their row in `users` stays without
--- anything of theirs, because ids are never given again and others still have messages that went to it.
-CREATE TABLE IF NOT EXISTS departures (
+-- Deleted accounts whose sent messages are still to be deleted. Their rows in `users` stay as tombstones, because ids are
+-- never reused and others may have messages that were sent to them.
+CREATE TABLE IF NOT EXISTS account_deletions (
     user_id BIGINT UNSIGNED NOT NULL,
-    departed_at DATETIME(3) NOT NULL,
-    -- One after the other.
+    deleted_at DATETIME(3) NOT NULL,
+    -- The cleanup goes through the accounts in order of their ids.
     PRIMARY KEY (user_id)
 ) ENGINE = InnoDB;

@@ -1,4 +1,5 @@
-//! Password hashing that a flood of logins cannot turn into an outage: few threads, low priority, rests, a short queue.
+//! Password hashing that a flood of logins cannot turn into an outage: few threads of low priority that rest between two
+//! hashes, and a short queue.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,81 +8,66 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{Algorithm, Argon2, Block, Params, Version};
 use prometheus::IntCounter;
 use rocket::tokio::sync::{Semaphore, SemaphorePermit, oneshot};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
+use crate::auth::argon2id::{Argon2id, Verification, dummy_hash};
 use crate::http::problem::Problem;
-use crate::model::password::ClaimedPassword;
+use crate::model::password::{PasswordForms, SubmittedPassword};
 
-/// argon2id with 19 MiB, 2 passes, 1 lane: the minimum of the OWASP password storage cheat sheet.
-const MEMORY_KIB: u32 = 19_456;
-const PASSES: u32 = 2;
-const LANES: u32 = 1;
-const VERSION: Version = Version::V0x13;
-/// Jobs that wait while every thread is busy. At 17 hashes a second per thread, rests included, the last one waits for
-/// 1.9 s.
-const QUEUE: usize = 32;
+/// Requests that wait while every thread is busy. A thread hashes 17 passwords a second, rests included, so the last one
+/// waits for 1.9 s.
+const MAX_WAITING: usize = 32;
 /// Hashing yields the processor to everything else (see `nice(2)`: 0 is normal, 19 the lowest priority).
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
-/// A thread rests after each job for twice as long as that took, and at most so long: it takes a third of a processor.
-/// Priority alone is not enough, as a thread that never sleeps makes some kernels keep others waiting for tens of
-/// milliseconds.
-const LONGEST_REST: Duration = Duration::from_millis(100);
+/// A thread rests after each job for twice as long as the job took, but no longer than this: it uses a third of a
+/// processor. A low priority is not enough, because some kernels delay other threads by tens of milliseconds for one that
+/// never sleeps.
+const MAX_REST: Duration = Duration::from_millis(100);
 
-type Job = Box<dyn FnOnce(&mut Hasher) + Send>;
+type Job = Box<dyn FnOnce(&mut Argon2id) + Send>;
 
-/// The hashing threads.
-pub(crate) struct Passwords {
+/// The threads that hash passwords.
+pub(crate) struct PasswordHasher {
     queue: Sender<Job>,
-    /// As many as may be hashed or wait for it.
-    places: Semaphore,
-    /// What an unknown user's password is verified against, so that it takes as long as a known user's.
-    nobody: Arc<str>,
+    /// One permit for each request that is being hashed or waits for it.
+    permits: Semaphore,
+    /// Verified in place of the hash of an account that does not exist, which therefore takes as long as one that does.
+    dummy_hash: Arc<str>,
     hashed: IntCounter,
     refused: IntCounter,
 }
 
-/// A place in the queue for one password. Who has none is turned away before any work was done for them.
-pub(crate) struct Place<'a> {
-    passwords: &'a Passwords,
+/// A reservation for one password. Taking it first turns a request away before any other work is done for it.
+pub(crate) struct HashPermit<'a> {
+    hasher: &'a PasswordHasher,
     _permit: SemaphorePermit<'a>,
 }
 
-/// Too many passwords are waiting to be hashed.
+/// The queue is full.
 #[derive(Debug)]
 pub(crate) struct Overloaded;
 
-/// A hashing job panicked, which is a fault of ours.
+/// A hashing job panicked.
 #[derive(Debug)]
-pub(crate) struct Failed;
+pub(crate) struct HashingFailed;
 
-/// Whether a password is the one that was hashed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It is; with a new hash if the stored one was made with other parameters than today's, or of another form.
-    Right { rehashed: Option<String> },
-    /// It is not, or there is no such user.
-    Wrong,
-}
-
-impl Passwords {
-    /// Starts one thread for every two processors, at least one. Each needs 19 MiB once it has hashed.
+impl PasswordHasher {
+    /// Starts one thread for every two processors, at least one. Each uses 19 MiB from its first hash on.
     pub(crate) fn start() -> Self {
         let threads = (thread::available_parallelism().map_or(1, NonZero::get) / 2).max(1);
         let (queue, jobs) = channel::<Job>();
         let jobs = Arc::new(Mutex::new(jobs));
         for _ in 0..threads {
             let jobs = Arc::clone(&jobs);
-            thread::spawn(move || work(&jobs));
+            thread::spawn(move || run_jobs(&jobs));
         }
         Self {
             queue,
-            places: Semaphore::new(threads + QUEUE),
-            nobody: hash_of_nobody().into(),
+            permits: Semaphore::new(threads + MAX_WAITING),
+            dummy_hash: dummy_hash().into(),
             hashed: counter(
                 "herolo_passwords_hashed_total",
                 "Passwords hashed, to store or to compare.",
@@ -93,69 +79,76 @@ impl Passwords {
         }
     }
 
-    /// What the metrics show.
+    /// The counters that the metrics show.
     pub(crate) fn counters(&self) -> [IntCounter; 2] {
         [self.hashed.clone(), self.refused.clone()]
     }
 
-    /// Takes a place in the queue, or says at once that there is none.
-    pub(crate) fn queue_up(&self) -> Result<Place<'_>, Overloaded> {
-        let permit = self.places.try_acquire().map_err(|_| {
+    /// Reserves the hashing of one password; fails at once if the queue is full.
+    pub(crate) fn try_reserve(&self) -> Result<HashPermit<'_>, Overloaded> {
+        let permit = self.permits.try_acquire().map_err(|_| {
             self.refused.inc();
             Overloaded
         })?;
-        Ok(Place {
-            passwords: self,
+        Ok(HashPermit {
+            hasher: self,
             _permit: permit,
         })
     }
 }
 
-impl Place<'_> {
-    /// The PHC string (salt, parameters and hash) to store for a new password.
-    pub(crate) async fn hash(self, password: SecretString) -> Result<String, Failed> {
-        self.run(move |hasher| hasher.hash(&password)).await
+impl HashPermit<'_> {
+    /// The PHC string (salt, parameters and hash) of a new password.
+    pub(crate) async fn hash(self, password: SecretString) -> Result<String, HashingFailed> {
+        self.run(move |argon2id| argon2id.hash(&password)).await
     }
 
-    /// Compares a password with a stored PHC string; `None` stands for a user who does not exist. Where it was sent in
-    /// another form than the one that is hashed, and is not right in that one, it is tried as it was sent: hashes from
-    /// before passwords were prepared are of such texts. That depends on what was sent alone, so it tells nothing of the
-    /// account.
+    /// Compares a password with a stored PHC string; `None` stands for an account that does not exist. If the normalized
+    /// form is not correct and the password was sent in another one, that one is tried as well, because hashes from before
+    /// normalization are of such texts. The number of hashes depends on the submitted text alone, so it tells nothing about
+    /// the account.
     pub(crate) async fn verify(
         self,
-        claim: ClaimedPassword,
+        password: SubmittedPassword,
         stored: Option<String>,
-    ) -> Result<Verdict, Failed> {
-        let (prepared, verbatim) = claim.into_forms();
-        let is_somebody = stored.is_some();
-        let stored = stored.map_or_else(|| Arc::clone(&self.passwords.nobody), Arc::from);
-        let (password, hash) = (prepared.clone(), Arc::clone(&stored));
-        let mut verdict = self
-            .run(move |hasher| hasher.verify(&password, &hash))
+    ) -> Result<Verification, HashingFailed> {
+        let PasswordForms {
+            normalized,
+            verbatim,
+        } = password.into_forms();
+        let exists = stored.is_some();
+        let stored = stored.map_or_else(|| Arc::clone(&self.hasher.dummy_hash), Arc::from);
+        let (password, hash) = (normalized.clone(), Arc::clone(&stored));
+        let mut verification = self
+            .run(move |argon2id| argon2id.verify(&password, &hash))
             .await?;
-        if let (Verdict::Wrong, Some(verbatim)) = (&verdict, verbatim) {
+        if let (Verification::Incorrect, Some(verbatim)) = (&verification, verbatim) {
             // A job of its own, so that the thread rests in between.
-            verdict = self
-                .run(move |hasher| hasher.verify_older(&verbatim, &stored, &prepared))
+            verification = self
+                .run(move |argon2id| argon2id.verify_verbatim(&verbatim, &stored, &normalized))
                 .await?;
         }
-        Ok(if is_somebody { verdict } else { Verdict::Wrong })
+        Ok(if exists {
+            verification
+        } else {
+            Verification::Incorrect
+        })
     }
 
     async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&mut Hasher) -> T + Send + 'static,
-    ) -> Result<T, Failed> {
-        self.passwords.hashed.inc();
-        let (answer, answered) = oneshot::channel();
-        let job: Job = Box::new(move |hasher| {
-            // Nobody waits any more where the request was dropped.
-            if !answer.is_closed() {
-                let _ = answer.send(job(hasher));
+        job: impl FnOnce(&mut Argon2id) -> T + Send + 'static,
+    ) -> Result<T, HashingFailed> {
+        self.hasher.hashed.inc();
+        let (sender, receiver) = oneshot::channel();
+        let job: Job = Box::new(move |argon2id| {
+            // It is closed if the request was cancelled.
+            if !sender.is_closed() {
+                let _ = sender.send(job(argon2id));
             }
         });
-        self.passwords.queue.send(job).map_err(|_| Failed)?;
-        answered.await.map_err(|_| Failed)
+        self.hasher.queue.send(job).map_err(|_| HashingFailed)?;
+        receiver.await.map_err(|_| HashingFailed)
     }
 }
 
@@ -163,152 +156,33 @@ fn counter(name: &str, help: &str) -> IntCounter {
     IntCounter::new(name, help).expect("the metric's name is valid")
 }
 
-fn work(jobs: &Mutex<Receiver<Job>>) {
-    // On Linux this is about this thread alone, elsewhere about the whole process. If it fails, the thread still works.
+fn run_jobs(jobs: &Mutex<Receiver<Job>>) {
+    // On Linux this applies to this thread alone, elsewhere to the whole process. If it fails, the thread still works.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
-    let mut hasher = Hasher::default();
+    let mut argon2id = Argon2id::default();
     let mut end_of_rest = Instant::now();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        // The service is gone.
+        // The sender was dropped with the service.
         let Ok(job) = job else { return };
         thread::sleep(end_of_rest.saturating_duration_since(Instant::now()));
         let begin = Instant::now();
-        // A job that panics answers nobody; the thread must live for the next one.
-        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut hasher)));
-        end_of_rest = Instant::now() + (2 * begin.elapsed()).min(LONGEST_REST);
+        // A panic drops the job's sender, which its request sees as `HashingFailed`; the thread lives on for the next job.
+        let _ = catch_unwind(AssertUnwindSafe(|| job(&mut argon2id)));
+        end_of_rest = Instant::now() + (2 * begin.elapsed()).min(MAX_REST);
     }
 }
 
-/// One thread's working memory, kept from hash to hash. Asked for and given back each time, it made the process grow to
-/// several times as much.
-#[derive(Default)]
-struct Hasher {
-    memory: Vec<Block>,
-}
-
-impl Hasher {
-    fn hash(&mut self, password: &SecretString) -> String {
-        let salt = Salt::generate();
-        let output = self
-            .output(password, &salt, &parameters())
-            .expect("the parameters are argon2's own");
-        phc_string(salt, output)
-    }
-
-    fn verify(&mut self, password: &SecretString, stored: &str) -> Verdict {
-        match PasswordHash::new(stored) {
-            Ok(stored) if self.is_of(&stored, password) => Verdict::Right {
-                rehashed: (!is_current(&stored)).then(|| self.hash(password)),
-            },
-            _ => Verdict::Wrong,
-        }
-    }
-
-    /// The same for a hash of a password as it was sent. What replaces it is one of its prepared form.
-    fn verify_older(
-        &mut self,
-        verbatim: &SecretString,
-        stored: &str,
-        prepared: &SecretString,
-    ) -> Verdict {
-        match PasswordHash::new(stored) {
-            Ok(stored) if self.is_of(&stored, verbatim) => Verdict::Right {
-                rehashed: Some(self.hash(prepared)),
-            },
-            _ => Verdict::Wrong,
-        }
-    }
-
-    /// Whether the hash is this password's; compared in constant time.
-    fn is_of(&mut self, stored: &PasswordHash, password: &SecretString) -> bool {
-        let (Some(salt), Some(expected), Ok(parameters)) =
-            (&stored.salt, &stored.hash, Params::try_from(stored))
-        else {
-            return false;
-        };
-        let is_ours = stored.algorithm == Algorithm::Argon2id.ident()
-            && stored.version == Some(VERSION.into());
-        is_ours
-            && self
-                .output(password, salt, &parameters)
-                .is_some_and(|output| output == *expected)
-    }
-
-    fn output(
-        &mut self,
-        password: &SecretString,
-        salt: &Salt,
-        parameters: &Params,
-    ) -> Option<Output> {
-        let mut output = [0; Output::MAX_LENGTH];
-        let output = &mut output[..parameters
-            .output_len()
-            .unwrap_or(Params::DEFAULT_OUTPUT_LEN)];
-        let blocks = parameters.block_count();
-        if self.memory.len() < blocks {
-            self.memory.resize(blocks, Block::new());
-        }
-        Argon2::new(Algorithm::Argon2id, VERSION, parameters.clone())
-            .hash_password_into_with_memory(
-                password.expose_secret().as_bytes(),
-                salt,
-                output,
-                &mut self.memory[..blocks],
-            )
-            .ok()?;
-        Output::new(output).ok()
-    }
-}
-
-/// Today's parameters.
-fn parameters() -> Params {
-    Params::new(MEMORY_KIB, PASSES, LANES, None)
-        .expect("the constants above are within argon2's limits")
-}
-
-/// The form in which a hash of today's parameters is stored.
-fn phc_string(salt: Salt, output: Output) -> String {
-    PasswordHash {
-        algorithm: Algorithm::Argon2id.ident(),
-        version: Some(VERSION.into()),
-        params: ParamsString::try_from(&parameters()).expect("the parameters have a text form"),
-        salt: Some(salt),
-        hash: Some(output),
-    }
-    .to_string()
-}
-
-fn is_current(stored: &PasswordHash) -> bool {
-    let costs = |parameters: &Params| {
-        (
-            parameters.m_cost(),
-            parameters.t_cost(),
-            parameters.p_cost(),
-        )
-    };
-    Params::try_from(stored).is_ok_and(|stored| costs(&stored) == costs(&parameters()))
-}
-
-/// A hash with today's parameters that no password leads to.
-fn hash_of_nobody() -> String {
-    let output = rand::random::<[u8; Params::DEFAULT_OUTPUT_LEN]>();
-    phc_string(
-        Salt::generate(),
-        Output::new(&output).expect("the length is argon2's own"),
-    )
-}
-
-impl From<Failed> for Problem {
-    fn from(_: Failed) -> Self {
+impl From<HashingFailed> for Problem {
+    fn from(_: HashingFailed) -> Self {
         Self::internal("hashing a password failed")
     }
 }
 
 impl From<Overloaded> for Problem {
     fn from(_: Overloaded) -> Self {
-        Self::Unavailable("Too many passwords are being checked right now; try again in a moment.")
+        Self::Unavailable("Too many passwords are being checked; try again in a moment.")
     }
 }
 
@@ -320,164 +194,86 @@ mod tests {
         SecretString::from(text)
     }
 
-    fn claim(text: &str) -> ClaimedPassword {
-        ClaimedPassword::parse(text.to_owned()).expect("short enough")
-    }
-
-    #[test]
-    fn a_hash_is_verified_by_its_password_only() {
-        let stored = Hasher::default().hash(&secret("correct horse"));
-        assert!(
-            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{stored}"
-        );
-        assert_eq!(
-            Hasher::default().verify(&secret("correct horse"), &stored),
-            Verdict::Right { rehashed: None }
-        );
-        assert_eq!(
-            Hasher::default().verify(&secret("correct horse "), &stored),
-            Verdict::Wrong
-        );
-    }
-
-    #[test]
-    fn two_hashes_of_one_password_differ() {
-        assert_ne!(
-            Hasher::default().hash(&secret("correct horse")),
-            Hasher::default().hash(&secret("correct horse"))
-        );
-    }
-
-    #[test]
-    fn what_is_not_a_hash_verifies_nothing() {
-        for stored in ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$", "$2b$12$abc"] {
-            assert_eq!(
-                Hasher::default().verify(&secret("correct horse"), stored),
-                Verdict::Wrong,
-                "{stored}"
-            );
-        }
-    }
-
-    #[test]
-    fn nobody_costs_what_somebody_costs() {
-        let nobody = hash_of_nobody();
-        let parsed = PasswordHash::new(&nobody).expect("a PHC string");
-        assert!(is_current(&parsed), "{nobody}");
-        assert_eq!(
-            Hasher::default().verify(&secret("correct horse"), &nobody),
-            Verdict::Wrong
-        );
-    }
-
-    #[test]
-    fn a_hash_of_other_costs_is_verified_and_renewed() {
-        use argon2::PasswordHasher as _;
-        for (memory, passes) in [(1_024, 1), (2 * MEMORY_KIB, 1)] {
-            let other = Argon2::from(Params::new(memory, passes, 1, None).expect("valid"));
-            let stored = other
-                .hash_password(b"correct horse")
-                .expect("hashed")
-                .to_string();
-            let Verdict::Right {
-                rehashed: Some(renewed),
-            } = Hasher::default().verify(&secret("correct horse"), &stored)
-            else {
-                panic!("not renewed: {stored}");
-            };
-            assert!(
-                renewed.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-                "{renewed}"
-            );
-            assert_eq!(
-                Hasher::default().verify(&secret("wrong horse"), &stored),
-                Verdict::Wrong
-            );
-        }
-    }
-
-    #[test]
-    fn a_hash_does_not_depend_on_what_was_hashed_before() {
-        let mut hasher = Hasher::default();
-        let stored = hasher.hash(&secret("correct horse"));
-        hasher.hash(&secret("another horse"));
-        assert_eq!(
-            hasher.verify(&secret("correct horse"), &stored),
-            Verdict::Right { rehashed: None }
-        );
-        assert_eq!(
-            hasher.verify(&secret("another horse"), &stored),
-            Verdict::Wrong
-        );
+    fn submitted(text: &str) -> SubmittedPassword {
+        SubmittedPassword::parse(text.to_owned()).expect("short enough")
     }
 
     #[rocket::async_test]
-    async fn a_hash_of_a_decomposed_text_is_verified_as_it_was_sent_and_becomes_one_of_the_composed_form()
-     {
+    async fn a_hash_of_a_decomposed_password_is_verified_and_replaced() {
         let (composed, decomposed) = ("m\u{fc}de Pferde", "mu\u{308}de Pferde");
-        let passwords = Passwords::start();
+        let hasher = PasswordHasher::start();
         let verify = async |text: &str, stored: &str| {
-            let place = passwords.queue_up().expect("a place");
-            let verdict = place.verify(claim(text), Some(stored.to_owned())).await;
-            verdict.expect("no panic")
+            let permit = hasher.try_reserve().expect("a permit");
+            let verification = permit
+                .verify(submitted(text), Some(stored.to_owned()))
+                .await;
+            verification.expect("no panic")
         };
-        let old = Hasher::default().hash(&secret(decomposed));
-        assert_eq!(verify(composed, &old).await, Verdict::Wrong);
-        assert_eq!(verify("mu\u{308}de Hunde", &old).await, Verdict::Wrong);
-        let Verdict::Right {
-            rehashed: Some(new),
+        let old = Argon2id::default().hash(&secret(decomposed));
+        assert_eq!(verify(composed, &old).await, Verification::Incorrect);
+        assert_eq!(
+            verify("mu\u{308}de Hunde", &old).await,
+            Verification::Incorrect
+        );
+        let Verification::Correct {
+            new_hash: Some(new),
         } = verify(decomposed, &old).await
         else {
             panic!("neither right nor renewed");
         };
         for form in [composed, decomposed] {
-            assert_eq!(verify(form, &new).await, Verdict::Right { rehashed: None });
+            assert_eq!(
+                verify(form, &new).await,
+                Verification::Correct { new_hash: None }
+            );
         }
     }
 
     #[rocket::async_test]
-    async fn what_is_hashed_depends_on_what_was_sent_alone() {
-        let passwords = Passwords::start();
-        let [hashed, _] = passwords.counters();
-        let somebody = Hasher::default().hash(&secret("correct horse"));
+    async fn the_number_of_hashes_depends_on_the_submitted_text_alone() {
+        let hasher = PasswordHasher::start();
+        let [count, _] = hasher.counters();
+        let stored = Argon2id::default().hash(&secret("correct horse"));
         for (text, hashes) in [
             ("a wrong horse", 1),
             ("a wr\u{f6}ng horse", 1),
             ("a wro\u{308}ng horse", 2),
         ] {
-            for stored in [None, Some(somebody.clone())] {
-                let before = hashed.get();
-                let place = passwords.queue_up().expect("a place");
+            for stored in [None, Some(stored.clone())] {
+                let before = count.get();
+                let permit = hasher.try_reserve().expect("a permit");
                 assert_eq!(
-                    place.verify(claim(text), stored).await.expect("no panic"),
-                    Verdict::Wrong
+                    permit
+                        .verify(submitted(text), stored)
+                        .await
+                        .expect("no panic"),
+                    Verification::Incorrect
                 );
-                assert_eq!(hashed.get() - before, hashes, "{text}");
+                assert_eq!(count.get() - before, hashes, "{text}");
             }
         }
     }
 
     #[rocket::async_test]
-    async fn a_job_that_panics_takes_no_thread_with_it() {
-        let passwords = Passwords::start();
+    async fn a_thread_survives_a_job_that_panics() {
+        let hasher = PasswordHasher::start();
         for _ in 0..8 {
-            let place = passwords.queue_up().expect("a place");
-            assert!(place.run(|_| panic!("on purpose")).await.is_err());
+            let permit = hasher.try_reserve().expect("a permit");
+            assert!(permit.run(|_| panic!("on purpose")).await.is_err());
         }
-        let place = passwords.queue_up().expect("a place");
-        assert!(place.verify(claim("x"), None).await.is_ok());
+        let permit = hasher.try_reserve().expect("a permit");
+        assert!(permit.verify(submitted("x"), None).await.is_ok());
     }
 
     #[rocket::async_test]
-    async fn a_thread_rests_between_two_jobs_twice_as_long_as_the_first_took() {
+    async fn a_thread_rests_twice_as_long_as_its_job_took() {
         const LONG: Duration = Duration::from_millis(40);
-        let passwords = Passwords::start();
+        let hasher = PasswordHasher::start();
         // So many that one thread does two of them, whichever it is.
         let jobs = (0..=thread::available_parallelism().map_or(1, NonZero::get)).map(|_| {
-            let place = passwords.queue_up().expect("a place");
+            let permit = hasher.try_reserve().expect("a permit");
             async move {
-                let job = place.run(|_| {
+                let job = permit.run(|_| {
                     let begin = Instant::now();
                     thread::sleep(LONG);
                     (thread::current().id(), begin, Instant::now())
@@ -492,8 +288,8 @@ mod tests {
             .collect();
         done.sort_unstable_by_key(|(_, begin, _)| *begin);
         let mut pairs = 0;
-        for (place, (thread, begin, _)) in done.iter().enumerate() {
-            let before = done[..place].iter().rev().find(|one| one.0 == *thread);
+        for (index, (thread, begin, _)) in done.iter().enumerate() {
+            let before = done[..index].iter().rev().find(|one| one.0 == *thread);
             if let Some((_, _, end)) = before {
                 assert!(*begin - *end >= 2 * LONG, "{:?}", *begin - *end);
                 pairs += 1;
@@ -503,24 +299,24 @@ mod tests {
     }
 
     #[rocket::async_test]
-    async fn a_full_queue_sheds_the_excess_at_once_and_recovers() {
-        let passwords = Arc::new(Passwords::start());
+    async fn a_full_queue_rejects_the_excess_at_once_and_recovers() {
+        let hasher = Arc::new(PasswordHasher::start());
         let ask = || {
-            let passwords = Arc::clone(&passwords);
+            let hasher = Arc::clone(&hasher);
             rocket::tokio::spawn(async move {
-                match passwords.queue_up() {
-                    Ok(place) => place.verify(claim("x"), None).await.is_ok(),
+                match hasher.try_reserve() {
+                    Ok(permit) => permit.verify(submitted("x"), None).await.is_ok(),
                     Err(Overloaded) => false,
                 }
             })
         };
-        let asked: Vec<_> = (0..8 * QUEUE).map(|_| ask()).collect();
+        let asked: Vec<_> = (0..8 * MAX_WAITING).map(|_| ask()).collect();
         let mut served = 0;
         for answer in asked {
             served += usize::from(answer.await.expect("no panic"));
         }
-        assert!((QUEUE..8 * QUEUE).contains(&served), "{served}");
-        let place = passwords.queue_up().expect("a place");
-        assert!(place.verify(claim("x"), None).await.is_ok());
+        assert!((MAX_WAITING..8 * MAX_WAITING).contains(&served), "{served}");
+        let permit = hasher.try_reserve().expect("a permit");
+        assert!(permit.verify(submitted("x"), None).await.is_ok());
     }
 }

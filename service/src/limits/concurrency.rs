@@ -1,7 +1,7 @@
-//! Turns at work that is dear while it lasts: one at a time for each account, and few at a time in all.
+//! A limit of concurrent expensive operations: one at a time for each account, and few in all.
 //!
-//! Whoever asks for more waits behind their own requests before they wait behind those of others, so that in the queue
-//! of all each account stands once.
+//! A request waits for the other requests of its account first and for other accounts afterwards, so each account is in the
+//! common queue once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,94 +14,94 @@ use rocket::tokio::time::timeout;
 use crate::http::problem::Problem;
 use crate::model::user::UserId;
 
-/// Pieces of work at a time in a replica.
-const PLACES: usize = 4;
-/// Requests of an account that have their turn or wait for it.
-const OF_ACCOUNT: usize = 8;
-/// How long a request waits behind others of its account, and then behind other accounts.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Operations that run at the same time in a replica.
+const MAX_CONCURRENT: usize = 4;
+/// Requests of an account that run or wait.
+const MAX_PER_ACCOUNT: usize = 8;
+/// How long a request waits for others of its account, and then for other accounts.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The turns of one replica.
-pub(crate) struct Turns {
-    places: Semaphore,
-    /// Of those accounts alone that have requests here now.
-    queues: Mutex<HashMap<UserId, Queue>>,
+/// The concurrency limit of one replica.
+pub(crate) struct ConcurrencyLimit {
+    running: Semaphore,
+    /// Contains only the accounts that have requests.
+    accounts: Mutex<HashMap<UserId, AccountQueue>>,
 }
 
 /// The requests of one account.
-struct Queue {
-    turn: Arc<Semaphore>,
+struct AccountQueue {
+    running: Arc<Semaphore>,
     length: usize,
 }
 
-/// A turn, until it is dropped.
-pub(crate) struct Turn<'a> {
-    _place: SemaphorePermit<'a>,
-    _own: OwnedSemaphorePermit,
-    _request: Queued<'a>,
+/// The permission to run, until it is dropped.
+pub(crate) struct ConcurrencyPermit<'a> {
+    _running: SemaphorePermit<'a>,
+    _of_account: OwnedSemaphorePermit,
+    _queued: QueuedRequest<'a>,
 }
 
 /// A request in the queue of its account, until it is dropped.
-struct Queued<'a> {
-    turns: &'a Turns,
+struct QueuedRequest<'a> {
+    limit: &'a ConcurrencyLimit,
     account: UserId,
 }
 
-impl Turns {
+impl ConcurrencyLimit {
     pub(crate) fn new() -> Self {
         Self {
-            places: Semaphore::new(PLACES),
-            queues: Mutex::default(),
+            running: Semaphore::new(MAX_CONCURRENT),
+            accounts: Mutex::default(),
         }
     }
 
-    /// Waits for a turn of an account.
+    /// Waits until an operation of the account may run.
     ///
     /// # Errors
-    /// A 429 where the account has too many requests here, and a 503 where too many accounts do.
-    pub(crate) async fn take(&self, account: UserId) -> Result<Turn<'_>, Problem> {
-        let (request, turn) = self.queue(account).ok_or(Problem::TooManyAtOnce)?;
-        let Ok(Ok(own)) = timeout(PATIENCE, turn.acquire_owned()).await else {
+    /// A 429 if the account has too many requests, and a 503 if too many accounts have some.
+    pub(crate) async fn acquire(&self, account: UserId) -> Result<ConcurrencyPermit<'_>, Problem> {
+        let (queued, of_account) = self.enqueue(account).ok_or(Problem::TooManyAtOnce)?;
+        let Ok(Ok(of_account)) = timeout(ACQUIRE_TIMEOUT, of_account.acquire_owned()).await else {
             return Err(Problem::TooManyAtOnce);
         };
-        let Ok(Ok(place)) = timeout(PATIENCE, self.places.acquire()).await else {
+        let Ok(Ok(running)) = timeout(ACQUIRE_TIMEOUT, self.running.acquire()).await else {
             return Err(Problem::Unavailable(
-                "Too many accounts search right now; try again in a moment.",
+                "Too many accounts are searching; try again in a moment.",
             ));
         };
-        Ok(Turn {
-            _place: place,
-            _own: own,
-            _request: request,
+        Ok(ConcurrencyPermit {
+            _running: running,
+            _of_account: of_account,
+            _queued: queued,
         })
     }
 
-    /// A place in the queue of the account; `None` if that is full.
-    fn queue(&self, account: UserId) -> Option<(Queued<'_>, Arc<Semaphore>)> {
-        let mut queues = self.queues();
-        let queue = queues.entry(account).or_insert_with(|| Queue {
-            turn: Arc::new(Semaphore::new(1)),
+    /// Adds a request to the queue of its account; `None` if that is full.
+    fn enqueue(&self, account: UserId) -> Option<(QueuedRequest<'_>, Arc<Semaphore>)> {
+        let mut accounts = self.accounts();
+        let queue = accounts.entry(account).or_insert_with(|| AccountQueue {
+            running: Arc::new(Semaphore::new(1)),
             length: 0,
         });
-        if queue.length == OF_ACCOUNT {
+        if queue.length == MAX_PER_ACCOUNT {
             return None;
         }
         queue.length += 1;
-        let request = Queued {
-            turns: self,
+        let queued = QueuedRequest {
+            limit: self,
             account,
         };
-        Some((request, Arc::clone(&queue.turn)))
+        Some((queued, Arc::clone(&queue.running)))
     }
 
-    fn queues(&self) -> MutexGuard<'_, HashMap<UserId, Queue>> {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    fn accounts(&self) -> MutexGuard<'_, HashMap<UserId, AccountQueue>> {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Queued<'_> {
+impl Drop for QueuedRequest<'_> {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut queue) = self.turns.queues().entry(self.account) {
+        if let Entry::Occupied(mut queue) = self.limit.accounts().entry(self.account) {
             queue.get_mut().length -= 1;
             if queue.get().length == 0 {
                 queue.remove();
@@ -121,25 +121,25 @@ mod tests {
     }
 
     #[rocket::async_test]
-    async fn an_account_has_one_turn_at_a_time_and_keeps_no_place_from_others() {
-        let turns = Turns::new();
-        let first = turns.take(account(1)).await.expect("a turn");
-        let mut waiting: Vec<_> = (1..OF_ACCOUNT)
-            .map(|_| Box::pin(turns.take(account(1))))
+    async fn an_account_runs_one_request_at_a_time_and_blocks_no_others() {
+        let limit = ConcurrencyLimit::new();
+        let first = limit.acquire(account(1)).await.expect("a permit");
+        let mut waiting: Vec<_> = (1..MAX_PER_ACCOUNT)
+            .map(|_| Box::pin(limit.acquire(account(1))))
             .collect();
         for request in &mut waiting {
             assert!(request.now_or_never().is_none(), "it waits");
         }
-        let refused = turns.take(account(1)).await;
+        let refused = limit.acquire(account(1)).await;
         assert!(matches!(refused, Err(Problem::TooManyAtOnce)));
-        for other in 2..=PLACES {
-            let turn = turns.take(account(other)).now_or_never();
-            assert!(turn.is_some(), "{other} has its own");
+        for other in 2..=MAX_CONCURRENT {
+            let permit = limit.acquire(account(other)).now_or_never();
+            assert!(permit.is_some(), "{other} has its own");
         }
         drop(first);
         let next = waiting.remove(0).await;
         assert!(next.is_ok());
         drop((next, waiting));
-        assert!(turns.queues().is_empty(), "nothing is kept");
+        assert!(limit.accounts().is_empty(), "nothing is kept");
     }
 }

@@ -12,13 +12,13 @@ use crate::messages::store;
 use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{Newest, Received};
 use crate::model::message::Page;
-use crate::users::Names;
+use crate::users::UsernameCache;
 
 /// Reads pages of messages, each as it is after it was asked for. No more of them is held than the budget has room for.
 pub(crate) struct Reads {
     database: Database,
     newest: Shared<Newest>,
-    names: Arc<Names>,
+    names: Arc<UsernameCache>,
     budget: Budget,
 }
 
@@ -26,7 +26,7 @@ impl Reads {
     pub(crate) fn new(database: Database, budget: Budget) -> Self {
         Self {
             newest: Shared::new(database.clone()),
-            names: Arc::new(Names::new()),
+            names: Arc::new(UsernameCache::new()),
             database,
             budget,
         }

@@ -20,7 +20,7 @@ use crate::http::budget::Budget;
 use crate::http::chunking::Pieces;
 use crate::http::etag::{EntityTag, IfNoneMatch};
 use crate::http::problem::Problem;
-use crate::limits::{Permit, Searches, Sends, Turns};
+use crate::limits::{ConcurrencyLimit, RateLimited, Searches, Sends};
 use crate::messages::changes::Changes;
 use crate::messages::reads::Reads;
 use crate::messages::store;
@@ -115,7 +115,7 @@ impl FromFields for NewMessage {
 #[post("/users/<_>/messages", data = "<new>")]
 pub(crate) async fn send(
     caller: Caller,
-    _permit: Permit<'_, Sends>,
+    _limit: RateLimited<'_, Sends>,
     key: Key,
     new: Body<NewMessage>,
     changes: &State<Changes>,
@@ -241,12 +241,12 @@ impl FeedAnswer {
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
     caller: Caller,
-    _permit: Permit<'_, Searches>,
+    _limit: RateLimited<'_, Searches>,
     page: Page,
     known: IfNoneMatch,
     database: &State<Database>,
     reads: &State<Reads>,
-    turns: &State<Turns>,
+    concurrency: &State<ConcurrencyLimit>,
 ) -> Result<FeedAnswer, Problem> {
     if known.is_there()
         && let Some(outline) = store::outline(database, &caller, &page).await?
@@ -257,9 +257,9 @@ pub(crate) async fn feed(
         }
     }
     let (received, reservation) = {
-        let _turn = match page.filter {
+        let _permit = match page.filter {
             Filter::NONE => None,
-            _ => Some(turns.take(caller.id()).await?),
+            _ => Some(concurrency.acquire(caller.id()).await?),
         };
         reads.page(&caller, &page).await?
     };
@@ -318,7 +318,7 @@ fn tag_of_inbox(caller: &Caller, page: &Page, outline: &Outline, gone: &[&str]) 
 fn tag_of_received(caller: &Caller, page: &Page, received: &Received) -> EntityTag {
     let senders = received.messages.iter().map(|message| &message.sender);
     let gone: Vec<_> = senders
-        .filter(|sender| sender.is_of_nobody())
+        .filter(|sender| sender.is_tombstone())
         .map(Username::as_str)
         .collect();
     tag_of_inbox(caller, page, &received.outline, &gone)

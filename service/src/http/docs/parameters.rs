@@ -4,6 +4,8 @@ use utoipa::IntoParams;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
+use crate::model::user::Username;
+
 /// The name of a user, in a list of them.
 #[derive(utoipa::ToSchema)]
 #[schema(
@@ -21,13 +23,8 @@ pub(crate) struct Name(String);
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Owner {
     /// The user whom the access token was issued to; case does not count.
-    #[param(
-        min_length = 3,
-        max_length = 64,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        example = "alice"
-    )]
-    username: String,
+    #[param(inline, example = "alice")]
+    username: Username,
 }
 
 /// How a send is made repeatable.

@@ -1,0 +1,17 @@
+//! Limits of expensive operations: how often a client or an account may log in, sign up, send and search, and how many of
+//! an account's searches run at the same time.
+//!
+//! The counts are in the memory of each replica. Nobody can lock a user out: failed logins are counted for an account *and*
+//! the client that they come from, never for an account alone.
+
+mod client_address;
+mod concurrency;
+mod guard;
+mod headers;
+mod rules;
+mod stage;
+mod table;
+
+pub(crate) use self::concurrency::ConcurrencyLimit;
+pub(crate) use self::guard::{Logins, RateLimited, Searches, Sends, SignUps};
+pub(crate) use self::stage::stage;
