@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use utoipa::OpenApi;
+use utoipa::openapi::schema::Object;
 
 use chrono::SecondsFormat;
 use rocket::http::{Header, RawStr};
@@ -50,18 +51,23 @@ pub(crate) fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes a body")]
 pub(crate) struct NewMessageFields {
-    /// The name of the user who is to get it; case does not count. It may be the sender.
-    #[schema(value_type = Option<String>, nullable = false, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
+    #[schema(schema_with = receiver_schema)]
     receiver: Option<Username>,
     /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
     /// of the names, nobody gets it.
-    #[schema(value_type = Option<Vec<crate::http::docs::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    #[schema(value_type = Option<Vec<Username>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
     receivers: Option<Vec<Username>>,
     #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     subject: Subject,
     /// At most 65,535 bytes of UTF-8, kept byte for byte.
     #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     message: Text,
+}
+
+fn receiver_schema() -> Object {
+    Username::schema_described_as(
+        "The name of the user to send the message to; case-insensitive. It may be the sender.",
+    )
 }
 
 fn receivers(fields: &mut Fields) -> Option<Receivers> {

@@ -6,7 +6,9 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use smol_str::SmolStr;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema};
+use utoipa::{PartialSchema as _, ToSchema};
 
 use crate::model::invalid::Invalid;
 
@@ -86,6 +88,15 @@ impl Username {
     /// Whether it is the name that a deleted account's row keeps.
     pub(crate) fn is_tombstone(&self) -> bool {
         self.0.starts_with('~')
+    }
+
+    /// The schema with the description of a field.
+    pub(crate) fn schema_described_as(description: &str) -> Object {
+        let schema = match Self::schema() {
+            RefOr::T(Schema::Object(schema)) => ObjectBuilder::from(schema),
+            _ => ObjectBuilder::new(),
+        };
+        schema.description(Some(description)).build()
     }
 
     pub(crate) fn as_str(&self) -> &str {
