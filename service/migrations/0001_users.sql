@@ -1,9 +1,11 @@
--- Accounts. Each request reads a row by its primary key, to check that the token's user exists and has the token's epoch.
+-- Accounts. Each request reads a row by its primary key, to check that the token's user exists and has the token's
+-- epoch.
 CREATE TABLE IF NOT EXISTS users (
-    -- Never changes and is never reused. Tokens contain it, so the tokens of a name's previous owner are not valid for the
-    -- next one.
+    -- Never changes and is never reused. Tokens contain it, so the tokens of a name's previous owner are not valid for
+    -- the next one.
     id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
-    -- Only lower-case a-z 0-9 . _ -, so comparing bytes is enough; `~` and the id in the tombstone of a deleted account.
+    -- Only lower-case a-z 0-9 . _ -, so comparing bytes is enough; `~` and the id in the tombstone of a deleted
+    -- account.
     username VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     -- As the user typed it.
     email VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL,

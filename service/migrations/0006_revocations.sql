@@ -1,5 +1,5 @@
--- Recent revocations of access tokens, from which every replica learns which streams to end. A token's validity depends on
--- the epoch in `users` alone; reading the changes from here costs the same however many streams there are.
+-- Recent revocations of access tokens, from which every replica learns which streams to end. A token's validity depends
+-- on the epoch in `users` alone; reading the changes from here costs the same however many streams there are.
 CREATE TABLE IF NOT EXISTS revocations (
     user_id BIGINT UNSIGNED NOT NULL,
     -- The first epoch whose tokens are valid.

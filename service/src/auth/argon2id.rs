@@ -13,14 +13,15 @@ const VERSION: Version = Version::V0x13;
 /// Whether a password is the one that was hashed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verification {
-    /// It is. `new_hash` is there if the stored hash has outdated parameters or is that of another form of the password.
+    /// It is. `new_hash` is there if the stored hash has outdated parameters or is that of another form of the
+    /// password.
     Correct { new_hash: Option<String> },
     /// It is not, or the account does not exist.
     Incorrect,
 }
 
-/// The working memory of one thread. It is reused for every hash, because allocating and freeing 19 MiB each time made the
-/// process grow to several times as much.
+/// The working memory of one thread. It is reused for every hash, because allocating and freeing 19 MiB each time made
+/// the process grow to several times as much.
 #[derive(Default)]
 pub(super) struct Argon2id {
     memory: Vec<Block>,

@@ -103,7 +103,8 @@ impl Authenticator {
         Ok(account)
     }
 
-    /// The password was correct, so the request succeeds even if the new hash cannot be stored; the next one tries again.
+    /// The password was correct, so the request succeeds even if the new hash cannot be stored; the next one tries
+    /// again.
     async fn replace_hash(&self, account: &Credentials, new_hash: &str) {
         let old_hash = &account.password_hash;
         let outcome = store::replace_hash(&self.database, account.id, old_hash, new_hash).await;

@@ -13,9 +13,9 @@ use crate::model::user::{UserId, Username};
 
 /// The user whose access token was sent and whose name is in the path.
 ///
-/// Only this guard makes one, after it has checked the token, and that the user still exists and the token's epoch is the
-/// user's. Every function that reads or writes a user's data asks for a `&Caller`, so that none can be called without the
-/// check.
+/// Only this guard makes one, after it has checked the token, and that the user still exists and the token's epoch is
+/// the user's. Every function that reads or writes a user's data asks for a `&Caller`, so that none can be called
+/// without the check.
 #[derive(Clone)]
 pub(crate) struct Caller {
     id: UserId,

@@ -1,5 +1,5 @@
-//! Password hashing that a flood of logins cannot turn into an outage: few threads of low priority that rest between two
-//! hashes, and a short queue.
+//! Password hashing that a flood of logins cannot turn into an outage: few threads of low priority that rest between
+//! two hashes, and a short queue.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,15 +16,15 @@ use crate::auth::argon2id::{Argon2id, Verification, dummy_hash};
 use crate::http::problem::Problem;
 use crate::model::password::{PasswordForms, SubmittedPassword};
 
-/// Requests that wait while every thread is busy. A thread hashes 17 passwords a second, rests included, so the last one
-/// waits for 1.9 s.
+/// Requests that wait while every thread is busy. A thread hashes 17 passwords a second, rests included, so the last
+/// one waits for 1.9 s.
 const MAX_WAITING: usize = 32;
 /// Hashing yields the processor to everything else (see `nice(2)`: 0 is normal, 19 the lowest priority).
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 /// A thread rests after each job for twice as long as the job took, but no longer than this: it uses a third of a
-/// processor. A low priority is not enough, because some kernels delay other threads by tens of milliseconds for one that
-/// never sleeps.
+/// processor. A low priority is not enough, because some kernels delay other threads by tens of milliseconds for one
+/// that never sleeps.
 const MAX_REST: Duration = Duration::from_millis(100);
 
 type Job = Box<dyn FnOnce(&mut Argon2id) + Send>;
@@ -103,10 +103,10 @@ impl HashPermit<'_> {
         self.run(move |argon2id| argon2id.hash(&password)).await
     }
 
-    /// Compares a password with a stored PHC string; `None` stands for an account that does not exist. If the normalized
-    /// form is not correct and the password was sent in another one, that one is tried as well, because hashes from before
-    /// normalization are of such texts. The number of hashes depends on the submitted text alone, so it tells nothing about
-    /// the account.
+    /// Compares a password with a stored PHC string; `None` stands for an account that does not exist. If the
+    /// normalized form is not correct and the password was sent in another one, that one is tried as well, because
+    /// hashes from before normalization are of such texts. The number of hashes depends on the submitted text alone, so
+    /// it tells nothing about the account.
     pub(crate) async fn verify(
         self,
         password: SubmittedPassword,
@@ -168,7 +168,8 @@ fn run_jobs(jobs: &Mutex<Receiver<Job>>) {
         let Ok(job) = job else { return };
         thread::sleep(end_of_rest.saturating_duration_since(Instant::now()));
         let begin = Instant::now();
-        // A panic drops the job's sender, which its request sees as `HashingFailed`; the thread lives on for the next job.
+        // A panic drops the job's sender, which its request sees as `HashingFailed`; the thread lives on for the next
+        // job.
         let _ = catch_unwind(AssertUnwindSafe(|| job(&mut argon2id)));
         end_of_rest = Instant::now() + (2 * begin.elapsed()).min(MAX_REST);
     }

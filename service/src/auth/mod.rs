@@ -1,4 +1,5 @@
-//! Authentication: the guard that checks access tokens, the tokens themselves, and the passwords that they are issued for.
+//! Authentication: the guard that checks access tokens, the tokens themselves, and the passwords that they are issued
+//! for.
 
 mod argon2id;
 mod authenticator;

@@ -53,7 +53,8 @@ struct Payload {
 }
 
 impl TokenKeys {
-    /// Takes the keys from the settings, then signs and verifies a token, which shows that the cryptographic backend works.
+    /// Takes the keys from the settings, then signs and verifies a token, which shows that the cryptographic backend
+    /// works.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let ring = config
             .signing_keys()?

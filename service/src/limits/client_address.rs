@@ -36,15 +36,18 @@ impl ClientAddresses {
         let address = only.and_then(parse);
         if address.is_none() {
             self.warning.call_once(|| {
-                tracing::warn!("HEROLO_CLIENT_ADDRESS_HEADER: a request has no address in {name}, so it is counted for the address of its connection");
+                tracing::warn!(
+                    "HEROLO_CLIENT_ADDRESS_HEADER: a request has no address in {name}, \
+                     so it is counted for the address of its connection"
+                );
             });
         }
         address
     }
 }
 
-/// An address as proxies write it: alone, in brackets, and with the port or the zone of its connection, which are ignored. A
-/// list is no address, because only the operator knows which of its items can be trusted.
+/// An address as proxies write it: alone, in brackets, and with the port or the zone of its connection, which are
+/// ignored. A list is no address, because only the operator knows which of its items can be trusted.
 fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let (host, port) = match text.strip_prefix('[') {

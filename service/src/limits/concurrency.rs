@@ -1,7 +1,7 @@
 //! A limit of concurrent expensive operations: one at a time for each account, and few in all.
 //!
-//! A request waits for the other requests of its account first and for other accounts afterwards, so each account is in the
-//! common queue once.
+//! A request waits for the other requests of its account first and for other accounts afterwards, so each account is in
+//! the common queue once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;

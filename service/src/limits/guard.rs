@@ -13,8 +13,8 @@ use crate::limits::rules::{Limits, RetryAfter, Rules};
 pub(crate) trait LimitedKind: Send {
     /// Whether an account's count is of this client alone, because other clients may use the account's name.
     const PER_CLIENT: bool;
-    /// Parameters of the query of which a request has at least one to be of this kind; if there are none, every request of
-    /// its route is.
+    /// Parameters of the query of which a request has at least one to be of this kind; if there are none, every request
+    /// of its route is.
     const PARAMETERS: &[&str];
     /// The limits of this kind.
     #[expect(private_interfaces, reason = "only this module implements the trait")]
@@ -22,7 +22,10 @@ pub(crate) trait LimitedKind: Send {
 }
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident: $rules:ident, per_client: $per_client:literal, parameters: $parameters:expr;)+) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident: $rules:ident, per_client: $per_client:literal, parameters: $parameters:expr;
+    )+) => {$(
         $(#[$doc])*
         pub(crate) struct $name;
 
@@ -49,8 +52,9 @@ kinds! {
     Searches: searches, per_client: false, parameters: ["from", "since", "q"];
 }
 
-/// A request that was counted for the account in the path, if there is one, and for its client, and is within the limits.
-/// This guard belongs before anything expensive, and after [`crate::auth::Caller`] where the kind is not per client.
+/// A request that was counted for the account in the path, if there is one, and for its client, and is within the
+/// limits. This guard belongs before anything expensive, and after [`crate::auth::Caller`] where the kind is not per
+/// client.
 pub(crate) struct RateLimited<'r, K> {
     limits: &'r Limits,
     account: u64,

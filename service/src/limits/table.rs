@@ -10,8 +10,8 @@ const SETS: usize = 512;
 /// The slots of a set. They are searched linearly and fill four cache lines of the processor.
 const WAYS: usize = 16;
 
-/// The count of a key: GCRA's theoretical arrival time in nanoseconds since the start, after which the count is zero again. An
-/// empty slot has 0.
+/// The count of a key: GCRA's theoretical arrival time in nanoseconds since the start, after which the count is zero
+/// again. An empty slot has 0.
 #[derive(Clone, Copy, Default)]
 struct Slot {
     key: u64,
@@ -26,9 +26,9 @@ impl Slot {
 
 type Set = Mutex<[Slot; WAYS]>;
 
-/// The counts of up to 8,192 keys; clones share them. A new key in a full set replaces the one whose count expires first, so
-/// a key that has reached its limit is replaced last: to evict one, an attacker has to bring sixteen others of the same set,
-/// which is not predictable, to their limits.
+/// The counts of up to 8,192 keys; clones share them. A new key in a full set replaces the one whose count expires
+/// first, so a key that has reached its limit is replaced last: to evict one, an attacker has to bring sixteen others
+/// of the same set, which is not predictable, to their limits.
 #[derive(Clone)]
 pub(super) struct Table(Arc<[Set]>);
 

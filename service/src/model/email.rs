@@ -15,8 +15,9 @@ const MAX_BYTES: usize = 254;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(
     value_type = String, format = "idn-email", max_length = 254, example = "alice@example.com",
-    description = "Kept as it is typed. A mailbox belongs to one account only, however its address is written: in upper or \
-                   lower case, with its domain in Unicode or in A-labels (`xn--`), with or without needless quotes."
+    description = "Kept as it is typed. A mailbox belongs to one account only, however its address is written: in \
+                   upper or lower case, with its domain in Unicode or in A-labels (`xn--`), with or without needless \
+                   quotes."
 )]
 #[serde(transparent)]
 pub(crate) struct Email(String);
@@ -48,8 +49,8 @@ impl Email {
         &self.0
     }
 
-    /// The normalized address, which is the same for all spellings of one mailbox: the local part without differences in
-    /// case, composition and needless quotes (RFC 5321 section 4.1.2: only the receiving host can tell `groß` from
+    /// The normalized address, which is the same for all spellings of one mailbox: the local part without differences
+    /// in case, composition and needless quotes (RFC 5321 section 4.1.2: only the receiving host can tell `groß` from
     /// `gross`), the domain in A-labels.
     pub(crate) fn normalized(&self) -> String {
         let (local, domain) = parts(&self.0);

@@ -21,8 +21,8 @@ const PRODUCT: &str = "herolo";
 /// One password a line, below some lines of comment. Searching them takes a thousandth of the time of a hash.
 const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 
-/// Placeholders that programs send by mistake where they redact a password or have none. They stand in the programs' source,
-/// so anybody can sign in with them.
+/// Placeholders that programs send by mistake where they redact a password or have none. They stand in the programs'
+/// source, so anybody can sign in with them.
 const PLACEHOLDERS: [&str; 10] = [
     "undefined",
     "object object",
@@ -38,8 +38,8 @@ const PLACEHOLDERS: [&str; 10] = [
 /// The beginnings of placeholders that contain further text.
 const PLACEHOLDER_STARTS: [&str; 4] = ["secretstr(", "secretstring(", "secretbox<", "secret("];
 
-/// The form of a password that is hashed, which does not depend on the keyboard: every space separator becomes a space, and
-/// letters are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
+/// The form of a password that is hashed, which does not depend on the keyboard: every space separator becomes a space,
+/// and letters are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
 fn normalized(password: &str) -> SecretString {
     let spaced: String = password
         .chars()
@@ -74,10 +74,10 @@ fn folded(password: &str) -> SecretString {
 #[derive(Debug, ToSchema)]
 #[schema(
     value_type = String, min_length = 8, max_length = 128, example = "correct horse battery",
-    description = "Composed and decomposed letters are the same, and so are all space separators (RFC 8265 section 4.2); \
-                   the length is that of the composed form. Easily guessed passwords are refused: those with fewer than 4 \
-                   different characters, the most common ones, placeholders such as `[REDACTED]`, and the username with up \
-                   to four other characters."
+    description = "Composed and decomposed letters are the same, and so are all space separators (RFC 8265 section \
+                   4.2); the length is that of the composed form. Easily guessed passwords are refused: those with \
+                   fewer than 4 different characters, the most common ones, placeholders such as `[REDACTED]`, and \
+                   the username with up to four other characters."
 )]
 pub(crate) struct NewPassword(SecretString);
 

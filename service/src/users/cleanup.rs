@@ -5,8 +5,8 @@ use sqlx::Row;
 
 use crate::db::{Database, Error, unit_of_work};
 
-/// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender was
-/// deleted, because the insertion locks the sender's row, but replicas of an older version do not lock it.
+/// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender
+/// was deleted, because the insertion locks the sender's row, but replicas of an older version do not lock it.
 const GRACE: TimeDelta = TimeDelta::minutes(1);
 /// The number of revocations that one statement deletes.
 const BATCH: u64 = 500;

@@ -44,7 +44,8 @@ pub(crate) fn routes() -> Vec<Route> {
 
 /// Create an account.
 #[utoipa::path(tag = "users", operation_id = "createUser", request_body = NewUser, responses(
-    (status = 201, description = "The account.", body = User, headers(("Location" = String, description = "Its path."))),
+    (status = 201, description = "The account.", body = User, headers(
+        ("Location" = String, description = "Its path."))),
     docs::Limited,
     docs::TakenOrInvalid,
     docs::BodyProblems,

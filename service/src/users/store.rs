@@ -1,8 +1,9 @@
 //! The accounts in MySQL.
 
 use chrono::Utc;
-use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection as _, Row};
+use sqlx::mysql::{MySqlArguments, MySqlConnection};
+use sqlx::query::Query;
+use sqlx::{Connection as _, MySql, Row};
 
 use crate::auth::{Caller, Reauthenticated};
 use crate::db::{Database, Error, unit_of_work};
@@ -14,16 +15,16 @@ use crate::model::user::{UserId, Username};
 const MAX_UNREAD: u64 = 1_000;
 
 /// The unique values of a new account that another account has already.
-pub(crate) struct Taken {
-    pub(crate) username: bool,
-    pub(crate) email: bool,
+pub(super) struct Taken {
+    pub(super) username: bool,
+    pub(super) email: bool,
 }
 
 /// Creates an account.
 ///
 /// # Errors
 /// [`Error::Duplicate`] if the name or the address is taken. The unique keys decide, also between concurrent requests.
-pub(crate) async fn insert(
+pub(super) async fn insert(
     database: &Database,
     username: &Username,
     email: &Email,
@@ -32,21 +33,22 @@ pub(crate) async fn insert(
     let now = Utc::now();
     unit_of_work!(database, |connection| {
         sqlx::query(
-                "INSERT INTO users (username, email, normalized_email, password_hash, created_at) VALUES (?, ?, ?, ?, ?)",
-            )
-            .bind(username.as_str())
-            .bind(email.as_str())
-            .bind(email.normalized())
-            .bind(password_hash)
-            .bind(now)
-            .execute(connection)
-            .await
-            .map(drop)
+            "INSERT INTO users (username, email, normalized_email, password_hash, created_at) \
+                 VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(username.as_str())
+        .bind(email.as_str())
+        .bind(email.normalized())
+        .bind(password_hash)
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
     })
 }
 
 /// The values that made an insertion fail.
-pub(crate) async fn taken(
+pub(super) async fn taken(
     database: &Database,
     username: &Username,
     email: &Email,
@@ -68,7 +70,7 @@ pub(crate) async fn taken(
 }
 
 /// The caller's account; `None` if it has been deleted since the token was checked.
-pub(crate) async fn account(
+pub(super) async fn account(
     database: &Database,
     caller: &Caller,
 ) -> Result<Option<Account>, Error> {
@@ -100,32 +102,35 @@ pub(crate) async fn account(
 
 /// Changes the password and revokes all tokens of the owner. `false` if the tokens were revoked in the meantime: of two
 /// concurrent changes one succeeds.
-pub(crate) async fn change_password(
+pub(super) async fn change_password(
     database: &Database,
     owner: &Reauthenticated<'_>,
     password_hash: &str,
 ) -> Result<bool, Error> {
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let changed = sqlx::query(
+        let change = sqlx::query(
             "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(password_hash)
         .bind(u64::from(owner.id()))
-        .bind(owner.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        announce_revocation(&mut transaction, owner.id()).await?;
+        .bind(owner.token_epoch());
+        let is_changed = raise_epoch(&mut transaction, owner.id(), change).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(is_changed)
     })
 }
 
-/// Tells the replicas that tokens of the user were revoked, so that they end what those tokens listen to.
-async fn announce_revocation(connection: &mut MySqlConnection, user: UserId) -> sqlx::Result<()> {
+/// Executes an update that raises the user's epoch, which revokes all tokens, and announces that to all replicas, so
+/// that they end the streams of those tokens. `false` if the update affects no row.
+async fn raise_epoch(
+    connection: &mut MySqlConnection,
+    user: UserId,
+    update: Query<'_, MySql, MySqlArguments>,
+) -> sqlx::Result<bool> {
+    if update.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
     sqlx::query(
         "INSERT INTO revocations (user_id, token_epoch, revoked_at) \
          SELECT id, token_epoch, UTC_TIMESTAMP(3) FROM users WHERE id = ? \
@@ -133,15 +138,15 @@ async fn announce_revocation(connection: &mut MySqlConnection, user: UserId) -> 
     )
     .bind(u64::from(user))
     .execute(connection)
-    .await
-    .map(drop)
+    .await?;
+    Ok(true)
 }
 
 /// Changes the e-mail address. `false` if the owner's tokens were revoked in the meantime.
 ///
 /// # Errors
 /// [`Error::Duplicate`] if another account has the address.
-pub(crate) async fn change_email(
+pub(super) async fn change_email(
     database: &Database,
     owner: &Reauthenticated<'_>,
     email: &Email,
@@ -161,43 +166,36 @@ pub(crate) async fn change_email(
 }
 
 /// Revokes all tokens of the caller. If they were revoked in the meantime, tokens that were issued since stay valid.
-pub(crate) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
+pub(super) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let revoked = sqlx::query(
+        let revocation = sqlx::query(
             "UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(u64::from(caller.id()))
-        .bind(caller.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        if revoked.rows_affected() == 0 {
-            return Ok(());
-        }
-        announce_revocation(&mut transaction, caller.id()).await?;
+        .bind(caller.token_epoch());
+        raise_epoch(&mut transaction, caller.id(), revocation).await?;
         transaction.commit().await
     })
 }
 
-/// Replaces the account by a tombstone: its name and address are free, it has no password, and its row says nothing about
-/// its owner. The messages that it sent are deleted afterwards ([`crate::users::cleanup`]). `false` if the owner's tokens
-/// were revoked in the meantime.
-pub(crate) async fn delete(
+/// Replaces the account by a tombstone: its name and address are free, it has no password, and its row says nothing
+/// about its owner. The messages that it sent are deleted afterwards ([`crate::users::cleanup`]). `false` if the
+/// owner's tokens were revoked in the meantime.
+pub(super) async fn delete(
     database: &Database,
     owner: &Reauthenticated<'_>,
 ) -> Result<bool, Error> {
     let (id, now) = (u64::from(owner.id()), Utc::now());
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let deleted = sqlx::query(
-            "UPDATE users SET username = CONCAT('~', id), email = '', normalized_email = CONCAT('~', id), password_hash = '', \
-             token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
+        let tombstone = sqlx::query(
+            "UPDATE users SET username = CONCAT('~', id), email = '', normalized_email = CONCAT('~', id), \
+             password_hash = '', token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(id)
-        .bind(owner.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        if deleted.rows_affected() == 0 {
+        .bind(owner.token_epoch());
+        if !raise_epoch(&mut transaction, owner.id(), tombstone).await? {
             return Ok(false);
         }
         sqlx::query("INSERT INTO account_deletions (user_id, deleted_at) VALUES (?, ?)")
@@ -205,7 +203,6 @@ pub(crate) async fn delete(
             .bind(now)
             .execute(&mut *transaction)
             .await?;
-        announce_revocation(&mut transaction, owner.id()).await?;
         transaction.commit().await?;
         Ok(true)
     })

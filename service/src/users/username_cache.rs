@@ -9,9 +9,9 @@ use crate::auth::store;
 use crate::db::LARGEST_ROUND;
 use crate::model::user::{UserId, Username};
 
-/// Caches the names of the senders of messages. A user's name changes once, when the account is deleted; from then until
-/// the user's messages are deleted, `account_deletions` has a row. So if a statement that finds messages finds no such row,
-/// the cached names of their senders are current, at every replica.
+/// Caches the names of the senders of messages. A user's name changes once, when the account is deleted; from then
+/// until the user's messages are deleted, `account_deletions` has a row. So if a statement that finds messages finds no
+/// such row, the cached names of their senders are current, at every replica.
 pub(crate) struct UsernameCache {
     names: Cache<UserId, Username>,
 }
@@ -27,8 +27,8 @@ impl UsernameCache {
         }
     }
 
-    /// The names of these users, in their order. Needs no statement if all of them are cached; while a deletion is pending,
-    /// all of them are read from the database.
+    /// The names of these users, in their order. Needs no statement if all of them are cached; while a deletion is
+    /// pending, all of them are read from the database.
     pub(crate) async fn resolve(
         &self,
         connection: &mut MySqlConnection,
