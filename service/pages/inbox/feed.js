@@ -21,7 +21,7 @@ let selected = null;
 let drawn = new Map(); // the rows that are shown by the ids of their messages, and what they show
 const removed = new Set(); // the ids of what was deleted here
 let loads = 0; // counts them, so that one that was overtaken is thrown away
-let isLoading = false;
+let loaded = 0; // the last load that has ended
 let arrivals = []; // messages that arrived since the last load began, whose answer may not have them
 const writes = new Set(); // changes under way, which a load waits for
 
@@ -57,7 +57,6 @@ export async function show(name) {
 export async function refresh(isQuiet = false) {
   const name = shownBox;
   const mine = (loads += 1);
-  isLoading = true;
   if (!boxes[name].isLoaded) render(true);
   await Promise.allSettled(writes);
   if (mine !== loads) return;
@@ -70,14 +69,14 @@ export async function refresh(isQuiet = false) {
   } catch (problem) {
     if (mine === loads && name === shownBox && !(isQuiet && boxes[name].isLoaded)) renderProblem(problem);
   } finally {
-    if (mine === loads) isLoading = false;
+    loaded = mine;
   }
 }
 
 /** A change of messages is under way: a load beside it might have it or not, so the list is loaded when this has ended. */
 export async function change(write) {
   writes.add(write);
-  if (isLoading) refresh(true);
+  if (loaded < loads) refresh(true);
   try {
     return await write;
   } finally {
