@@ -64,7 +64,7 @@ export async function refresh(isQuiet = false) {
   try {
     const page = await session.callAs("GET", session.own(pathOf(name)));
     if (mine !== loads) return;
-    merge(boxes[name], page, name === "sent" ? [] : arrivals);
+    merge(boxes[name], page);
     if (name === shownBox) render();
   } catch (problem) {
     if (mine === loads && name === shownBox && !(isQuiet && boxes[name].isLoaded)) renderProblem(problem);
@@ -85,11 +85,11 @@ export async function change(write) {
 }
 
 /** What was loaded before stays if the page continues in it, and so does what arrived while it was on its way. */
-function merge(target, page, arrived) {
+function merge(target, page) {
   const last = page.messages.at(-1);
   const connects = last && page.next && target.items.some((item) => item.id <= last.id);
   const older = connects ? target.items.filter((item) => item.id < last.id) : [];
-  const missing = arrived.filter((item) => !removed.has(item.id) && page.messages.every((one) => one.id !== item.id));
+  const missing = arrivals.filter((item) => target !== boxes.sent && !removed.has(item.id) && page.messages.every((other) => other.id !== item.id));
   target.items = [...page.messages, ...older, ...missing].sort((one, other) => other.id - one.id);
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;
