@@ -23,7 +23,7 @@ locals {
         period      = 300, periods = 3, missing = "missing"
       }
       database-busy = {
-        description = "The database's processor is busy: look at the slow log, or take a larger database_class."
+        description = "The database's processor is busy: sys.statement_analysis shows which statements take the time; or take a larger database_class."
         namespace   = "AWS/RDS", metric = "CPUUtilization", dimensions = local.database_dimensions
         statistic   = "Average", comparison = "GreaterThanThreshold", threshold = 80
         period      = 300, periods = 3, missing = "breaching" # a database without figures is away

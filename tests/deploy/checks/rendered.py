@@ -8,6 +8,7 @@
 `promises` prints a line for each; fails if one is not kept.
 """
 
+import hashlib
 import json
 import pathlib
 import re
@@ -131,7 +132,14 @@ def pages_have_a_policy_of_their_own_and_all_else_has_that_of_data(rendered):
 
 def the_form_reaches_traefik(rendered):
     acme = rendered.install["certificatesResolvers"]["acme"]["acme"]
-    assert acme["email"] == "operator@example.com" and acme["caServer"] == "https://acme.example.com/dir"
+    directory = "https://acme.example.com/dir"
+    assert acme["email"] == "operator@example.com" and acme["caServer"] == directory
+
+
+def each_authority_has_certificates_of_its_own(rendered):
+    acme = rendered.install["certificatesResolvers"]["acme"]["acme"]
+    name = hashlib.sha256(acme["caServer"].encode()).hexdigest()[:8]
+    assert acme["storage"] == f"/acme/acme.example.com-{name}.json"
 
 
 def what_the_labels_and_the_stacks_name_is_there(rendered):
@@ -238,6 +246,7 @@ PROMISES = [
     the_form_reaches_the_service,
     pages_have_a_policy_of_their_own_and_all_else_has_that_of_data,
     the_form_reaches_traefik,
+    each_authority_has_certificates_of_its_own,
     what_the_labels_and_the_stacks_name_is_there,
     the_address_of_a_client_is_what_traefik_says,
     no_token_and_no_search_word_is_logged,

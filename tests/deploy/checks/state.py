@@ -152,8 +152,15 @@ def the_dashboard_shows_this_host_and_this_database(made):
 
 def the_logs_of_the_database_end_after_a_month(made):
     groups = {g["name"]: g["retention_in_days"] for g in made.all("aws_cloudwatch_log_group")}
-    assert groups == {f"/aws/rds/instance/herolo-prod/{log}": 30 for log in ("error", "slowquery")}
-    assert sorted(made.one("aws_db_instance")["enabled_cloudwatch_logs_exports"]) == ["error", "slowquery"]
+    assert groups == {"/aws/rds/instance/herolo-prod/error": 30}
+    assert made.one("aws_db_instance")["enabled_cloudwatch_logs_exports"] == ["error"]
+
+
+def no_statement_is_logged_with_its_values(made):
+    parameters = {p["name"]: p["value"] for p in made.one("aws_db_parameter_group")["parameter"]}
+    assert parameters["slow_query_log"] == "0" and parameters.get("general_log", "0") == "0"
+    # Their digests have none.
+    assert parameters["performance_schema"] == "1"
 
 
 def ansible_is_told_all_it_needs(made):
@@ -221,6 +228,7 @@ PROMISES = {
         the_alarms_write_to_the_operator_and_cost_nothing,
         the_dashboard_shows_this_host_and_this_database,
         the_logs_of_the_database_end_after_a_month,
+    no_statement_is_logged_with_its_values,
         ansible_is_told_all_it_needs,
     ],
     "trial": [

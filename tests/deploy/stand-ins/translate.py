@@ -27,6 +27,8 @@ DIFFERENCES = [
      "the rehearsal sets it in the real MySQL itself"),
     ("database.tf", r"password_wo_version += .*\n", "\n",
      "likewise"),
+    ("database.tf", r"engine_lifecycle_support += .*\n", "\n",
+     "Extended Support is younger than the stand-in"),
     ("firewall.tf", r'"aws_vpc_security_group_(in|e)gress_rule" "(\w+)" \{', r'"aws_security_group_rule" "\1gress_\2" {\n  type = "\1gress"',
      "the older resource for the same rule"),
     ("firewall.tf", r"ip_protocol ", "protocol ", "likewise"),
