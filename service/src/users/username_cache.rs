@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 use sqlx::mysql::MySqlConnection;
 
 use crate::auth::store;
-use crate::db::LARGEST_ROUND;
+use crate::db::MAX_BATCH;
 use crate::model::user::{UserId, Username};
 
 /// Caches the names of the senders of messages. A user's name changes once, when the account is deleted; from then
@@ -60,7 +60,7 @@ impl UsernameCache {
     ) -> sqlx::Result<BTreeMap<UserId, Username>> {
         let users: Vec<_> = users.into_iter().collect();
         let mut names = BTreeMap::new();
-        for chunk in users.chunks(LARGEST_ROUND) {
+        for chunk in users.chunks(MAX_BATCH) {
             for user in store::select_identities(&mut *connection, chunk).await? {
                 self.names.insert(user.id, user.username.clone());
                 names.insert(user.id, user.username);
