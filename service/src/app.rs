@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use rocket::{
-    Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, figment::Figment,
-    shield::Shield,
+    Build, Config as RocketConfig, Rocket, config::LogLevel, config::Shutdown, fairing::AdHoc,
+    figment::Figment, shield::Shield,
 };
+use rocket_db_pools::Database as _;
 
 use crate::auth::{Identities, Passwords, TokenKeys};
 use crate::config::{Config, ConfigError};
@@ -30,16 +31,21 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     framework_log::listen_to_log();
     let closing = Closing::default();
     let drain = Drain::new(config.drain_seconds, closing.clone());
-    let database = Database::new(config)?;
     let budget = Budget::new();
     let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
     telemetry.show(passwords.counters());
     Ok(rocket::custom(rocket_settings(config))
-        .manage(Identities::new(database.clone()))
-        .manage(messages::Changes::new(database.clone()))
-        .manage(messages::Reads::new(database.clone(), budget.clone()))
-        .manage(budget)
-        .manage(database)
+        .attach(db::stage(config)?)
+        .attach(AdHoc::on_ignite("batches", |rocket| async {
+            let database = Database::fetch(&rocket)
+                .expect("the database is attached")
+                .clone();
+            rocket
+                .manage(Identities::new(database.clone()))
+                .manage(messages::Changes::new(database.clone()))
+                .manage(messages::Reads::new(database, budget.clone()))
+                .manage(budget)
+        }))
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
         .manage(Limits::new(config)?)
