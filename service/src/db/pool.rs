@@ -117,7 +117,9 @@ impl rocket_db_pools::Pool for Pool {
 
     /// Closes nothing. `rocket_db_pools` calls this when the shutdown *begins*, while requests under way still have to
     /// acquire connections, and Rocket stops accepting only after it returned. The connections end with the process.
-    async fn close(&self) {}
+    async fn close(&self) {
+        tracing::debug!("the shutdown has begun; the pool stays open for requests under way");
+    }
 }
 
 impl Pool {
