@@ -15,7 +15,7 @@ use governor::clock::{Clock as _, MonotonicClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::{Quota, RateLimiter};
 use rocket::Response;
-use rocket::fairing::{Fairing, Info, Kind as FairingKind};
+use rocket::fairing::{AdHoc, Fairing, Info, Kind as FairingKind};
 use rocket::request::{FromRequest, Outcome, Request};
 
 use self::table::Table;
@@ -31,6 +31,20 @@ mod turns;
 const WINDOW_SECONDS: u32 = 60;
 /// How many times as often as for one account something may be done from one client, behind which may be many people.
 const ACCOUNTS_OF_A_CLIENT: u32 = 10;
+
+/// Attaches the limits, and the headers that tell clients of them.
+///
+/// # Errors
+/// A limit cannot be used.
+pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
+    let limits = Limits::new(config)?;
+    Ok(AdHoc::on_ignite("limits", |rocket| async {
+        rocket
+            .manage(limits)
+            .manage(Turns::new())
+            .attach(LimitHeaders)
+    }))
+}
 
 type Limiter = RateLimiter<u64, Table, MonotonicClock, StateInformationMiddleware>;
 

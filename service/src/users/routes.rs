@@ -1,6 +1,7 @@
 //! Signing up and getting a token.
 
 use chrono::{DateTime, Utc};
+use rocket::fairing::AdHoc;
 use rocket::http::Status;
 use rocket::response::status::{Created, NoContent};
 use rocket::response::{Responder, status};
@@ -12,14 +13,16 @@ use utoipa::OpenApi;
 use crate::auth::store::Credentials;
 use crate::auth::{Caller, Claims, Confirmed, Passwords, TokenKeys, Verdict, store as auth_store};
 use crate::db::{Database, Error};
-use crate::housekeeping::Chores;
 use crate::http::body::{Body, Fields, FromFields};
+use crate::http::managed::managed;
 use crate::http::problem::Problem;
+use crate::jobs::Jobs;
 use crate::limits::{Logins, Permit, SignUps};
 use crate::model::email::Email;
 use crate::model::invalid::{FieldError, Invalid};
 use crate::model::password::{ClaimedPassword, NewPassword};
 use crate::model::user::Username;
+use crate::users::cleanup;
 use crate::users::store;
 
 /// These operations in the OpenAPI document.
@@ -35,7 +38,15 @@ use crate::users::store;
 ))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the routes of accounts and their cleanup.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("users", |rocket| async {
+        managed::<Jobs>(&rocket).add(cleanup::revocations);
+        rocket.mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![
         create,
         show,
@@ -446,7 +457,7 @@ pub(crate) async fn delete_account(
     claim: Body<Password>,
     passwords: &State<Passwords>,
     database: &State<Database>,
-    chores: &State<Chores>,
+    jobs: &State<Jobs>,
 ) -> Result<NoContent, Problem> {
     let password = claim.0.password;
     let owner = Confirmed::by(password, &caller, passwords, database).await?;
@@ -454,6 +465,6 @@ pub(crate) async fn delete_account(
     if !store::delete(database, &owner).await? {
         return Err(Problem::InvalidToken);
     }
-    chores.remind();
+    jobs.trigger();
     Ok(NoContent)
 }

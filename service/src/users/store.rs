@@ -198,7 +198,7 @@ pub(crate) async fn revoke_tokens(database: &Database, caller: &Caller) -> Resul
 }
 
 /// Deletes the account: nobody can log in, name and address are free, and what is left of the row says nothing of its
-/// owner. Their messages are cleared away afterwards ([`crate::housekeeping`]). Whether their tokens were not revoked
+/// owner. Their messages are cleared away afterwards ([`crate::jobs`]). Whether their tokens were not revoked
 /// meanwhile.
 pub(crate) async fn delete(database: &Database, owner: &Confirmed) -> Result<bool, Error> {
     let (id, now) = (u64::from(owner.id()), Utc::now());
