@@ -101,12 +101,3 @@ require_form() {
   [ -f "$form" ] ||
     fail "there is no environments/$environment.tfvars: cp environments/example.tfvars environments/$environment.tfvars, fill it in and run this again"
 }
-
-# Terraform 1.11 or newer.
-require_terraform() {
-  local version
-  require_command terraform "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install) and run this again"
-  version=$(terraform version 2>/dev/null | sed -n '1s/^Terraform v//p')
-  [[ $version =~ ^(1\.(1[1-9]|[2-9][0-9])|[2-9])\. ]] ||
-    fail "Terraform ${version:-of an unknown version} is too old: install 1.11 or newer (https://developer.hashicorp.com/terraform/install) and run this again"
-}
