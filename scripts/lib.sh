@@ -45,7 +45,8 @@ require_docker() {
         "and run this again"
       ;;
     *)
-      fail "Docker does not answer (${complaint##*$'\n'}): mend what 'docker version' complains about and run this again"
+      fail "Docker does not answer (${complaint##*$'\n'}): mend what 'docker version' complains about and run this" \
+        "again"
       ;;
   esac
 }
