@@ -120,7 +120,8 @@ build_service() {
   echo "$(target_directory)/debug/herolo"
 }
 
-# build_service_in_docker: the same without Rust on this machine. Static, since the system here is not that of the image.
+# build_service_in_docker: the same without Rust on this machine. Static, since the system here is not that of the
+# image.
 build_service_in_docker() {
   local target
   if [ "$(uname -s)" != Linux ]; then
@@ -139,7 +140,8 @@ build_service_in_docker() {
   docker run --rm --init --user "$(id -u):$(id -g)" --volume "$repository:/herolo" --workdir /herolo \
     --env CARGO_HOME=/herolo/.tools/docker-cargo --env CARGO_TARGET_DIR=/herolo/target/docker \
     --env RUSTUP_TOOLCHAIN=1.95.0 --env RUSTFLAGS=-Ctarget-feature=+crt-static "$rust_image" \
-    cargo build --locked --workspace --bin herolo --target "$target" >&2 || fail "the service cannot be built: see above"
+    cargo build --locked --workspace --bin herolo --target "$target" >&2 || fail "the service cannot be built: see" \
+    "above"
   echo "$repository/target/docker/$target/debug/herolo"
 }
 
