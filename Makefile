@@ -103,4 +103,5 @@ destroy: ## Remove everything from AWS, after you have typed the name
 
 .PHONY: clean
 clean: ## Remove build output and the installed tools
-	@rm -rf .tools && cargo clean
+	@! command -v cargo >/dev/null || cargo clean
+	@rm -rf .tools target
