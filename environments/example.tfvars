@@ -11,7 +11,8 @@ region = "eu-central-1"
 
 # Who makes the DNS record of the domain:
 #   "route53"  Terraform, in a hosted zone of yours in the same AWS account
-#   "duckdns"  Ansible, with the token that you enter in environments/prod.secrets.yml; the domain is then yourname.duckdns.org
+#   "duckdns"  Ansible, with the token that you enter in environments/prod.secrets.yml; the domain is then
+#              yourname.duckdns.org
 #   "none"     you; the record to enter is printed
 # dns_provider = "none"
 
@@ -23,8 +24,8 @@ region = "eu-central-1"
 # The e-mail address that the certificate authority may write to.
 acme_email = "ops@example.com"
 
-# "production" is Let's Encrypt. Use "staging" while you try things out: its certificates are not trusted by browsers, but
-# its limits are far away. Or give the https:// address of another authority's ACME directory.
+# "production" is Let's Encrypt. Use "staging" while you try things out: its certificates are not trusted by browsers,
+# but its limits are far away. Or give the https:// address of another authority's ACME directory.
 # acme_authority = "production"
 
 # --- Sizes ---
