@@ -1,11 +1,13 @@
 //! The connection pool, with a deadline on everything, the retries that MySQL asks for, and the schema's migrations.
 
 use std::io;
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 pub(crate) use self::batch::{
@@ -34,7 +36,17 @@ const ATTEMPTS: u32 = 4;
 /// How long `herolo migrate` may run, waiting for another migration included.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
 
-static MIGRATOR: Migrator = sqlx::migrate!();
+/// Version, name and SQL of each migration, as build.rs has listed them.
+const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Not `sqlx::migrate!`: sqlx's macros compile the driver, TLS and the async runtime twice.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+});
 
 /// Does one unit of work, a statement or a transaction, on one connection and within the deadline:
 /// `unit_of_work!(database, |connection| ...)`, where `...` may await. It is done again where MySQL rolled it back
