@@ -176,7 +176,7 @@ def fitted(case: schemathesis.Case, body: dict) -> dict:
     operation, name = operation_of(case), f"new-{secrets.token_hex(8)}"
     is_new = is_walk(case) or choose(body, 2) == 0
     for field in {"password", "new_password"} & body.keys():
-        # None that is guessed first, or that is too short once its letters are composed.
+        # None that is easily guessed, or that is too short once its letters are composed.
         body = {**body, field: f"{body[field][:100]}-{secrets.token_hex(8)}"} if is_new else body
     if operation == "createUser" and is_new:
         return {**body, "username": name, "email": f"{name}@example.com"}
@@ -233,12 +233,12 @@ def after_call(_: HookContext, case: schemathesis.Case, response: schemathesis.R
 
 # What makes a request invalid that each of its values alone does not, by a part of what the service says of it.
 BEYOND_SCHEMAS = [
-    "(as Unicode's NFC has it)",  # of a password's length, which a schema counts before letters are composed
-    "different characters",  # passwords that are guessed first
-    "one of the commonest passwords",
-    "what programs write where they hide a password",
+    "(in Unicode's NFC)",  # of a password's length, which a schema counts before letters are composed
+    "different characters",  # passwords that are easily guessed
+    "one of the most common passwords",
+    "a placeholder that programs put in place of a password",
     "and up to four other characters",
-    "as the DNS can have it",  # of the domain of an e-mail address
+    "that is valid in the DNS",  # of the domain of an e-mail address
     "is not the name of a user",
     "with this per_page; follow `next` to read on",  # of pages, fewer the longer they are
     "applies to received messages",  # `unread` in the sent box

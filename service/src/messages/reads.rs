@@ -11,7 +11,7 @@ use crate::messages::store;
 use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{Newest, NewestContext, Received};
 use crate::model::message::Page;
-use crate::users::Names;
+use crate::users::UsernameCache;
 
 /// Reads pages of messages, each as it is after it was asked for. No more of them is held than the budget has room for.
 pub(crate) struct Reads {
@@ -25,7 +25,7 @@ impl Reads {
         Self {
             newest: Batcher::new(NewestContext {
                 database: database.clone(),
-                names: Names::new(),
+                names: UsernameCache::new(),
                 budget: budget.clone(),
             }),
             database,

@@ -75,7 +75,7 @@ mod statements {
     /// The same, and whether somebody's account is on its way out, whose name may be about to change in them.
     pub(super) const OUTLINES: Beginnings = beginnings!(
         "SELECT r.message_id AS id, r.is_read, \
-         (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving"
+         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving"
     );
 
     /// What some messages say, the newest first.

@@ -18,7 +18,7 @@ use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{LOOK_AHEAD, Outline, Received, content, inbox};
 use crate::model::message::{Message, Page};
 use crate::model::user::{UserId, Username};
-use crate::users::Names;
+use crate::users::UsernameCache;
 
 /// The page that most ask for, again and again: the newest messages of the caller's inbox.
 pub(crate) struct Newest(pub(crate) Caller);
@@ -26,19 +26,19 @@ pub(crate) struct Newest(pub(crate) Caller);
 /// The resources that the pages of all callers need.
 pub(crate) struct NewestContext {
     pub(crate) database: Database,
-    pub(crate) names: Names,
+    pub(crate) names: UsernameCache,
     pub(crate) budget: Budget,
 }
 
 /// A page of each of the users, without the names of who sent the messages, and whether any account is on its way out, as
-/// [`Names`] wants to know at the same time.
+/// [`UsernameCache`] wants to know at the same time.
 ///
 /// Its inner statement is in the order of the whole key, of which all but the last column are the same: without them MySQL
 /// would read the whole inbox and sort it.
 const PAGES: SizedStatement<3> = sized_statement!(
     [2, 4, 8],
     "SELECT receiver.id AS receiver_id, m.id, m.sender_id, m.subject, m.body, m.created_at, r.is_read, \
-         (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving \
+         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving \
      FROM users AS receiver FORCE INDEX (PRIMARY) STRAIGHT_JOIN LATERAL ( \
          SELECT newest.message_id, newest.is_read FROM receipts AS newest FORCE INDEX (PRIMARY) \
          WHERE newest.receiver_id = receiver.id AND newest.is_deleted = FALSE \
@@ -173,7 +173,9 @@ impl Batch for Newest {
             let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
             let lines = || inboxes.values().flat_map(|inbox| &inbox.lines);
             let senders: Vec<_> = lines().map(|line| line.sender).collect();
-            let names = context.names.of(connection, &senders, is_somebody_leaving);
+            let names = context
+                .names
+                .resolve(connection, &senders, is_somebody_leaving);
             let mut names = names.await?.into_iter();
             for line in inboxes.values_mut().flat_map(|inbox| &mut inbox.lines) {
                 line.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
