@@ -6,7 +6,8 @@
 
 .PHONY: help
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Develop
 
@@ -47,12 +48,12 @@ bench: ## Compare the service with its bare SQL statements (SHORT=1 is a smoke t
 	@scripts/bench $(ARGS)
 
 .PHONY: lint
-lint: ## Check formatting, Rust, shell scripts, the Dockerfile, Ansible roles and dependencies
+lint: ## Check formatting, line lengths, Rust, Python, scripts, the Dockerfile, Ansible roles and dependencies
 	@scripts/lint
 
 .PHONY: fmt
-fmt: ## Format the Rust code
-	@cargo fmt --all
+fmt: ## Format Rust, Python, shell scripts, Terraform, and the pages' JavaScript and CSS
+	@scripts/fmt
 
 ##@ Release
 
@@ -102,4 +103,5 @@ destroy: ## Remove everything from AWS, once you have typed the name
 
 .PHONY: clean
 clean: ## Remove build output and the installed tools
-	@rm -rf .tools && cargo clean
+	@! command -v cargo >/dev/null || cargo clean
+	@rm -rf .tools target

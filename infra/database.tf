@@ -75,13 +75,16 @@ resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_293:A choice of the form (protect), on by default.
   identifier = local.name
 
+  # A version past its standard support is upgraded and not charged for as Extended Support, and a change that was planned
+  # and confirmed takes effect now, not in the maintenance window.
   engine                      = "mysql"
   engine_version              = "8.4"
   instance_class              = var.database_class
   parameter_group_name        = aws_db_parameter_group.main.name
   auto_minor_version_upgrade  = true
   allow_major_version_upgrade = false
-  apply_immediately           = true # what was planned and confirmed happens now, not on some night
+  engine_lifecycle_support    = "open-source-rds-extended-support-disabled"
+  apply_immediately           = true
 
   db_name             = "herolo"
   username            = "herolo_master"
