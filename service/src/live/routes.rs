@@ -3,6 +3,7 @@
 use std::time::Duration;
 use utoipa::OpenApi;
 
+use rocket::fairing::AdHoc;
 use rocket::http::ContentType;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::stream::ReaderStream;
@@ -32,7 +33,14 @@ const HEADERS: [(&str, &str); 2] = [
 #[openapi(paths(events), components(schemas(EventFields)))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the route of events and what follows new messages.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("live", |rocket| async {
+        rocket.attach(Live::default()).mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![events]
 }
 

@@ -5,6 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::schema::Object;
 
 use chrono::SecondsFormat;
+use rocket::fairing::AdHoc;
 use rocket::http::{Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Responder;
@@ -20,9 +21,12 @@ use crate::http::budget;
 use crate::http::budget::Budget;
 use crate::http::chunking::Pieces;
 use crate::http::etag::{EntityTag, IfNoneMatch};
+use crate::http::managed::managed;
 use crate::http::problem::Problem;
+use crate::jobs::Jobs;
 use crate::limits::{ConcurrencyLimit, RateLimited, Searches, Sends};
 use crate::messages::changes::Changes;
+use crate::messages::cleanup;
 use crate::messages::reads::Reads;
 use crate::messages::store;
 use crate::messages::store::{Outline, Received, Refusal};
@@ -39,7 +43,21 @@ use crate::model::{message, moment};
 #[openapi(paths(send, feed, read, mark, delete))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the routes of messages, what they share, and their cleanup.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("messages", |rocket| async {
+        let (database, budget) = (managed::<Database>(&rocket), managed::<Budget>(&rocket));
+        let jobs = managed::<Jobs>(&rocket);
+        jobs.add(cleanup::sent_by_deleted_accounts);
+        jobs.add(cleanup::idempotency_keys);
+        rocket
+            .manage(Changes::new(database.clone()))
+            .manage(Reads::new(database, budget))
+            .mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 

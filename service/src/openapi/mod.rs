@@ -6,6 +6,7 @@ mod links;
 
 use std::sync::LazyLock;
 
+use rocket::fairing::AdHoc;
 use rocket::response::content::RawJson;
 use rocket::{Route, get, routes};
 use utoipa::openapi::RefOr;
@@ -32,7 +33,12 @@ pub(crate) fn document() -> &'static str {
     &DOCUMENT
 }
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the route of the document.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("openapi", |rocket| async { rocket.mount("/", routes()) })
+}
+
+fn routes() -> Vec<Route> {
     routes![describe]
 }
 
