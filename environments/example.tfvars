@@ -23,8 +23,8 @@ region = "eu-central-1"
 # The contact e-mail address for the certificate authority.
 acme_email = "ops@example.com"
 
-# The certificate authority. "production" is Let's Encrypt. "staging" is its test authority, for experiments: browsers do
-# not trust its certificates, but its rate limits are much higher. Or the https:// URL of another ACME directory.
+# The certificate authority. "production" is Let's Encrypt. "staging" is its test authority, for experiments: browsers
+# do not trust its certificates, but its rate limits are much higher. Or the https:// URL of another ACME directory.
 # acme_authority = "production"
 
 # --- Sizes ---

@@ -40,7 +40,8 @@ read_deployment() {
 of_deployment() {
   python3 -c '
 import functools, json, sys
-print(functools.reduce(dict.get, sys.argv[2].split("."), json.load(open(sys.argv[1]))["deployment"]))' "$deployment" "$1"
+deployment = json.load(open(sys.argv[1]))["deployment"]
+print(functools.reduce(dict.get, sys.argv[2].split("."), deployment))' "$deployment" "$1"
 }
 
 # choose_ssh: sets `ssh_options`, with which ssh and Ansible reach the host of the deployment. Its key is trusted at the

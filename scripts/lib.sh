@@ -33,7 +33,8 @@ require_command() {
 # Ends the script unless the Docker daemon can be used, naming which of the three usual reasons it is.
 require_docker() {
   local complaint
-  require_command docker "install Docker Engine or Docker Desktop (https://docs.docker.com/get-docker) and run this again"
+  require_command docker \
+    "install Docker Engine or Docker Desktop (https://docs.docker.com/get-docker) and run this again"
   # `docker version` asks the daemon, `docker --version` would not.
   complaint=$(docker version --format '{{.Server.Version}}' 2>&1 >/dev/null) && return
   case $complaint in

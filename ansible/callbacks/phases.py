@@ -10,7 +10,7 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: phases
 type: notification
-short_description: a line for each role, and the words of what failed
+short_description: one line per role, and the messages of failed tasks
 description:
   - The whole output of Ansible is for its log. This is what a person reads meanwhile.
   - Results of tasks with C(no_log) hold no secret by the time that Ansible hands them to a callback.

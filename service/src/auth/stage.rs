@@ -1,4 +1,4 @@
-//! Attaches authentication to the service.
+//! How authentication is attached to Rocket.
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use rocket::tokio::time::sleep;
 use crate::db::{Database, Error};
 use crate::jobs::PAUSE;
 use crate::messages::store;
-use crate::users::cleanup;
+use crate::users;
 
 /// Deletes idempotency keys that have expired.
 pub(crate) fn idempotency_keys(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
@@ -23,11 +23,11 @@ pub(crate) fn idempotency_keys(database: &Database) -> BoxFuture<'_, Result<(), 
 pub(crate) fn sent_by_deleted_accounts(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
     async move {
         let mut last = 0;
-        while let Some(deletion) = cleanup::next_pending_deletion(database, last).await? {
+        while let Some(deletion) = users::cleanup::next_pending_deletion(database, last).await? {
             while store::clear_away(database, &deletion).await? {
                 sleep(PAUSE).await;
             }
-            cleanup::complete_deletion(database, &deletion).await?;
+            users::cleanup::complete_deletion(database, &deletion).await?;
             last = deletion.user;
         }
         Ok(())

@@ -57,7 +57,7 @@ pub(crate) async fn complete_deletion(
     })
 }
 
-/// Deletes the revocations that every replica has seen.
+/// The job that deletes revocations that every replica has seen.
 pub(super) fn revocations(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
     async move {
         while delete_old_revocations(database).await? {

@@ -36,13 +36,16 @@ use crate::users::service::Users;
 ))]
 pub(crate) struct Docs;
 
-/// Attaches the accounts, their routes and their cleanup.
+/// Attaches the routes of accounts and their cleanup.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("users", |rocket| async {
-        let hasher = managed::<Arc<PasswordHasher>>(&rocket);
-        let users = Users::new(managed::<Database>(&rocket), hasher);
         managed::<Jobs>(&rocket).add(cleanup::revocations);
-        rocket.manage(users).mount("/", routes())
+        let (database, hasher) = (
+            managed::<Database>(&rocket),
+            managed::<Arc<PasswordHasher>>(&rocket),
+        );
+        let rocket = rocket.manage(Users::new(database, hasher));
+        rocket.mount("/", routes())
     })
 }
 
