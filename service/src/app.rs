@@ -13,7 +13,7 @@ use crate::db::{self, Database, MigrationError};
 use crate::http::budget::Budget;
 use crate::http::closing::Closing;
 use crate::http::headers::AnswerHeaders;
-use crate::http::{catchers, chunking, framework_log, media_type, readable_headers, sockets};
+use crate::http::{chunking, framework_log, media_type, problem, readable_headers, sockets};
 use crate::limits::{LimitHeaders, Limits, Turns};
 use crate::ops::drain::Drain;
 use crate::ops::metrics::Telemetry;
@@ -51,7 +51,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(AnswerHeaders::new(config)?)
         .attach(LimitHeaders)
         .attach(telemetry)
-        .attach(chunking::FewPieces)
+        .attach(chunking::ResponseChunking)
         .attach(readable_headers::ReadableHeaders)
         .attach(media_type::BodyRefusal)
         .attach(closing)
@@ -59,7 +59,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(probes::start_up_watch())
         .attach(housekeeping::Chores::default())
         .attach(live::Live::default())
-        .register("/", catchers::catchers())
+        .register("/", problem::catchers())
         .mount("/", users::routes())
         .mount("/", messages::routes())
         .mount("/", export::routes())

@@ -37,7 +37,7 @@ impl<'r, T: FromFields> FromData<'r> for Body<T> {
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read(request, data).await {
             Ok(value) => Outcome::Success(Self(value)),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }
@@ -47,7 +47,7 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
     let arrival = data.open(BODY_LIMIT_BYTES.bytes()).into_bytes();
     let bytes = timeout(BODY_DEADLINE, arrival)
         .await
-        .map_err(|_| Problem::TooSlow)?
+        .map_err(|_| Problem::BodyTimeout)?
         .map_err(|fault| {
             Problem::Malformed(format!("The body did not arrive whole: {}.", fault.kind()))
         })?;

@@ -101,7 +101,7 @@ impl Reservation {
     /// Waits until so many bytes are held.
     ///
     /// # Errors
-    /// [`Problem::UnreadAnswers`] if the account's other answers keep them, [`Problem::Unavailable`] if everybody's do.
+    /// [`Problem::UnreadResponses`] if the account's other answers keep them, [`Problem::Unavailable`] if everybody's do.
     pub(crate) async fn wait(&mut self, bytes: usize, patience: Duration) -> Result<(), Problem> {
         if self.covers(bytes) {
             return Ok(());
@@ -111,7 +111,7 @@ impl Reservation {
         let (bytes, deadline) = (permits(bytes), Instant::now() + patience);
         let share = self.share().acquire_many_owned(bytes);
         let Ok(Ok(share)) = timeout_at(deadline, share).await else {
-            return Err(Problem::UnreadAnswers);
+            return Err(Problem::UnreadResponses);
         };
         let whole = Arc::clone(&self.budget.all).acquire_many_owned(bytes);
         let Ok(Ok(whole)) = timeout_at(deadline, whole).await else {
@@ -199,7 +199,7 @@ mod tests {
         assert!(first.covers(SHARE));
         let mut second = reservation(&budget, 1);
         let refused = second.wait(SHARE, Duration::from_millis(10)).await;
-        assert!(matches!(refused, Err(Problem::UnreadAnswers)));
+        assert!(matches!(refused, Err(Problem::UnreadResponses)));
         let waiting = rocket::tokio::spawn(async move {
             second
                 .wait(SHARE, Duration::from_mins(1))

@@ -19,14 +19,14 @@ use crate::http::problem::Problem;
 const LARGEST: usize = 64 * 1024;
 
 /// JSON in pieces, each of which is freed when it is written, with its part of the budget.
-pub(crate) struct Pieces {
+pub(crate) struct JsonChunks {
     pieces: VecDeque<Vec<u8>>,
     /// Bytes of the first piece that are written.
     written: usize,
     reservation: Option<Reservation>,
 }
 
-impl Pieces {
+impl JsonChunks {
     /// What is written for this value.
     pub(crate) fn of(value: &impl Serialize) -> Result<Self, Problem> {
         let mut pieces = Self {
@@ -55,7 +55,7 @@ impl Pieces {
     }
 }
 
-impl Write for Pieces {
+impl Write for JsonChunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let has_room = self.pieces.back().is_some_and(|last| last.len() < LARGEST);
         if !has_room {
@@ -79,7 +79,7 @@ impl Write for Pieces {
     }
 }
 
-impl AsyncRead for Pieces {
+impl AsyncRead for JsonChunks {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
@@ -107,7 +107,7 @@ impl AsyncRead for Pieces {
 }
 
 /// Its size is known, so nobody looks for its end.
-impl AsyncSeek for Pieces {
+impl AsyncSeek for JsonChunks {
     fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -117,7 +117,7 @@ impl AsyncSeek for Pieces {
     }
 }
 
-impl<'r> Responder<'r, 'static> for Pieces {
+impl<'r> Responder<'r, 'static> for JsonChunks {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         Response::build()
             .header(ContentType::JSON)
@@ -129,10 +129,10 @@ impl<'r> Responder<'r, 'static> for Pieces {
 /// Writes an answer whose length is known and small in one piece. Rocket's own are of 4 KiB, so that a page of messages
 /// took two system calls here and two at the client. A large answer keeps to those: for each connection up to sixteen
 /// pieces wait in the HTTP library, which is memory that no budget counts.
-pub(crate) struct FewPieces;
+pub(crate) struct ResponseChunking;
 
 #[rocket::async_trait]
-impl Fairing for FewPieces {
+impl Fairing for ResponseChunking {
     fn info(&self) -> Info {
         Info {
             name: "few pieces",
@@ -157,7 +157,7 @@ mod tests {
     async fn what_was_written_is_what_is_read() {
         for length in [1, LARGEST - 3, LARGEST - 2, LARGEST, 3 * LARGEST + 7] {
             let text = "\u{1}x".repeat(length / 2 + 1);
-            let mut pieces = Pieces::of(&text).expect("JSON");
+            let mut pieces = JsonChunks::of(&text).expect("JSON");
             assert!(pieces.iter().all(|piece| piece.len() <= LARGEST));
             let (size, mut read) = (pieces.len(), Vec::new());
             pieces.read_to_end(&mut read).await.expect("nothing fails");

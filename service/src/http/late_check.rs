@@ -12,7 +12,7 @@ pub(crate) type Check = for<'r> fn(&'r Request<'_>) -> BoxFuture<'r, Result<(), 
 struct LateCheck(Option<Check>);
 
 /// Has the check repeated before a body takes effect that arrives late. The first check that a request gets stays.
-pub(crate) fn leave(request: &Request<'_>, check: Check) {
+pub(crate) fn register(request: &Request<'_>, check: Check) {
     request.local_cache(|| LateCheck(Some(check)));
 }
 

@@ -27,13 +27,13 @@ impl Fairing for BodyRefusal {
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
         let problem = match (is_form, is_coded(request)) {
             (true, _) => Problem::UnsupportedMediaType,
-            (_, true) => Problem::CodedBody,
+            (_, true) => Problem::ContentCoding,
             _ => return,
         };
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
             || !data.peek(1).await.is_empty();
         if has_body {
-            problem.leave_for_catcher(request);
+            problem.stash_for_catcher(request);
             // No route has this method, so the catcher is what answers.
             request.set_method(Method::Connect);
         }

@@ -9,14 +9,14 @@ use rocket::http::{Header, Method};
 const LONGEST_REQUEST_ID: usize = 64;
 
 /// What is known of a request when it arrives.
-pub(crate) struct Arrival {
+pub(crate) struct RequestStart {
     pub(crate) id: String,
     /// As it is before routing, which makes a GET of a HEAD.
     pub(crate) method: Method,
     pub(crate) at: Instant,
 }
 
-impl Arrival {
+impl RequestStart {
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
         request.local_cache(|| Self {
             id: take_over_or_make_id(request),
@@ -28,7 +28,7 @@ impl Arrival {
 
 /// The id of a request, as its answer and the log show it.
 pub(crate) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
-    &Arrival::of(request).id
+    &RequestStart::of(request).id
 }
 
 /// The header that tells the client its request's id.

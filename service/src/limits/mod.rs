@@ -278,7 +278,7 @@ impl<'r, K: Kind> FromRequest<'r> for Permit<'r, K> {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         let Some(limits) = request.rocket().state::<Limits>() else {
             let problem = Problem::internal("the service was built without limits");
-            return Outcome::Error((problem.leave_for_catcher(request), ()));
+            return Outcome::Error((problem.stash_for_catcher(request), ()));
         };
         let rules = K::rules(limits);
         let is_counted = is_of_kind::<K>(request);
@@ -304,7 +304,7 @@ impl<'r, K: Kind> FromRequest<'r> for Permit<'r, K> {
         match wait {
             Some(Wait(wait)) => {
                 let problem = Problem::TooMany(wait);
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
             None => Outcome::Success(Self {
                 limits,

@@ -17,7 +17,7 @@ use crate::db::Database;
 use crate::http::body::{Body, Fields, FromFields};
 use crate::http::budget;
 use crate::http::budget::Budget;
-use crate::http::chunking::Pieces;
+use crate::http::chunking::JsonChunks;
 use crate::http::etag::{EntityTag, IfNoneMatch};
 use crate::http::problem::Problem;
 use crate::limits::{Permit, Searches, Sends, Turns};
@@ -120,7 +120,7 @@ pub(crate) async fn send(
     new: Body<NewMessage>,
     changes: &State<Changes>,
     budget: &State<Budget>,
-) -> Result<Created<Pieces>, Problem> {
+) -> Result<Created<JsonChunks>, Problem> {
     let field = receivers_field(&new.0);
     // Before the message is sent: afterwards nothing may keep the answer back.
     let mut reservation = budget.reservation(caller.id());
@@ -130,7 +130,7 @@ pub(crate) async fn send(
         .await?
         .map_err(|refusal| problem(field, refusal))?;
     let location = format!("/users/{}/messages/{}", message.sender, message.id);
-    let body = Pieces::of(&message)?.reserved(reservation);
+    let body = JsonChunks::of(&message)?.reserved(reservation);
     Ok(Created::new(location).body(body))
 }
 
@@ -152,7 +152,7 @@ impl<'r> FromRequest<'r> for Key {
             Ok(key) => Outcome::Success(Self(Some(key))),
             Err(Invalid(detail)) => {
                 let problem = Problem::Malformed(format!("Idempotency-Key {detail}."));
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
         }
     }
@@ -203,7 +203,12 @@ pub(crate) struct Feed {
 #[derive(Responder)]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
-    Page(Pieces, Header<'static>, Header<'static>, Header<'static>),
+    Page(
+        JsonChunks,
+        Header<'static>,
+        Header<'static>,
+        Header<'static>,
+    ),
     /// The client has this state already.
     #[response(status = 304)]
     Unchanged((), Header<'static>, Header<'static>),
@@ -277,7 +282,7 @@ pub(crate) async fn feed(
         per_page: page.per_page,
         next,
     };
-    let body = Pieces::of(&feed)?.reserved(reservation);
+    let body = JsonChunks::of(&feed)?.reserved(reservation);
     let tag = tag.unwrap_or_else(|| EntityTag::of(body.iter()));
     if known.names(&tag) {
         return Ok(FeedAnswer::unchanged(&tag));
@@ -371,7 +376,7 @@ pub(crate) async fn read(
     id: &str,
     database: &State<Database>,
     budget: &State<Budget>,
-) -> Result<Pieces, Problem> {
+) -> Result<JsonChunks, Problem> {
     let message = store::find(database, &caller, message_id(id)?).await?;
     shown(&caller, message, budget).await
 }
@@ -381,11 +386,11 @@ async fn shown(
     caller: &Caller,
     message: Option<Message>,
     budget: &Budget,
-) -> Result<Pieces, Problem> {
+) -> Result<JsonChunks, Problem> {
     let message = message.ok_or(Problem::NotFound)?;
     let mut reservation = budget.reservation(caller.id());
     reservation.wait(message.bytes(), budget::PATIENCE).await?;
-    Ok(Pieces::of(&message)?.reserved(reservation))
+    Ok(JsonChunks::of(&message)?.reserved(reservation))
 }
 
 /// How to mark a message.
@@ -428,7 +433,7 @@ pub(crate) async fn mark(
     mark: Body<ReadMark>,
     changes: &State<Changes>,
     budget: &State<Budget>,
-) -> Result<Pieces, Problem> {
+) -> Result<JsonChunks, Problem> {
     let message = changes
         .mark(caller.clone(), message_id(id)?, mark.0.read)
         .await?;
@@ -466,7 +471,7 @@ impl<'r> FromRequest<'r> for Page {
         match page(request) {
             Ok(page) => Outcome::Success(page),
             Err(errors) => {
-                Outcome::Error((Problem::Invalid(errors).leave_for_catcher(request), ()))
+                Outcome::Error((Problem::Invalid(errors).stash_for_catcher(request), ()))
             }
         }
     }

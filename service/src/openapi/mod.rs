@@ -16,7 +16,7 @@ use self::examples::Examples;
 use self::headers::Headers;
 use self::links::Links;
 use crate::http::docs::{SharedProblems, operations};
-use crate::http::problem::document::Document;
+use crate::http::problem::Document;
 use crate::ops::{metrics, probes};
 use crate::{export, live, messages, users};
 

@@ -84,7 +84,7 @@ const TOO_SLOW: Shared = Shared {
     name: "TooSlow",
     description: "The body did not arrive within 8 s. Nothing was done, and the connection is closed.",
     instance: "/users/alice/messages",
-    problems: || vec![("timeout", Problem::TooSlow)],
+    problems: || vec![("timeout", Problem::BodyTimeout)],
 };
 
 const TAKEN: Shared = Shared {
@@ -112,7 +112,7 @@ const FORM: Shared = Shared {
     problems: || {
         vec![
             ("form", Problem::UnsupportedMediaType),
-            ("coded", Problem::CodedBody),
+            ("coded", Problem::ContentCoding),
         ]
     },
 };
@@ -175,7 +175,7 @@ const ANSWERS_UNREAD: Shared = Shared {
     name: "AnswersUnread",
     description: "Large answers to this account are still being read, and another one has no room beside them.",
     instance: "/users/alice/messages",
-    problems: || vec![("answersUnread", Problem::UnreadAnswers)],
+    problems: || vec![("answersUnread", Problem::UnreadResponses)],
 };
 
 /// Of sending, whose answer repeats the message.
@@ -186,7 +186,7 @@ const TOO_MANY_SENDS: Shared = Shared {
     problems: || {
         vec![
             ("tooMany", Problem::TooMany(Duration::from_secs(2))),
-            ("answersUnread", Problem::UnreadAnswers),
+            ("answersUnread", Problem::UnreadResponses),
         ]
     },
 };
@@ -216,7 +216,7 @@ const UNAVAILABLE: Shared = Shared {
     problems: || {
         vec![(
             "unavailable",
-            Problem::DatabaseAway("out of reach".to_owned()),
+            Problem::DatabaseUnavailable("out of reach".to_owned()),
         )]
     },
 };
