@@ -237,10 +237,9 @@ impl FeedAnswer {
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
     (status = 304, description = "The page is still the one that `If-None-Match` names.", headers(
         ("ETag" = String, description = "Names the state of this page."))),
-    crate::http::docs::Limited,
+    crate::http::docs::LimitedSearch,
     crate::http::docs::NotTheCaller,
     crate::http::docs::InvalidQuery,
-    crate::http::docs::Large,
     crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/messages")]
