@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::{self, Database, MigrationError};
 use crate::http::budget::Budget;
 use crate::http::closing::Closing;
-use crate::http::headers::AnswerHeaders;
+use crate::http::headers::ResponseHeaders;
 use crate::http::{chunking, framework_log, media_type, problem, readable_headers, sockets};
 use crate::limits::{LimitHeaders, Limits, Turns};
 use crate::ops::drain::Drain;
@@ -27,7 +27,7 @@ use crate::{export, housekeeping, live, messages, pages, users};
 /// # Errors
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
-    framework_log::listen_to_log();
+    framework_log::install();
     let closing = Closing::default();
     let drain = Drain::new(config.drain_seconds, closing.clone());
     let database = Database::new(config)?;
@@ -48,7 +48,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .manage(closing.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())
-        .attach(AnswerHeaders::new(config)?)
+        .attach(ResponseHeaders::new(config)?)
         .attach(LimitHeaders)
         .attach(telemetry)
         .attach(chunking::ResponseChunking)

@@ -124,7 +124,9 @@ pub(crate) async fn send(
     let field = receivers_field(&new.0);
     // Before the message is sent: afterwards nothing may keep the answer back.
     let mut reservation = budget.reservation(caller.id());
-    reservation.wait(new.0.bytes(), budget::PATIENCE).await?;
+    reservation
+        .wait(new.0.bytes(), budget::RESERVATION_TIMEOUT)
+        .await?;
     let message = changes
         .send(caller, new.0, key.0)
         .await?
@@ -230,7 +232,7 @@ impl FeedAnswer {
 /// Whoever asks again and again sends the `ETag` of the last answer as `If-None-Match`: where nothing changed, the answer
 /// is a 304 without a body.
 #[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])),
-    params(crate::http::docs::Owner, crate::http::docs::PageParams, crate::http::docs::Known),
+    params(crate::http::docs::Owner, crate::http::docs::PageParams, IfNoneMatch),
     responses(
     (status = 200, description = "A page of them.", body = Feed, headers(
         ("ETag" = String, description = "Names the state of this page (RFC 9110 section 8.8.3)."),
@@ -252,11 +254,11 @@ pub(crate) async fn feed(
     reads: &State<Reads>,
     turns: &State<Turns>,
 ) -> Result<FeedAnswer, Problem> {
-    if known.is_there()
+    if known.is_present()
         && let Some(outline) = store::outline(database, &caller, &page).await?
     {
         let tag = tag_of_inbox(&caller, &page, &outline, &[]);
-        if known.names(&tag) {
+        if known.matches(&tag) {
             return Ok(FeedAnswer::unchanged(&tag));
         }
     }
@@ -283,7 +285,7 @@ pub(crate) async fn feed(
     };
     let body = JsonChunks::of(&feed)?.reserved(reservation);
     let tag = tag.unwrap_or_else(|| EntityTag::of(body.iter()));
-    if known.names(&tag) {
+    if known.matches(&tag) {
         return Ok(FeedAnswer::unchanged(&tag));
     }
     let (etag, link) = (tag.header(), Header::new("Link", link));
@@ -388,7 +390,9 @@ async fn shown(
 ) -> Result<JsonChunks, Problem> {
     let message = message.ok_or(Problem::NotFound)?;
     let mut reservation = budget.reservation(caller.id());
-    reservation.wait(message.bytes(), budget::PATIENCE).await?;
+    reservation
+        .wait(message.bytes(), budget::RESERVATION_TIMEOUT)
+        .await?;
     Ok(JsonChunks::of(&message)?.reserved(reservation))
 }
 

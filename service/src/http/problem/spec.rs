@@ -85,6 +85,13 @@ impl Problem {
         status
     }
 
+    /// Has the catcher respond to a request with the problem, from a fairing that runs before routing.
+    pub(crate) fn refuse(self, request: &mut Request<'_>) {
+        self.stash_for_catcher(request);
+        // Routing then fails, because no route has this method.
+        request.set_method(Method::Connect);
+    }
+
     /// The problem that [`Self::stash_for_catcher`] kept.
     pub(super) fn stashed<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         request.local_cache(|| None::<Self>).as_ref()

@@ -10,7 +10,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, Rounds, Several, Work, several, unit_of_work};
-use crate::http::budget::{Budget, Reservation, SMALL};
+use crate::http::budget::{Budget, Reservation, SMALL_RESPONSE};
 use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{LOOK_AHEAD, Outline, Received, content, inbox};
 use crate::model::message::{Message, Page};
@@ -73,7 +73,7 @@ impl Inbox {
         self.bytes += message.bytes();
         let sender = row.try_get::<u64, _>("sender_id")?.into();
         self.lines.push(Line { sender, message });
-        if self.bytes > SMALL {
+        if self.bytes > SMALL_RESPONSE {
             self.is_large = true;
             self.lines = Vec::new();
         }
