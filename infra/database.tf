@@ -13,7 +13,7 @@ resource "aws_db_parameter_group" "main" {
   description = "Settings of the database of ${local.name}"
   family      = "mysql8.4"
 
-  # Whoever connects without TLS is refused.
+  # Connections without TLS are rejected.
   parameter {
     name  = "require_secure_transport"
     value = "1"
@@ -36,7 +36,7 @@ resource "aws_db_parameter_group" "main" {
     value = tostring(local.database_connections)
   }
 
-  # Seconds after which a connection that nobody uses is closed. The service closes its own earlier.
+  # Seconds after which an idle connection is closed. The service closes its own earlier.
   parameter {
     name  = "wait_timeout"
     value = "600"
@@ -48,20 +48,17 @@ resource "aws_db_parameter_group" "main" {
     value = "0"
   }
 
-  # Statements of more than a second go to the log that CloudWatch shows.
+  # The slow query log writes statements out with their values: texts of messages, addresses, words that were searched for.
+  # The digests of performance_schema have the same statements and their times, without values.
   parameter {
     name  = "slow_query_log"
-    value = "1"
+    value = "0"
   }
 
   parameter {
-    name  = "long_query_time"
-    value = "1"
-  }
-
-  parameter {
-    name  = "log_output"
-    value = "FILE"
+    name         = "performance_schema"
+    value        = "1"
+    apply_method = "pending-reboot" # a new database starts with it
   }
 
   tags = { Name = local.name }
@@ -78,13 +75,16 @@ resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_293:A choice of the form (protect), on by default.
   identifier = local.name
 
+  # A version past its standard support is upgraded and not charged for as Extended Support, and a change that was planned
+  # and confirmed takes effect now, not in the maintenance window.
   engine                      = "mysql"
   engine_version              = "8.4"
   instance_class              = var.database_class
   parameter_group_name        = aws_db_parameter_group.main.name
   auto_minor_version_upgrade  = true
   allow_major_version_upgrade = false
-  apply_immediately           = true # what was planned and confirmed happens now, not on some night
+  engine_lifecycle_support    = "open-source-rds-extended-support-disabled"
+  apply_immediately           = true
 
   db_name             = "herolo"
   username            = "herolo_master"
@@ -112,18 +112,18 @@ resource "aws_db_instance" "main" {
   skip_final_snapshot       = !var.protect
   final_snapshot_identifier = "${local.name}-final-${trimprefix(aws_vpc.main.id, "vpc-")}" # another each time
 
-  enabled_cloudwatch_logs_exports = ["error", "slowquery"]
+  enabled_cloudwatch_logs_exports = ["error"]
 
   tags = { Name = local.name }
 
   depends_on = [aws_cloudwatch_log_group.database]
 }
 
-# RDS would make these itself, without an end and outside of `destroy`.
+# RDS would make it itself, without an end and outside of `destroy`.
 resource "aws_cloudwatch_log_group" "database" {
   #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch; a key of our own costs, and the logs hold no messages.
-  #checkov:skip=CKV_AWS_338:A month is enough to find a fault; a year of slow statements serves nobody.
-  for_each = toset(["error", "slowquery"])
+  #checkov:skip=CKV_AWS_338:A month is enough to find a fault; a year of error logs has no use.
+  for_each = toset(["error"])
 
   name              = "/aws/rds/instance/${local.name}/${each.value}"
   retention_in_days = 30

@@ -1,5 +1,6 @@
 //! The composition root: the only file that knows all others.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::{
@@ -7,18 +8,17 @@ use rocket::{
     shield::Shield,
 };
 
-use crate::auth::{Identities, Passwords, TokenKeys};
+use crate::auth::{Authenticator, Identities, PasswordHasher, TokenKeys};
 use crate::config::{Config, ConfigError};
 use crate::db::{self, Database, MigrationError};
 use crate::http::budget::Budget;
 use crate::http::closing::Closing;
 use crate::http::headers::ResponseHeaders;
 use crate::http::{chunking, framework_log, media_type, problem, readable_headers, sockets};
-use crate::limits::{LimitHeaders, Limits, Turns};
 use crate::ops::drain::Drain;
 use crate::ops::metrics::Telemetry;
 use crate::ops::{metrics, probes};
-use crate::{export, housekeeping, live, messages, pages, users};
+use crate::{export, housekeeping, limits, live, messages, pages, users};
 
 /// Puts the service together: the one way in which the binary and every test boot it.
 ///
@@ -32,24 +32,24 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     let drain = Drain::new(config.drain_seconds, closing.clone());
     let database = Database::new(config)?;
     let budget = Budget::new();
-    let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
-    telemetry.show(passwords.counters());
+    let telemetry = Telemetry::new();
+    let hasher = Arc::new(PasswordHasher::start());
+    telemetry.show(hasher.counters());
     Ok(rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
+        .manage(Authenticator::new(database.clone(), Arc::clone(&hasher)))
+        .manage(users::Users::new(database.clone(), hasher))
         .manage(messages::Changes::new(database.clone()))
         .manage(messages::Reads::new(database.clone(), budget.clone()))
         .manage(budget)
         .manage(database)
         .manage(TokenKeys::new(config)?)
-        .manage(passwords)
-        .manage(Limits::new(config)?)
-        .manage(Turns::new())
         .manage(drain)
         .manage(closing.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())
         .attach(ResponseHeaders::new(config)?)
-        .attach(LimitHeaders)
+        .attach(limits::stage(config)?)
         .attach(telemetry)
         .attach(chunking::ResponseChunking)
         .attach(readable_headers::ReadableHeaders)

@@ -10,14 +10,13 @@ use rocket::tokio::time::Instant;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
 
-use crate::auth::{Caller, Identities, TokenEnd};
-use crate::db::Database;
+use crate::auth::{Caller, Identities, TokenExpiry};
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
 use crate::messages::Reads;
+use crate::model::account::Account;
 use crate::model::message::{Mailbox, Message, Page};
-use crate::users;
-use crate::users::Account;
+use crate::users::Users;
 
 /// Bytes of the messages that are held at a time, at most.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -66,15 +65,15 @@ pub(crate) struct Exported<S> {
 #[get("/users/<_>/export")]
 pub(crate) async fn export<'r>(
     caller: Caller,
-    end: TokenEnd,
-    database: &State<Database>,
+    expiry: TokenExpiry,
+    users: &State<Users>,
     identities: &'r State<Identities>,
     reads: &'r State<Reads>,
 ) -> Result<Exported<TextStream![String + 'r]>, Problem> {
-    let account = users::account(database, &caller).await?;
+    let account = users.account(&caller).await?;
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
     let account = json(&account)?;
-    let until = Instant::now() + end.remaining();
+    let until = Instant::now() + expiry.remaining();
     let document = TextStream! {
         yield format!("{{\"account\":{account}");
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {

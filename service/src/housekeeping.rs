@@ -73,8 +73,8 @@ impl Fairing for Chores {
 }
 
 async fn clear_up(database: &Database) -> Result<(), Error> {
-    clear_away_departures(database).await?;
-    while users::store::forget_revocations(database).await? {
+    delete_messages_of_deleted_accounts(database).await?;
+    while users::cleanup::delete_old_revocations(database).await? {
         sleep(PAUSE).await;
     }
     while messages::store::forget_keys(database).await? {
@@ -84,14 +84,14 @@ async fn clear_up(database: &Database) -> Result<(), Error> {
 }
 
 /// Deletes what deleted accounts have sent.
-async fn clear_away_departures(database: &Database) -> Result<(), Error> {
+async fn delete_messages_of_deleted_accounts(database: &Database) -> Result<(), Error> {
     let mut last = 0;
-    while let Some(departure) = users::store::next_departure(database, last).await? {
-        while messages::store::clear_away(database, &departure).await? {
+    while let Some(deletion) = users::cleanup::next_pending_deletion(database, last).await? {
+        while messages::store::clear_away(database, &deletion).await? {
             sleep(PAUSE).await;
         }
-        users::store::complete_departure(database, &departure).await?;
-        last = departure.user;
+        users::cleanup::complete_deletion(database, &deletion).await?;
+        last = deletion.user;
     }
     Ok(())
 }

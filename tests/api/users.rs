@@ -282,12 +282,16 @@ async fn a_password_that_was_hashed_as_it_was_sent_goes_on_to_be_right_and_is_re
 }
 
 #[tokio::test]
-async fn a_password_that_is_guessed_first_is_refused_with_the_reason() {
+async fn an_easily_guessed_password_is_refused_with_the_reason() {
     let service = Service::start().await;
     for (password, reason) in [
         ("**********", "at least 4 different characters"),
-        ("Password1", "one of the commonest"),
-        ("SecretStr('**********')", "programs write where they hide"),
+        ("Password1", "one of the most common"),
+        (
+            "SecretStr('**********')",
+            "placeholder that programs put in place",
+        ),
+        ("ｐａｓｓｗｏｒｄ１", "one of the most common"),
         ("Zaphod42", "more than the username"),
     ] {
         let mut body = new_user("zaphod", "zaphod@example.com");

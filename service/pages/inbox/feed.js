@@ -21,7 +21,7 @@ let selected = null;
 let drawn = new Map(); // the rows that are shown by the ids of their messages, and what they show
 const removed = new Set(); // the ids of what was deleted here
 let loads = 0; // counts them, so that one that was overtaken is thrown away
-let isLoading = false;
+let loaded = 0; // the last load that has ended
 let arrivals = []; // messages that arrived since the last load began, whose answer may not have them
 const writes = new Set(); // changes under way, which a load waits for
 
@@ -57,7 +57,6 @@ export async function show(name) {
 export async function refresh(isQuiet = false) {
   const name = shownBox;
   const mine = (loads += 1);
-  isLoading = true;
   if (!boxes[name].isLoaded) render(true);
   await Promise.allSettled(writes);
   if (mine !== loads) return;
@@ -65,19 +64,19 @@ export async function refresh(isQuiet = false) {
   try {
     const page = await session.callAs("GET", session.own(pathOf(name)));
     if (mine !== loads) return;
-    merge(boxes[name], page, name === "sent" ? [] : arrivals);
+    merge(boxes[name], page);
     if (name === shownBox) render();
   } catch (problem) {
     if (mine === loads && name === shownBox && !(isQuiet && boxes[name].isLoaded)) renderProblem(problem);
   } finally {
-    if (mine === loads) isLoading = false;
+    loaded = mine;
   }
 }
 
 /** A change of messages is under way: a load beside it might have it or not, so the list is loaded when this has ended. */
 export async function change(write) {
   writes.add(write);
-  if (isLoading) refresh(true);
+  if (loaded < loads) refresh(true);
   try {
     return await write;
   } finally {
@@ -86,11 +85,11 @@ export async function change(write) {
 }
 
 /** What was loaded before stays if the page continues in it, and so does what arrived while it was on its way. */
-function merge(target, page, arrived) {
+function merge(target, page) {
   const last = page.messages.at(-1);
   const connects = last && page.next && target.items.some((item) => item.id <= last.id);
   const older = connects ? target.items.filter((item) => item.id < last.id) : [];
-  const missing = arrived.filter((item) => !removed.has(item.id) && page.messages.every((one) => one.id !== item.id));
+  const missing = arrivals.filter((item) => target !== boxes.sent && !removed.has(item.id) && page.messages.every((other) => other.id !== item.id));
   target.items = [...page.messages, ...older, ...missing].sort((one, other) => other.id - one.id);
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;

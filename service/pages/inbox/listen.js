@@ -58,7 +58,7 @@ export class Listener {
   #abort = null; // ends the stream under way
   #wake = () => {}; // ends the pause under way
   #lastId = "";
-  #isOpened = false; // whether the last try began a stream
+  #isOpen = false; // whether the last try began a stream
 
   constructor(tells) {
     this.#tells = tells;
@@ -121,13 +121,13 @@ export class Listener {
 
   async #goOn(turn) {
     let failures = 0; // of one kind in a row: streams that did not begin, or that ended soon after
-    let wasOpened = false;
+    let wasOpen = false;
     while (this.#turn === turn) {
       const spent = session.token();
       const begun = performance.now();
       let wait = 0;
       let isLost = false;
-      this.#isOpened = false;
+      this.#isOpen = false;
       try {
         wait = await this.#read();
       } catch (problem) {
@@ -144,9 +144,9 @@ export class Listener {
       }
       if (this.#turn !== turn) return;
       // A stream that ends soon after it began is not wanted, whatever it said: come back later each time.
-      if (performance.now() - begun > STEADY || this.#isOpened !== wasOpened) failures = -1;
+      if (performance.now() - begun > STEADY || this.#isOpen !== wasOpen) failures = -1;
       failures += 1;
-      wasOpened = this.#isOpened;
+      wasOpen = this.#isOpen;
       // An end that was announced is no trouble, so nobody is told.
       if (isLost) this.#tell("waiting");
       const backOff = isLost || failures > 1 ? FIRST_PAUSE * 2 ** Math.min(Math.max(failures - 1, 0), 10) * (0.5 + Math.random()) : 0;
@@ -165,7 +165,7 @@ export class Listener {
     isHeard();
     try {
       const answer = await this.#open(abort.signal);
-      this.#isOpened = true;
+      this.#isOpen = true;
       const parser = new Parser();
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {

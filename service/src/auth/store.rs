@@ -1,12 +1,12 @@
-//! What tokens and passwords are checked against, in MySQL.
+//! The columns of accounts that access tokens and passwords are checked against.
 
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
-use crate::db::{Database, Error, LARGEST_ROUND, Several, several, unit_of_work};
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, sized_statement, unit_of_work};
 use crate::model::user::{UserId, Username};
 
-/// What a request's token is checked against.
+/// An account, as access tokens are checked against it.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) id: UserId,
@@ -14,22 +14,22 @@ pub(crate) struct Identity {
     pub(crate) token_epoch: u32,
 }
 
-/// What a login is checked against.
+/// An account, as passwords are checked against it.
 pub(crate) struct Credentials {
     pub(crate) id: UserId,
     pub(crate) password_hash: String,
     pub(crate) token_epoch: u32,
 }
 
-const IDENTITIES: Several<4> = several!(
+const IDENTITIES: SizedStatement<4> = sized_statement!(
     [1, 4, 16, 64],
     "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
     "?",
     ")"
 );
-const _: () = assert!(IDENTITIES.most() >= LARGEST_ROUND);
+const _: () = assert!(IDENTITIES.capacity() >= MAX_BATCH);
 
-/// Those of the users that tokens name who still exist, in any order. At most [`LARGEST_ROUND`] users.
+/// Those of at most [`MAX_BATCH`] users that still exist, in any order.
 pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
@@ -38,12 +38,12 @@ pub(crate) async fn identities(
         .await)
 }
 
-/// The same within a unit of work.
+/// The same on a connection that the caller has.
 pub(crate) async fn select_identities(
     connection: &mut MySqlConnection,
     users: &[UserId],
 ) -> sqlx::Result<Vec<Identity>> {
-    let (statement, places) = IDENTITIES.about(users);
+    let (statement, places) = IDENTITIES.for_values(users);
     let rows = places
         .fold(sqlx::query(statement), |query, user| {
             query.bind(u64::from(*user))
@@ -60,7 +60,7 @@ pub(crate) async fn select_identities(
     rows.iter().map(identity).collect()
 }
 
-/// The user that wants to log in, if there is one.
+/// The account with this name, if there is one.
 pub(crate) async fn credentials(
     database: &Database,
     username: &Username,
@@ -78,8 +78,8 @@ pub(crate) async fn credentials(
     }))
 }
 
-/// Replaces a password's hash by one of today's parameters, unless the password was changed meanwhile.
-pub(crate) async fn rehash(
+/// Replaces an outdated password hash, unless the password was changed in the meantime.
+pub(crate) async fn replace_hash(
     database: &Database,
     user: UserId,
     old: &str,

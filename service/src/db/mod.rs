@@ -1,30 +1,31 @@
 //! The connection pool, with a deadline on everything, the retries that MySQL asks for, and the schema's migrations.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
+pub(crate) use self::batch::{
+    Batch, BatchLimits, BatchOutcome, Batcher, MAX_BATCH, run_individually, unless_locked,
+};
 pub(crate) use self::faults::is_locked;
 use self::faults::{
     is_away, is_lock_wait, is_no_table, is_to_be_tried_again, is_untrusted, spoils_connection,
 };
-pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
-pub(crate) use self::several::{Several, places, several, twice};
-pub(crate) use self::share::{Shared, Work, each_alone, unless_locked};
+pub(crate) use self::statement::{SizedStatement, placeholders, sized_statement};
 
 use crate::config::{Config, ConfigError};
 
+mod batch;
 mod faults;
-mod gather;
 mod pool;
-mod several;
-mod share;
+mod statement;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
 const DEADLINE: Duration = Duration::from_millis(2_500);
@@ -35,7 +36,17 @@ const ATTEMPTS: u32 = 4;
 /// How long `herolo migrate` may run, waiting for another migration included.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
 
-static MIGRATOR: Migrator = sqlx::migrate!();
+/// Version, name and SQL of each migration, as build.rs has listed them.
+const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Not `sqlx::migrate!`: sqlx's macros compile the driver, TLS and the async runtime twice.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+});
 
 /// Does one unit of work, a statement or a transaction, on one connection and within the deadline:
 /// `unit_of_work!(database, |connection| ...)`, where `...` may await. It is done again where MySQL rolled it back
@@ -78,8 +89,8 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// The same for somebody else who asked for the same work.
-    fn repeated(&self) -> Self {
+    /// The same error for another waiter of the same batch.
+    fn duplicate_for_waiter(&self) -> Self {
         match self {
             Self::Unavailable(reason) => Self::Unavailable(reason.clone()),
             Self::NoSchema => Self::NoSchema,

@@ -13,5 +13,6 @@ pub(crate) mod late_check;
 pub(crate) mod media_type;
 pub(crate) mod problem;
 pub(crate) mod readable_headers;
+pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod sockets;

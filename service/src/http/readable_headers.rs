@@ -16,7 +16,12 @@ const MEANINGFUL: [&str; 5] = [
     "Last-Event-ID",
 ];
 /// Those of them that must not be repeated: of two values, either could be the intended one.
-const SINGLE: [&str; 3] = ["Content-Type", "Idempotency-Key", "Last-Event-ID"];
+const SINGLE: [&str; 4] = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+];
 
 /// The maximum number of header names in a log line.
 const LOGGED_NAMES: usize = 4;

@@ -10,7 +10,7 @@ use rocket::response::{self, Responder, Response};
 use rocket::tokio::time::Instant;
 use rocket::{Route, Shutdown, State, get, routes};
 
-use crate::auth::{Caller, TokenEnd};
+use crate::auth::{Caller, TokenExpiry};
 use crate::db::Database;
 use crate::http::problem::Problem;
 use crate::live::Live;
@@ -85,7 +85,7 @@ pub(crate) struct EventFields {
 pub(crate) async fn events(
     caller: Caller,
     last: LastEvent,
-    end: TokenEnd,
+    end: TokenExpiry,
     live: &State<Live>,
     database: &State<Database>,
     drain: &State<Drain>,

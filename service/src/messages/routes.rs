@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use utoipa::OpenApi;
+use utoipa::openapi::schema::Object;
 
 use chrono::SecondsFormat;
 use rocket::http::{Header, RawStr};
@@ -20,7 +21,7 @@ use crate::http::budget::Budget;
 use crate::http::chunking::JsonChunks;
 use crate::http::etag::{EntityTag, IfNoneMatch};
 use crate::http::problem::Problem;
-use crate::limits::{Permit, Searches, Sends, Turns};
+use crate::limits::{ConcurrencyLimit, RateLimited, Searches, Sends};
 use crate::messages::changes::Changes;
 use crate::messages::reads::Reads;
 use crate::messages::store;
@@ -50,18 +51,23 @@ pub(crate) fn routes() -> Vec<Route> {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes a body")]
 pub(crate) struct NewMessageFields {
-    /// The name of the user who is to get it; case does not count. It may be the sender.
-    #[schema(value_type = Option<String>, nullable = false, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
+    #[schema(schema_with = receiver_schema)]
     receiver: Option<Username>,
     /// The names of all who are to get it; case does not count. Each gets it once, also if named twice; if nobody has one
     /// of the names, nobody gets it.
-    #[schema(value_type = Option<Vec<crate::http::docs::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    #[schema(value_type = Option<Vec<Username>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
     receivers: Option<Vec<Username>>,
     #[schema(value_type = String, min_length = 1, max_length = 255, example = "Lunch")]
     subject: Subject,
     /// At most 65,535 bytes of UTF-8, kept byte for byte.
     #[schema(value_type = String, min_length = 1, max_length = 65535, example = "At noon?")]
     message: Text,
+}
+
+fn receiver_schema() -> Object {
+    Username::schema_described_as(
+        "The name of the user to send the message to; case-insensitive. It may be the sender.",
+    )
 }
 
 fn receivers(fields: &mut Fields) -> Option<Receivers> {
@@ -115,7 +121,7 @@ impl FromFields for NewMessage {
 #[post("/users/<_>/messages", data = "<new>")]
 pub(crate) async fn send(
     caller: Caller,
-    _permit: Permit<'_, Sends>,
+    _limit: RateLimited<'_, Sends>,
     key: Key,
     new: Body<NewMessage>,
     changes: &State<Changes>,
@@ -247,12 +253,12 @@ impl FeedAnswer {
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
     caller: Caller,
-    _permit: Permit<'_, Searches>,
+    _limit: RateLimited<'_, Searches>,
     page: Page,
     known: IfNoneMatch,
     database: &State<Database>,
     reads: &State<Reads>,
-    turns: &State<Turns>,
+    concurrency: &State<ConcurrencyLimit>,
 ) -> Result<FeedAnswer, Problem> {
     if known.is_present()
         && let Some(outline) = store::outline(database, &caller, &page).await?
@@ -263,9 +269,9 @@ pub(crate) async fn feed(
         }
     }
     let (received, reservation) = {
-        let _turn = match page.filter {
+        let _permit = match page.filter {
             Filter::NONE => None,
-            _ => Some(turns.take(caller.id()).await?),
+            _ => Some(concurrency.acquire(caller.id()).await?),
         };
         reads.page(&caller, &page).await?
     };
@@ -324,7 +330,7 @@ fn tag_of_inbox(caller: &Caller, page: &Page, outline: &Outline, gone: &[&str]) 
 fn tag_of_received(caller: &Caller, page: &Page, received: &Received) -> EntityTag {
     let senders = received.messages.iter().map(|message| &message.sender);
     let gone: Vec<_> = senders
-        .filter(|sender| sender.is_of_nobody())
+        .filter(|sender| sender.is_tombstone())
         .map(Username::as_str)
         .collect();
     tag_of_inbox(caller, page, &received.outline, &gone)

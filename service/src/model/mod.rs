@@ -1,5 +1,6 @@
 //! Valid values, independent of HTTP and SQL.
 
+pub(crate) mod account;
 pub(crate) mod email;
 pub(crate) mod invalid;
 pub(crate) mod message;

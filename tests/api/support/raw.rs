@@ -4,7 +4,7 @@ use rocket::futures::stream::{self, StreamExt as _};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
 
@@ -221,11 +221,13 @@ async fn at_once(
 ) -> Vec<(String, Received)> {
     let exchanges = requests.into_iter().map(async |request| {
         let mut received = ask(&request).await;
-        // A busy machine may leave the database too little time. That is no answer to this request: it is asked again.
+        // A busy machine may leave the database too little time. That is no answer to this request: it is asked again,
+        // after the second that the service asks for.
         for _ in 1..TRIES {
             if !received.asks_to_retry() {
                 break;
             }
+            sleep(SILENCE).await;
             received = ask(&request).await;
         }
         // Enough of it to recognise it.

@@ -5,7 +5,7 @@ mod problems;
 
 use utoipa::openapi::path::{Operation, PathItem};
 
-pub(crate) use self::parameters::{Id, Name, Owner, PageParams, Repeatable, Resumption};
+pub(crate) use self::parameters::{Id, Owner, PageParams, Repeatable, Resumption};
 pub(crate) use self::problems::{
     BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSearch, LimitedSend, Listening,
     NotConfirmed, NotFound, NotSent, NotTheCaller, RATE_LIMIT_HEADERS, SharedProblems,

@@ -4,16 +4,7 @@ use utoipa::IntoParams;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
-/// The name of a user, in a list of them.
-#[derive(utoipa::ToSchema)]
-#[schema(
-    min_length = 3,
-    max_length = 64,
-    pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-    example = "bob"
-)]
-#[expect(dead_code, reason = "describes names")]
-pub(crate) struct Name(String);
+use crate::model::user::Username;
 
 /// The user in the path.
 #[derive(IntoParams)]
@@ -21,13 +12,8 @@ pub(crate) struct Name(String);
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Owner {
     /// The user that the access token was issued to; case-insensitive.
-    #[param(
-        min_length = 3,
-        max_length = 64,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        example = "alice"
-    )]
-    username: String,
+    #[param(inline, example = "alice")]
+    username: Username,
 }
 
 /// The key that makes a send repeatable.
@@ -87,14 +73,8 @@ pub(crate) struct PageParams {
     #[param(nullable = false, example = true)]
     unread: Option<bool>,
     /// Only messages that this user sent. Not in the sent box.
-    #[param(
-        nullable = false,
-        min_length = 3,
-        max_length = 64,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        example = "alice"
-    )]
-    from: Option<String>,
+    #[param(inline, nullable = false, example = "alice")]
+    from: Option<Username>,
     /// Only messages created at or after this moment, as RFC 3339 writes it. Taken as well: offsets such as `+0100` and
     /// `+01`, a blank for the `T` or for a `+` that was not escaped, a comma before the fraction, no seconds. A leap
     /// second is the second after it.

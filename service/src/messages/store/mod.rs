@@ -17,7 +17,7 @@ use crate::model::message::{
     Content, Filter, Mailbox, Message, MessageId, Page, Receiver, Subject, Text,
 };
 use crate::model::user::Username;
-use crate::users::store::Departure;
+use crate::users::cleanup::PendingDeletion;
 
 /// One row past the page tells whether another page follows, without counting anything.
 pub(super) const LOOK_AHEAD: u64 = 1;
@@ -43,17 +43,20 @@ mod sends;
 pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
 pub(crate) use self::marks::Marking;
-pub(crate) use self::newest::Newest;
+pub(crate) use self::newest::{Newest, NewestContext};
 pub(crate) use self::send::{Refusal, forget_keys, send};
 pub(crate) use self::sends::Outgoing;
 
 /// Deletes some of the messages that a deleted account has sent; whether there may be more of them.
-pub(crate) async fn clear_away(database: &Database, departure: &Departure) -> Result<bool, Error> {
+pub(crate) async fn clear_away(
+    database: &Database,
+    deletion: &PendingDeletion,
+) -> Result<bool, Error> {
     /// Each with up to a hundred receipts.
     const SOME: u64 = 100;
     let deleted = unit_of_work!(database, |connection| {
         sqlx::query("DELETE /*+ INDEX(messages messages_sender) */ FROM messages WHERE sender_id = ? LIMIT ?")
-            .bind(departure.user)
+            .bind(deletion.user)
             .bind(SOME)
             .execute(connection)
             .await

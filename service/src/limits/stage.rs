@@ -1,0 +1,20 @@
+//! Attaches the limits to the service.
+
+use rocket::fairing::AdHoc;
+
+use crate::config::{Config, ConfigError};
+use crate::limits::concurrency::ConcurrencyLimit;
+use crate::limits::headers::RateLimitHeaders;
+use crate::limits::rules::Limits;
+
+/// # Errors
+/// A setting that cannot be used.
+pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
+    let limits = Limits::new(config)?;
+    Ok(AdHoc::on_ignite("limits", |rocket| async {
+        rocket
+            .manage(limits)
+            .manage(ConcurrencyLimit::new())
+            .attach(RateLimitHeaders)
+    }))
+}
