@@ -20,7 +20,7 @@ use crate::{auth, db, export, http, jobs, limits, live, messages, pages, users};
 /// # Errors
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
-    framework_log::listen_to_log();
+    framework_log::install();
     // A stage may use what those before it manage. Fairings see requests in this order.
     Ok(rocket::custom(rocket_settings(config))
         // Ours say it all; Rocket's would come first and say less.

@@ -67,10 +67,10 @@ impl<'r> FromRequest<'r> for Caller {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::identify(request).await {
             Ok(caller) => {
-                late_check::leave(request, |request| Box::pin(check(request)));
+                late_check::register(request, |request| Box::pin(check(request)));
                 Outcome::Success(caller)
             }
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }
@@ -105,7 +105,7 @@ impl<'r> FromRequest<'r> for TokenExpiry {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::of(request) {
             Ok(expiry) => Outcome::Success(expiry),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }

@@ -1,9 +1,8 @@
-//! What all requests and answers have in common.
+//! HTTP: the parts that all requests and responses share.
 
 pub(crate) mod body;
 pub(crate) mod body_limits;
 pub(crate) mod budget;
-pub(crate) mod catchers;
 pub(crate) mod chunking;
 pub(crate) mod closing;
 pub(crate) mod docs;

@@ -78,7 +78,9 @@ impl Live {
         match timeout(START_DEADLINE, line.seat.news()).await {
             Ok(News::Start(position)) => Ok((line, position)),
             Ok(News::End) => Err(Problem::InvalidToken),
-            _ => Err(Problem::DatabaseAway("no listener can begin".to_owned())),
+            _ => Err(Problem::DatabaseUnavailable(
+                "no listener can begin".to_owned(),
+            )),
         }
     }
 

@@ -14,7 +14,7 @@ use utoipa::OpenApi;
 
 use crate::db::Database;
 use crate::http::problem::Problem;
-use crate::http::request_id::{Arrival, request_id_header};
+use crate::http::request_id::{RequestStart, request_id_header};
 
 /// Buckets of request durations in seconds: from a cached read to the deadline of a database call.
 const DURATION_BUCKETS: [f64; 11] = [
@@ -114,11 +114,11 @@ impl Fairing for Telemetry {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
-        Arrival::of(request);
+        RequestStart::of(request);
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        let arrival = Arrival::of(request);
+        let arrival = RequestStart::of(request);
         let duration = arrival.at.elapsed();
         let (method, status) = (arrival.method.as_str(), response.status());
         // The pattern, never the path: names of users do not belong into metrics, and there are too many.

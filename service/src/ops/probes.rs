@@ -65,7 +65,7 @@ pub(crate) async fn readyz(
     database
         .check()
         .await
-        .map_err(|why| Problem::DatabaseAway(format!("not ready: {why}")))?;
+        .map_err(|why| Problem::DatabaseUnavailable(format!("not ready: {why}")))?;
     Ok(Json(Health { started: true }))
 }
 
