@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::support::raw::Connection;
 use crate::support::{
-    Account, Answer, Herolo, Process, Proxy, SIGNING_KEY, TestDatabase, problem, token_keys,
+    Account, Answer, Herolo, Process, Proxy, SIGNING_KEY, TestDatabase, User, problem, token_keys,
     unavailable, until,
 };
 
@@ -156,22 +156,28 @@ async fn sigint_ends_the_service_without_a_drain() {
     assert!(!process.log().contains("draining"), "{}", process.log());
 }
 
+/// Begins to send a message. The service has asked for the body, so the request is under way.
+async fn begin_send(process: &Process, sender: &User, body: &str) -> Connection {
+    let mut connection = Connection::open(process.url()).await;
+    let head = format!(
+        "POST /users/{}/messages HTTP/1.1\r\nHost: herolo\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        sender.name,
+        sender.token,
+        body.len()
+    );
+    connection.send(head.as_bytes()).await;
+    connection.read_until("100 Continue").await;
+    connection
+}
+
 #[tokio::test]
 async fn a_request_under_way_at_the_end_of_the_drain_is_finished() {
     let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "0")).await;
     let alice = process.user("alice").await;
     let body = json!({"receiver": "alice", "subject": "late", "message": "in time"}).to_string();
-    let mut connection = Connection::open(process.url()).await;
-    let head = format!(
-        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nAuthorization: Bearer {}\r\n\
-         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        alice.token,
-        body.len()
-    );
+    let mut connection = begin_send(&process, &alice, &body).await;
 
-    connection.send(head.as_bytes()).await;
-    // The service asks for the body, so the request is under way.
-    connection.read_until("100 Continue").await;
     process.signal(Signal::TERM);
     process.until_log_says("stopping").await;
     connection.send(body.as_bytes()).await;
@@ -196,20 +202,10 @@ async fn a_stop_under_load_fails_no_request_under_way() {
     process.user("bob").await;
     // A send to several receivers is a transaction of its own, so these requests wait for four connections.
     let body = json!({"receivers": ["alice", "bob"], "subject": "late", "message": "in time"});
-    let body = body.to_string();
-    let head = format!(
-        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nAuthorization: Bearer {}\r\n\
-         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
-        alice.token,
-        body.len()
-    );
-    let body: Arc<str> = body.into();
+    let body: Arc<str> = body.to_string().into();
     let mut begun = Vec::new();
     for _ in 0..REQUESTS {
-        let mut connection = Connection::open(process.url()).await;
-        connection.send(head.as_bytes()).await;
-        connection.read_until("100 Continue").await;
-        begun.push(connection);
+        begun.push(begin_send(&process, &alice, &body).await);
     }
 
     process.signal(Signal::TERM);
@@ -219,7 +215,7 @@ async fn a_stop_under_load_fails_no_request_under_way() {
         let body = Arc::clone(&body);
         answers.spawn(async move {
             connection.send(body.as_bytes()).await;
-            connection.finish().await
+            connection.answer().await
         });
     }
     let answers = answers.join_all().await;
