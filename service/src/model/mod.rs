@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod email;
+mod guessable;
 pub(crate) mod invalid;
 pub(crate) mod message;
 pub(crate) mod moment;

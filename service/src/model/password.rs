@@ -1,42 +1,20 @@
-//! Passwords: how they are normalized, and which ones are too easily guessed.
+//! Passwords: the form that is hashed, and the rules for new ones.
 
 use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
 use utoipa::ToSchema;
 
+use crate::model::guessable;
+use crate::model::guessable::folded;
 use crate::model::invalid::Invalid;
-use crate::model::unicode::{nfc, nfkc_case_folded};
+use crate::model::unicode::nfc;
 use crate::model::user::Username;
 
 /// The length of a normalized password in characters (Unicode scalar values).
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 /// The minimum of different characters.
 const MIN_DISTINCT: usize = 4;
-/// The minimum of characters beside a name that is easily guessed.
-const MIN_BESIDE_NAME: usize = 5;
-/// The product's own name, which is easily guessed, too.
-const PRODUCT: &str = "herolo";
-
-/// One password a line, below some lines of comment. Searching them takes a thousandth of the time of a hash.
-const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
-
-/// Placeholders that programs send by mistake where they redact a password or have none. They stand in the programs'
-/// source, so anybody can sign in with them.
-const PLACEHOLDERS: [&str; 10] = [
-    "undefined",
-    "object object",
-    "redacted",
-    "filtered",
-    "hidden",
-    "masked",
-    "protected",
-    "not set",
-    "none",
-    "null",
-];
-/// The beginnings of placeholders that contain further text.
-const PLACEHOLDER_STARTS: [&str; 4] = ["secretstr(", "secretstring(", "secretbox<", "secret("];
 
 /// The form of a password that is hashed, which does not depend on the keyboard: every space separator becomes a space,
 /// and letters are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
@@ -64,12 +42,6 @@ fn is_space_separator(letter: char) -> bool {
     )
 }
 
-/// The form of a password that is compared with easily guessed ones. Unlike the form that is hashed, it has neither
-/// compatibility variants nor case: `ｐａｓｓｗｏｒｄ１` is as easily guessed as `password1`.
-fn folded(password: &str) -> SecretString {
-    SecretString::from(nfkc_case_folded(password))
-}
-
 /// A valid password for an account.
 #[derive(Debug, ToSchema)]
 #[schema(
@@ -94,7 +66,7 @@ impl NewPassword {
         if text.chars().collect::<BTreeSet<_>>().len() < MIN_DISTINCT {
             return Err(format!("must have at least {MIN_DISTINCT} different characters").into());
         }
-        refuse_easily_guessed(folded(text).expose_secret())?;
+        guessable::refuse(folded(text).expose_secret())?;
         Ok(Self(normalized))
     }
 
@@ -104,49 +76,13 @@ impl NewPassword {
     /// What is wrong with the password, as a continuation of "password".
     pub(crate) fn for_user(self, username: &Username) -> Result<Self, Invalid> {
         let folded = folded(self.0.expose_secret());
-        if is_little_more_than(username.as_str(), folded.expose_secret()) {
-            return Err("must be more than the username and up to four other characters".into());
-        }
+        guessable::refuse_name(username, folded.expose_secret())?;
         Ok(self)
     }
 
     pub(crate) fn into_secret(self) -> SecretString {
         self.0
     }
-}
-
-fn refuse_easily_guessed(folded: &str) -> Result<(), Invalid> {
-    if common_passwords().any(|word| word == folded) {
-        return Err("must not be one of the most common passwords, which are guessed first".into());
-    }
-    if is_placeholder(folded) {
-        return Err("must not be a placeholder that programs put in place of a password".into());
-    }
-    if is_little_more_than(PRODUCT, folded) {
-        return Err(
-            format!("must be more than '{PRODUCT}' and up to four other characters").into(),
-        );
-    }
-    Ok(())
-}
-
-fn common_passwords() -> impl Iterator<Item = &'static str> {
-    COMMON_PASSWORDS
-        .lines()
-        .filter(|line| !line.starts_with("# "))
-}
-
-fn is_placeholder(password: &str) -> bool {
-    let word = password.trim_matches(|letter: char| !letter.is_alphanumeric());
-    PLACEHOLDERS.contains(&word)
-        || PLACEHOLDER_STARTS
-            .iter()
-            .any(|start| password.starts_with(start))
-}
-
-/// Whether little is left of a password without the name, however often it contains the name.
-fn is_little_more_than(name: &str, password: &str) -> bool {
-    password.contains(name) && password.replace(name, "").chars().count() < MIN_BESIDE_NAME
 }
 
 /// A password that is to be compared with an account's. One that is too short for any account is merely incorrect; one
@@ -273,14 +209,6 @@ mod tests {
         }
         for password in ["correct horse", "password of alice", "# Passwords"] {
             assert!(is_accepted(password), "{password:?}");
-        }
-        let words: Vec<_> = common_passwords().collect();
-        assert!((8_000..9_000).contains(&words.len()), "{}", words.len());
-        for word in words {
-            assert!(
-                word.chars().count() >= 8 && folded(word).expose_secret() == word,
-                "{word:?}"
-            );
         }
     }
 

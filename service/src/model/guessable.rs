@@ -1,0 +1,106 @@
+//! Easily guessed passwords.
+
+use secrecy::SecretString;
+
+use crate::model::invalid::Invalid;
+use crate::model::unicode::nfkc_case_folded;
+use crate::model::user::Username;
+
+/// The minimum of characters beside a name that is easily guessed.
+const MIN_BESIDE_NAME: usize = 5;
+/// The product's own name, which is easily guessed, too.
+const PRODUCT: &str = "herolo";
+
+/// One password a line, below some lines of comment. Searching them takes a thousandth of the time of a hash.
+const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
+
+/// Placeholders that programs send by mistake where they redact a password or have none. They stand in the programs'
+/// source, so anybody can sign in with them.
+const PLACEHOLDERS: [&str; 10] = [
+    "undefined",
+    "object object",
+    "redacted",
+    "filtered",
+    "hidden",
+    "masked",
+    "protected",
+    "not set",
+    "none",
+    "null",
+];
+/// The beginnings of placeholders that contain further text.
+const PLACEHOLDER_STARTS: [&str; 4] = ["secretstr(", "secretstring(", "secretbox<", "secret("];
+
+/// The form of a password that is compared with easily guessed ones. Unlike the form that is hashed, it has neither
+/// compatibility variants nor case: `ｐａｓｓｗｏｒｄ１` is as easily guessed as `password1`.
+pub(super) fn folded(password: &str) -> SecretString {
+    SecretString::from(nfkc_case_folded(password))
+}
+
+/// Refuses a folded password that is among the first that an attacker tries.
+///
+/// # Errors
+/// What is wrong with the password, as a continuation of "password".
+pub(super) fn refuse(folded: &str) -> Result<(), Invalid> {
+    if common_passwords().any(|word| word == folded) {
+        return Err("must not be one of the most common passwords, which are guessed first".into());
+    }
+    if is_placeholder(folded) {
+        return Err("must not be a placeholder that programs put in place of a password".into());
+    }
+    if is_little_more_than(PRODUCT, folded) {
+        return Err(
+            format!("must be more than '{PRODUCT}' and up to four other characters").into(),
+        );
+    }
+    Ok(())
+}
+
+/// Refuses a folded password that is little more than the name of its account.
+///
+/// # Errors
+/// What is wrong with the password, as a continuation of "password".
+pub(super) fn refuse_name(username: &Username, folded: &str) -> Result<(), Invalid> {
+    if is_little_more_than(username.as_str(), folded) {
+        return Err("must be more than the username and up to four other characters".into());
+    }
+    Ok(())
+}
+
+fn common_passwords() -> impl Iterator<Item = &'static str> {
+    COMMON_PASSWORDS
+        .lines()
+        .filter(|line| !line.starts_with("# "))
+}
+
+fn is_placeholder(password: &str) -> bool {
+    let word = password.trim_matches(|letter: char| !letter.is_alphanumeric());
+    PLACEHOLDERS.contains(&word)
+        || PLACEHOLDER_STARTS
+            .iter()
+            .any(|start| password.starts_with(start))
+}
+
+/// Whether little is left of a password without the name, however often it contains the name.
+fn is_little_more_than(name: &str, password: &str) -> bool {
+    password.contains(name) && password.replace(name, "").chars().count() < MIN_BESIDE_NAME
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    #[test]
+    fn the_common_passwords_are_long_enough_and_folded() {
+        let words: Vec<_> = common_passwords().collect();
+        assert!((8_000..9_000).contains(&words.len()), "{}", words.len());
+        for word in words {
+            assert!(
+                word.chars().count() >= 8 && folded(word).expose_secret() == word,
+                "{word:?}"
+            );
+        }
+    }
+}
