@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The prefix of the environment variables that hold settings.
 pub(super) const PREFIX: &str = "HEROLO_";
 
-/// Every setting with its meaning and default, as `herolo --help` prints them. A required setting has no default (`""`).
+/// Every setting with its meaning and default, as `herolo --help` prints them. A required setting has no default
+/// (`""`).
 pub const SETTINGS: &[(&str, &str, &str)] = &[
     ("HEROLO_ADDRESS", "IP address to listen on", "127.0.0.1"),
     ("HEROLO_PORT", "TCP port to listen on", "8000"),

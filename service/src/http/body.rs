@@ -16,7 +16,8 @@ use crate::http::late_check;
 use crate::http::problem::Problem;
 use crate::model::invalid::{FieldError, Invalid};
 
-/// If a body takes longer than this, the token is checked again, so that no request takes effect long after a revocation.
+/// If a body takes longer than this, the token is checked again, so that no request takes effect long after a
+/// revocation.
 const PROMPT: Duration = Duration::from_secs(1);
 
 /// A request body with a valid `T`.

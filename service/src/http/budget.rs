@@ -1,7 +1,7 @@
 //! The budget of bytes that a replica holds for responses that are not written to their clients yet.
 //!
-//! A client that requests much and reads slowly, or not at all, exhausts only the share of its account. The budget bounds
-//! all shares together, so that a replica does not run out of memory.
+//! A client that requests much and reads slowly, or not at all, exhausts only the share of its account. The budget
+//! bounds all shares together, so that a replica does not run out of memory.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

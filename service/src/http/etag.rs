@@ -10,7 +10,8 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-/// Identifies the state of a resource. Different states have different tags, and a state has the same tag at every replica.
+/// Identifies the state of a resource. Different states have different tags, and a state has the same tag at every
+/// replica.
 ///
 /// The tag is weak (RFC 9110 section 8.8.1), because a proxy may compress the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +21,8 @@ impl EntityTag {
     /// Enough bytes that a collision is out of the question.
     const BYTES: usize = 16;
 
-    /// The tag of the state that the parts describe, in their order. Tags depend on the service's version, because another
-    /// version may represent the same state differently.
+    /// The tag of the state that the parts describe, in their order. Tags depend on the service's version, because
+    /// another version may represent the same state differently.
     pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let version = env!("CARGO_PKG_VERSION").as_bytes();
         let mut hash = Sha256::new();

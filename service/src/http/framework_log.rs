@@ -1,9 +1,9 @@
 //! Events that Rocket reports only through the `log` crate: a dropped header, or a failure to accept connections. Its
 //! other lines are discarded, because the service logs the same events in more detail.
 //!
-//! Rocket 0.5 drops a header that is not UTF-8 before the service sees the request, which then seems to lack the header.
-//! Rocket logs this in the task that handles the request, so the id of the task identifies the request. A test asserts
-//! the wording of that line.
+//! Rocket 0.5 drops a header that is not UTF-8 before the service sees the request, which then seems to lack the
+//! header. Rocket logs this in the task that handles the request, so the id of the task identifies the request. A test
+//! asserts the wording of that line.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -67,7 +67,8 @@ pub(crate) fn install() {
     });
 }
 
-/// Takes the names of the headers that Rocket dropped from the current task's request: lower case, at most 64 characters.
+/// Takes the names of the headers that Rocket dropped from the current task's request: lower case, at most 64
+/// characters.
 pub(crate) fn take_dropped_headers() -> Vec<String> {
     let names = task::try_id().and_then(|task| dropped().as_mut()?.remove(&task));
     names.unwrap_or_default()

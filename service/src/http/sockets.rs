@@ -13,7 +13,8 @@ use socket2::SockRef;
 /// <https://man7.org/linux/man-pages/man7/tcp.7.html>), which frees the memory of its response. A client that reads
 /// slowly but steadily is served.
 const UNACKNOWLEDGED_TIMEOUT: Duration = Duration::from_secs(20);
-/// Bytes of a response that the kernel buffers for a connection (it allocates twice as much). Its default is up to 4 MiB.
+/// Bytes of a response that the kernel buffers for a connection (it allocates twice as much). Its default is up to 4
+/// MiB.
 const SEND_BUFFER: usize = 64 * 1024;
 
 /// Sets the options before the first connection is accepted.

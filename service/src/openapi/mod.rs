@@ -71,9 +71,9 @@ is a `method-not-allowed` (405) with `Allow`. A request that is not valid HTTP, 
 query, with an oversized header section (431) or an oversized path (414), is rejected before it reaches the service, \
 with a bare status. A header that changes the meaning of a request (`Authorization`, `Content-Encoding`, \
 `Content-Type`, `Idempotency-Key`, `Last-Event-ID`) and is not UTF-8 is an error (400), and so is a second \
-`Authorization`, `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other header that is not UTF-8 is treated as \
-absent. A body that does not arrive within 8 s is an error (408); if not even its first 14 bytes arrive, the connection \
-is closed without a response.
+`Authorization`, `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other header that is not UTF-8 is treated \
+as absent. A body that does not arrive within 8 s is an error (408); if not even its first 14 bytes arrive, the \
+connection is closed without a response.
 
 **Every response** has `X-Request-Id`, and forbids browsers to execute, frame or sniff it. Browsers must not cache it \
 either, except lists of messages, which they may store and revalidate. Every path that allows GET allows HEAD.";

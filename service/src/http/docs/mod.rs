@@ -1,26 +1,13 @@
 //! The parts of the OpenAPI document that the operations of several features share.
 
+mod operations;
 mod parameters;
 mod problems;
 
-use utoipa::openapi::path::{Operation, PathItem};
-
+pub(crate) use self::operations::operations;
 pub(crate) use self::parameters::{Id, Owner, PageParams, Repeatable, Resumption};
 pub(crate) use self::problems::{
     BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSearch, LimitedSend, Listening,
     NotConfirmed, NotFound, NotSent, NotTheCaller, RATE_LIMIT_HEADERS, SharedProblems,
     TakenOrInvalid, Unavailable, WrongCredentials,
 };
-
-/// The operations of a path.
-pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [
-        &mut item.get,
-        &mut item.post,
-        &mut item.put,
-        &mut item.patch,
-        &mut item.delete,
-    ]
-    .into_iter()
-    .filter_map(Option::as_mut)
-}

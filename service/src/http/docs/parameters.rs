@@ -84,8 +84,8 @@ pub(crate) struct PageParams {
     /// words. Neither case nor accents count, nor how a character is encoded (NFC or NFD); `ss` finds `ß`. No character
     /// has a meaning of its own.
     ///
-    /// With `from`, `since` or `q` a page is what was found among 1,000 messages or 4 MiB of text, whichever comes first:
-    /// it may be short or empty and have a `next` nevertheless, which searches on.
+    /// With `from`, `since` or `q` a page is what was found among 1,000 messages or 4 MiB of text, whichever comes
+    /// first: it may be short or empty and have a `next` nevertheless, which searches on.
     #[param(
         nullable = false,
         min_length = 1,

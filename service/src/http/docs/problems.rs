@@ -10,7 +10,7 @@ use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr};
 use utoipa::{IntoResponses, Modify};
 
-use super::operations;
+use crate::http::docs::operations::operations;
 use crate::http::problem::Problem;
 use crate::model::invalid::FieldError;
 
