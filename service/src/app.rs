@@ -58,7 +58,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(sockets::bounded_writes())
         .attach(probes::start_up_watch())
         .attach(housekeeping::Chores::default())
-        .attach(live::Live::default())
+        .attach(live::Hub::default())
         .register("/", catchers::catchers())
         .mount("/", users::routes())
         .mount("/", messages::routes())
