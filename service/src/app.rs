@@ -1,6 +1,5 @@
 //! The composition root: the only file that knows all others.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::{
@@ -8,17 +7,11 @@ use rocket::{
     shield::Shield,
 };
 
-use crate::auth::{Authenticator, Identities, PasswordHasher, TokenKeys};
 use crate::config::{Config, ConfigError};
-use crate::db::{self, Database, MigrationError};
-use crate::http::budget::Budget;
-use crate::http::closing::Closing;
-use crate::http::headers::AnswerHeaders;
-use crate::http::{catchers, chunking, framework_log, media_type, readable_headers, sockets};
-use crate::ops::drain::Drain;
-use crate::ops::metrics::Telemetry;
-use crate::ops::{metrics, probes};
-use crate::{export, housekeeping, limits, live, messages, pages, users};
+use crate::db::MigrationError;
+use crate::http::framework_log;
+use crate::ops::{drain, metrics, probes};
+use crate::{auth, db, export, http, jobs, limits, live, messages, pages, users};
 
 /// Puts the service together: the one way in which the binary and every test boot it.
 ///
@@ -27,47 +20,25 @@ use crate::{export, housekeeping, limits, live, messages, pages, users};
 /// # Errors
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
-    framework_log::listen_to_log();
-    let closing = Closing::default();
-    let drain = Drain::new(config.drain_seconds, closing.clone());
-    let database = Database::new(config)?;
-    let budget = Budget::new();
-    let telemetry = Telemetry::new();
-    let hasher = Arc::new(PasswordHasher::start());
-    telemetry.show(hasher.counters());
+    framework_log::install();
+    // A stage may use what those before it manage. Fairings see requests in this order.
     Ok(rocket::custom(rocket_settings(config))
-        .manage(Identities::new(database.clone()))
-        .manage(Authenticator::new(database.clone(), Arc::clone(&hasher)))
-        .manage(users::Users::new(database.clone(), hasher))
-        .manage(messages::Changes::new(database.clone()))
-        .manage(messages::Reads::new(database.clone(), budget.clone()))
-        .manage(budget)
-        .manage(database)
-        .manage(TokenKeys::new(config)?)
-        .manage(drain)
-        .manage(closing.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())
-        .attach(AnswerHeaders::new(config)?)
+        .attach(db::stage(config)?)
+        .attach(metrics::stage())
+        .attach(http::stage(config)?)
+        .attach(drain::stage(config))
+        .attach(probes::stage())
+        .attach(jobs::stage())
+        .attach(auth::stage(config)?)
         .attach(limits::stage(config)?)
-        .attach(telemetry)
-        .attach(chunking::FewPieces)
-        .attach(readable_headers::ReadableHeaders)
-        .attach(media_type::BodyRefusal)
-        .attach(closing)
-        .attach(sockets::bounded_writes())
-        .attach(probes::start_up_watch())
-        .attach(housekeeping::Chores::default())
-        .attach(live::Hub::default())
-        .register("/", catchers::catchers())
-        .mount("/", users::routes())
-        .mount("/", messages::routes())
-        .mount("/", export::routes())
-        .mount("/", live::routes())
-        .mount("/", crate::openapi::routes())
-        .mount("/", probes::routes())
-        .mount("/", metrics::routes())
-        .mount("/", pages::routes(config)))
+        .attach(users::stage())
+        .attach(messages::stage())
+        .attach(live::stage())
+        .attach(export::stage())
+        .attach(crate::openapi::stage())
+        .attach(pages::stage(config)))
 }
 
 /// Brings the database's schema to this version; safe to repeat, and at the same time as another run. A database that

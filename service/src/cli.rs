@@ -123,7 +123,7 @@ async fn migrate(config: &Config, wait: Duration) -> Result<(), String> {
 
 /// A service is healthy if it responds and has reached its database at least once.
 fn healthcheck() -> Result<(), String> {
-    let service = Config::listening_at().map_err(|fault| fault.to_string())?;
+    let service = Config::listen_address().map_err(|fault| fault.to_string())?;
     let address = SocketAddr::from((reachable(service.ip()), service.port()));
     let answer =
         ask(address, "/livez").map_err(|fault| format!("no answer from {address}: {fault}"))?;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 use utoipa::OpenApi;
 
+use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header};
 use rocket::response::Responder;
 use rocket::response::stream::TextStream;
@@ -30,7 +31,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[openapi(paths(export))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the export.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("export", |rocket| async { rocket.mount("/", routes()) })
+}
+
+fn routes() -> Vec<Route> {
     routes![export]
 }
 

@@ -283,7 +283,7 @@ async fn raising_the_epoch_revokes_every_token_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_dies_with_its_user_and_does_not_pass_to_who_takes_the_name() {
+async fn a_token_ends_with_its_user_and_is_not_valid_for_the_next_one() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     service.database.execute("DELETE FROM users").await;

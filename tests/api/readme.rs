@@ -13,7 +13,7 @@ use crate::support::Service;
 
 const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/api.md");
-const PROBLEMS: &str = include_str!("../../service/src/http/problem/mod.rs");
+const PROBLEMS: &str = include_str!("../../service/src/http/problem/spec.rs");
 /// What the README calls the service's address.
 const PUBLISHED_URL: &str = "http://127.0.0.1:8000";
 /// Between the outputs of two commands: ASCII's record separator, which no answer has.
@@ -213,32 +213,17 @@ fn without_values(text: &str, member: &str) -> String {
     })
 }
 
-/// The last part of each `type` that the code knows with its status, which opens the text of its variant. `None` where
-/// the status is the framework's.
+/// The last part of each `type` with its status, from the code's table. `None` where the status is Rocket's.
 pub(crate) fn problem_types() -> Vec<(String, Option<u16>)> {
-    let variants = between(PROBLEMS, "pub(crate) enum Problem {", "\n}");
-    let kinds = between(PROBLEMS, "fn kind(&self)", "\n    }\n");
-    let mut status = None;
-    let mut types = Vec::new();
-    for line in variants.lines().map(str::trim) {
-        if let Some(text) = line.strip_prefix("/// ") {
-            status = text.split_once(':').and_then(|(code, _)| code.parse().ok());
-        } else if !line.is_empty() {
-            let name = line.split(['(', ',']).next().unwrap_or_default();
-            let is_named = |arm: &&str| {
-                let rest = arm.strip_prefix(name);
-                rest.is_some_and(|rest| rest.starts_with([' ', '(']))
-            };
-            // From where the variant stands, perhaps as one of several, to the end of its arm.
-            let mut arms = kinds
-                .match_indices("Self::")
-                .map(|(at, own)| &kinds[at + own.len()..]);
-            let arm = arms
-                .find(is_named)
-                .unwrap_or_else(|| panic!("'{name}' has a kind"));
-            types.push((between(arm, "(\"", "\"").to_owned(), status));
-        }
-    }
+    let table = between(PROBLEMS, "fn spec(&self)", "\n    }\n");
+    let mut types: Vec<_> = table
+        .split("=>")
+        .skip(1)
+        .map(|row| {
+            let status = between(row, "(", ",").parse().ok();
+            (between(row, "\"", "\"").to_owned(), status)
+        })
+        .collect();
     types.dedup();
     types
 }

@@ -143,7 +143,7 @@ async fn a_key_id_that_is_there_twice_is_named() {
 
     let ended = herolo().set("HEROLO_TOKEN_KEYS", &keys).run(&[]).await;
 
-    refused(&ended, &["HEROLO_TOKEN_KEYS", "'k1'", "twice"]);
+    refused(&ended, &["HEROLO_TOKEN_KEYS", "'k1'", "more than once"]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::auth::lookup::Identities;
 use crate::auth::tokens::TokenKeys;
 use crate::http::late_check;
 use crate::http::problem::Problem;
-use crate::http::request::{managed, username_in_path};
+use crate::http::request::{state, username_in_path};
 use crate::model::user::{UserId, Username};
 
 /// The user whose access token was sent and whose name is in the path.
@@ -39,10 +39,10 @@ impl Caller {
 
     async fn identify(request: &Request<'_>) -> Result<Self, Problem> {
         let token = bearer_token(request).ok_or(Problem::MissingToken)?;
-        let claims = managed::<TokenKeys>(request)?
+        let claims = state::<TokenKeys>(request)?
             .verify(token)
             .map_err(|_| Problem::InvalidToken)?;
-        let identity = managed::<Identities>(request)?
+        let identity = state::<Identities>(request)?
             .of(claims.user)
             .await?
             .ok_or(Problem::InvalidToken)?;
@@ -67,10 +67,10 @@ impl<'r> FromRequest<'r> for Caller {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::identify(request).await {
             Ok(caller) => {
-                late_check::leave(request, |request| Box::pin(check(request)));
+                late_check::register(request, |request| Box::pin(check(request)));
                 Outcome::Success(caller)
             }
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }
@@ -92,7 +92,7 @@ impl TokenExpiry {
 
     fn of(request: &Request<'_>) -> Result<Self, Problem> {
         let token = bearer_token(request).ok_or(Problem::MissingToken)?;
-        let remaining = managed::<TokenKeys>(request)?.remaining(token);
+        let remaining = state::<TokenKeys>(request)?.remaining(token);
         let remaining = remaining.map_err(|_| Problem::InvalidToken)?;
         Ok(Self { remaining })
     }
@@ -105,7 +105,7 @@ impl<'r> FromRequest<'r> for TokenExpiry {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::of(request) {
             Ok(expiry) => Outcome::Success(expiry),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }

@@ -6,6 +6,7 @@ mod authenticator;
 mod caller;
 mod hasher;
 mod lookup;
+mod stage;
 pub(crate) mod store;
 mod tokens;
 
@@ -13,4 +14,5 @@ pub(crate) use self::authenticator::{Authenticator, Reauthenticated};
 pub(crate) use self::caller::{Caller, TokenExpiry};
 pub(crate) use self::hasher::PasswordHasher;
 pub(crate) use self::lookup::Identities;
+pub(crate) use self::stage::stage;
 pub(crate) use self::tokens::TokenKeys;

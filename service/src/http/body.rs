@@ -1,5 +1,4 @@
-//! Request bodies: JSON objects, read field by field, so that an answer can name everything that is wrong at once. And
-//! how answers write what JSON has no form for.
+//! Request bodies: JSON objects, read field by field, so that one response can report all errors.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -17,16 +16,15 @@ use crate::http::late_check;
 use crate::http::problem::Problem;
 use crate::model::invalid::{FieldError, Invalid};
 
-/// A body that took longer than this has the token checked again, so that no request takes effect long after a
-/// revocation.
+/// If a body takes longer than this, the token is checked again, so that no request takes effect long after a revocation.
 const PROMPT: Duration = Duration::from_secs(1);
 
-/// A request body that holds a valid `T`.
+/// A request body with a valid `T`.
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// What can be read from the fields of a body.
+/// A value that is read from the fields of a body.
 pub(crate) trait FromFields: Sized {
-    /// Takes the fields that it knows; `None` if one of them is not valid (the fields remember why).
+    /// Takes the value's fields; `None` if one of them is not valid, which `fields` records.
     fn from_fields(fields: &mut Fields) -> Option<Self>;
 }
 
@@ -37,7 +35,7 @@ impl<'r, T: FromFields> FromData<'r> for Body<T> {
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read(request, data).await {
             Ok(value) => Outcome::Success(Self(value)),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }
@@ -47,9 +45,9 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
     let arrival = data.open(BODY_LIMIT_BYTES.bytes()).into_bytes();
     let bytes = timeout(BODY_DEADLINE, arrival)
         .await
-        .map_err(|_| Problem::TooSlow)?
+        .map_err(|_| Problem::BodyTimeout)?
         .map_err(|fault| {
-            Problem::Malformed(format!("The body did not arrive whole: {}.", fault.kind()))
+            Problem::Malformed(format!("The body is incomplete: {}.", fault.kind()))
         })?;
     if !bytes.is_complete() {
         return Err(Problem::TooLarge);
@@ -73,7 +71,7 @@ fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
             _ => Problem::Malformed(format!("The body is not JSON: {fault}.")),
         })?;
     let value = T::from_fields(&mut fields);
-    fields.refuse_the_rest();
+    fields.refuse_remaining();
     match value {
         Some(value) if fields.errors.is_empty() => Ok(value),
         _ => Err(Problem::Invalid(fields.errors)),
@@ -82,7 +80,7 @@ fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
 
 const NOT_AN_OBJECT: &str = "must be a JSON object of at most 64 fields";
 
-/// The fields of a body that were not taken yet, and what is wrong with those that were.
+/// The fields of a body that were not taken yet, and the errors of those that were.
 pub(crate) struct Fields {
     given: Vec<(String, Value)>,
     known: Vec<&'static str>,
@@ -90,7 +88,7 @@ pub(crate) struct Fields {
 }
 
 impl Fields {
-    /// Takes a field that must be a string.
+    /// Takes a required string field.
     pub(crate) fn text<T>(
         &mut self,
         name: &'static str,
@@ -102,7 +100,7 @@ impl Fields {
         })
     }
 
-    /// Takes a field that must be there, whatever its type.
+    /// Takes a required field of any type.
     pub(crate) fn take<T>(
         &mut self,
         name: &'static str,
@@ -123,7 +121,7 @@ impl Fields {
         self.given.iter().any(|(given, _)| given == name)
     }
 
-    /// Takes a field that must be a list of strings, of a length within the range. Each wrong one is named by its place.
+    /// Takes a required list of strings whose length is within the range. An error points to its item by index.
     pub(crate) fn texts<T>(
         &mut self,
         name: &'static str,
@@ -131,8 +129,8 @@ impl Fields {
         parse: impl Fn(String) -> Result<T, Invalid>,
     ) -> Option<Vec<T>> {
         let expected = || {
-            let (fewest, most) = (length.start(), length.end());
-            format!("must be a list of {fewest} to {most} strings").into()
+            let (min, max) = (length.start(), length.end());
+            format!("must be a list of {min} to {max} strings").into()
         };
         let items = self.take(name, |value| match value {
             Value::Array(items) if length.contains(&items.len()) => Ok(items),
@@ -155,22 +153,22 @@ impl Fields {
         Some(values)
     }
 
-    /// Names a field that the request may have and that was not given.
+    /// Records a known field that the body does not have, for the message about unknown fields.
     pub(crate) fn mention(&mut self, name: &'static str) {
         self.known.push(name);
     }
 
-    /// Refuses a field for what stands beside it.
+    /// Refuses a field because of another field.
     pub(crate) fn refuse(&mut self, name: &'static str, detail: &str) {
         self.errors.push(FieldError::field(name, detail));
     }
 
-    /// What is left was not asked for: a misspelt or repeated field must not pass in silence.
-    fn refuse_the_rest(&mut self) {
+    /// Refuses the remaining fields: a misspelt or repeated field must not be ignored silently.
+    fn refuse_remaining(&mut self) {
         for (name, _) in &mut self.given {
             truncate(name);
             let detail = if self.known.contains(&name.as_str()) {
-                "is there twice".to_owned()
+                "is given more than once".to_owned()
             } else {
                 format!(
                     "is not a field of this request, which has {}",
@@ -182,9 +180,9 @@ impl Fields {
     }
 }
 
-/// An answer must not grow with what somebody calls a field.
+/// Bounds the length of a field's name, and so of the response that repeats it.
 fn truncate(name: &mut String) {
-    if let Some((end, _)) = name.char_indices().nth(LONGEST_NAME) {
+    if let Some((end, _)) = name.char_indices().nth(MAX_NAME_CHARS) {
         name.truncate(end);
         name.push('…');
     }
@@ -196,13 +194,13 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// Characters of a field's name that an answer repeats.
-const LONGEST_NAME: usize = 64;
+/// The maximum number of characters of a field's name in a response.
+const MAX_NAME_CHARS: usize = 64;
 
 struct FieldsVisitor;
 
-/// More fields than this cannot be meant; it bounds how long an answer can become.
-const MOST_FIELDS: usize = 64;
+/// The maximum number of fields in a body, which bounds the length of the response.
+const MAX_FIELDS: usize = 64;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
     type Value = Fields;
@@ -214,7 +212,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Fields, M::Error> {
         let mut given = Vec::new();
         while let Some(field) = map.next_entry()? {
-            if given.len() == MOST_FIELDS {
+            if given.len() == MAX_FIELDS {
                 return Err(M::Error::custom("too many fields"));
             }
             given.push(field);

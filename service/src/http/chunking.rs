@@ -1,4 +1,4 @@
-//! Answers in pieces: how they are made, how long they are held and how they are written to the network.
+//! Responses in chunks: how they are built, how long their memory is held and how they are written to the network.
 
 use std::collections::VecDeque;
 use std::io::{self, SeekFrom, Write};
@@ -15,35 +15,35 @@ use serde::Serialize;
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
 
-/// Bytes of one piece, at most: beyond that a system call costs little beside its content.
-const LARGEST: usize = 64 * 1024;
+/// The maximum number of bytes of a chunk: above it, the cost of a system call is negligible.
+const MAX_CHUNK_BYTES: usize = 64 * 1024;
 
-/// JSON in pieces, each of which is freed when it is written, with its part of the budget.
-pub(crate) struct Pieces {
-    pieces: VecDeque<Vec<u8>>,
-    /// Bytes of the first piece that are written.
+/// JSON in chunks. Each is freed when it is written, along with its share of the budget.
+pub(crate) struct JsonChunks {
+    chunks: VecDeque<Vec<u8>>,
+    /// The bytes of the first chunk that are written.
     written: usize,
     reservation: Option<Reservation>,
 }
 
-impl Pieces {
-    /// What is written for this value.
+impl JsonChunks {
+    /// Serialises a value.
     pub(crate) fn of(value: &impl Serialize) -> Result<Self, Problem> {
-        let mut pieces = Self {
-            pieces: VecDeque::new(),
+        let mut chunks = Self {
+            chunks: VecDeque::new(),
             written: 0,
             reservation: None,
         };
-        serde_json::to_writer(&mut pieces, value).map_err(Problem::internal)?;
-        Ok(pieces)
+        serde_json::to_writer(&mut chunks, value).map_err(Problem::internal)?;
+        Ok(chunks)
     }
 
-    /// The pieces in their order. The same content is always cut into the same.
+    /// The chunks in their order. The same content always has the same chunks.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.pieces.iter().map(Vec::as_slice)
+        self.chunks.iter().map(Vec::as_slice)
     }
 
-    /// Counts in the budget as long as it is not written.
+    /// Keeps the reservation until the chunks are written.
     pub(crate) fn reserved(mut self, mut reservation: Reservation) -> Self {
         reservation.shrink_to(self.len());
         self.reservation = Some(reservation);
@@ -51,25 +51,28 @@ impl Pieces {
     }
 
     fn len(&self) -> usize {
-        self.pieces.iter().map(Vec::len).sum::<usize>() - self.written
+        self.chunks.iter().map(Vec::len).sum::<usize>() - self.written
     }
 }
 
-impl Write for Pieces {
+impl Write for JsonChunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let has_room = self.pieces.back().is_some_and(|last| last.len() < LARGEST);
+        let has_room = self
+            .chunks
+            .back()
+            .is_some_and(|last| last.len() < MAX_CHUNK_BYTES);
         if !has_room {
-            let capacity = if self.pieces.is_empty() {
+            let capacity = if self.chunks.is_empty() {
                 1024
             } else {
-                LARGEST
+                MAX_CHUNK_BYTES
             };
-            self.pieces.push_back(Vec::with_capacity(capacity));
+            self.chunks.push_back(Vec::with_capacity(capacity));
         }
-        let Some(last) = self.pieces.back_mut() else {
+        let Some(last) = self.chunks.back_mut() else {
             return Ok(0);
         };
-        let count = bytes.len().min(LARGEST - last.len());
+        let count = bytes.len().min(MAX_CHUNK_BYTES - last.len());
         last.extend_from_slice(&bytes[..count]);
         Ok(count)
     }
@@ -79,14 +82,14 @@ impl Write for Pieces {
     }
 }
 
-impl AsyncRead for Pieces {
+impl AsyncRead for JsonChunks {
     fn poll_read(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let written = self.written;
-        let Some(first) = self.pieces.front() else {
+        let Some(first) = self.chunks.front() else {
             return Poll::Ready(Ok(()));
         };
         let rest = &first[written..];
@@ -96,7 +99,7 @@ impl AsyncRead for Pieces {
             self.written += count;
             return Poll::Ready(Ok(()));
         }
-        self.pieces.pop_front();
+        self.chunks.pop_front();
         self.written = 0;
         let left = self.len();
         if let Some(reservation) = &mut self.reservation {
@@ -106,8 +109,8 @@ impl AsyncRead for Pieces {
     }
 }
 
-/// Its size is known, so nobody looks for its end.
-impl AsyncSeek for Pieces {
+/// Required by Rocket, but never called, because the size of the body is known.
+impl AsyncSeek for JsonChunks {
     fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -117,7 +120,7 @@ impl AsyncSeek for Pieces {
     }
 }
 
-impl<'r> Responder<'r, 'static> for Pieces {
+impl<'r> Responder<'r, 'static> for JsonChunks {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'static> {
         Response::build()
             .header(ContentType::JSON)
@@ -126,22 +129,22 @@ impl<'r> Responder<'r, 'static> for Pieces {
     }
 }
 
-/// Writes an answer whose length is known and small in one piece. Rocket's own are of 4 KiB, so that a page of messages
-/// took two system calls here and two at the client. A large answer keeps to those: for each connection up to sixteen
-/// pieces wait in the HTTP library, which is memory that no budget counts.
-pub(crate) struct FewPieces;
+/// Writes a small response of known length in one chunk. With Rocket's chunks of 4 KiB, a page of messages takes two
+/// system calls here and two at the client. Large responses keep those chunks, because the HTTP library queues up to
+/// sixteen chunks per connection, in memory that the budget does not count.
+pub(crate) struct ResponseChunking;
 
 #[rocket::async_trait]
-impl Fairing for FewPieces {
+impl Fairing for ResponseChunking {
     fn info(&self) -> Info {
         Info {
-            name: "few pieces",
+            name: "response chunking",
             kind: Kind::Response,
         }
     }
 
     async fn on_response<'r>(&self, _: &'r Request<'_>, response: &mut Response<'r>) {
-        if let Some(size @ 1..=LARGEST) = response.body_mut().size().await {
+        if let Some(size @ 1..=MAX_CHUNK_BYTES) = response.body_mut().size().await {
             response.set_max_chunk_size(size);
         }
     }
@@ -155,12 +158,18 @@ mod tests {
 
     #[rocket::async_test]
     async fn what_was_written_is_what_is_read() {
-        for length in [1, LARGEST - 3, LARGEST - 2, LARGEST, 3 * LARGEST + 7] {
+        for length in [
+            1,
+            MAX_CHUNK_BYTES - 3,
+            MAX_CHUNK_BYTES - 2,
+            MAX_CHUNK_BYTES,
+            3 * MAX_CHUNK_BYTES + 7,
+        ] {
             let text = "\u{1}x".repeat(length / 2 + 1);
-            let mut pieces = Pieces::of(&text).expect("JSON");
-            assert!(pieces.iter().all(|piece| piece.len() <= LARGEST));
-            let (size, mut read) = (pieces.len(), Vec::new());
-            pieces.read_to_end(&mut read).await.expect("nothing fails");
+            let mut chunks = JsonChunks::of(&text).expect("JSON");
+            assert!(chunks.iter().all(|chunk| chunk.len() <= MAX_CHUNK_BYTES));
+            let (size, mut read) = (chunks.len(), Vec::new());
+            chunks.read_to_end(&mut read).await.expect("nothing fails");
             assert_eq!(read, serde_json::to_vec(&text).expect("JSON"));
             assert_eq!(size, read.len());
         }

@@ -1,4 +1,4 @@
-//! Whether answers close their connections, so that clients come to another replica.
+//! Closing connections with the next response, so that clients reconnect to another replica.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,17 +7,17 @@ use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Header;
 use rocket::{Request, Response};
 
-/// Has every answer close its connection from some moment on.
+/// Closes the connection of every response, once that has begun. Clones share the state.
 #[derive(Clone, Default)]
 pub(crate) struct Closing(Arc<AtomicBool>);
 
 impl Closing {
-    /// From now on answers close their connections.
+    /// Begins to close connections.
     pub(crate) fn begin(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    /// The header that closes the connection, once that has begun (RFC 9112 section 9.6).
+    /// The header that closes the connection, if that has begun (RFC 9112 section 9.6).
     pub(crate) fn header(&self) -> Option<Header<'static>> {
         let has_begun = self.0.load(Ordering::Acquire);
         has_begun.then(|| Header::new("Connection", "close"))

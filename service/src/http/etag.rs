@@ -1,28 +1,32 @@
-//! Conditional requests (RFC 9110 section 13): a client that has an answer already asks whether it is still the same.
+//! Conditional requests (RFC 9110 section 13): a client revalidates a response that it has cached.
 
 use std::fmt::{self, Write as _};
 
 use rocket::http::Header;
 use rocket::request::{FromRequest, Outcome, Request};
 use sha2::{Digest as _, Sha256};
+use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
-/// What names a state of an answer: two states never share one, and the same state has the same at every replica.
+/// Identifies the state of a resource. Different states have different tags, and a state has the same tag at every replica.
 ///
-/// Weak (RFC 9110 section 8.8.1), because a proxy may compress what it stands for.
+/// The tag is weak (RFC 9110 section 8.8.1), because a proxy may compress the response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntityTag(String);
 
 impl EntityTag {
-    /// As many as make it sure that no two states of all times share one.
+    /// Enough bytes that a collision is out of the question.
     const BYTES: usize = 16;
 
-    /// The tag of what these parts, in their order, describe. Another version may write the same state in other words,
-    /// so its tags are others.
+    /// The tag of the state that the parts describe, in their order. Tags depend on the service's version, because another
+    /// version may represent the same state differently.
     pub(crate) fn of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         let version = env!("CARGO_PKG_VERSION").as_bytes();
         let mut hash = Sha256::new();
         for part in std::iter::once(version).chain(parts) {
-            // The length in front, so that what stands in one part is not taken for the next.
+            // The length prefix separates the parts.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
         }
@@ -33,7 +37,7 @@ impl EntityTag {
         Self(tag + "\"")
     }
 
-    /// The header that an answer carries it in.
+    /// The response header.
     pub(crate) fn header(&self) -> Header<'static> {
         Header::new("ETag", self.to_string())
     }
@@ -45,12 +49,12 @@ impl fmt::Display for EntityTag {
     }
 }
 
-/// The `If-None-Match` of a request (RFC 9110 section 13.1.2). What is not well-formed in it names nothing.
+/// The `If-None-Match` of a request (RFC 9110 section 13.1.2). Malformed parts of it match nothing.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum IfNoneMatch {
     Absent,
     Any,
-    /// The tags in their quotes, without what marks them as weak: the comparison is weak.
+    /// The tags with their quotes, without `W/`, because the comparison is weak.
     Listed(Vec<String>),
 }
 
@@ -64,13 +68,13 @@ impl IfNoneMatch {
         }
     }
 
-    /// Whether there is a condition at all.
-    pub(crate) fn is_there(&self) -> bool {
+    /// Whether the request is conditional.
+    pub(crate) fn is_present(&self) -> bool {
         *self != Self::Absent
     }
 
-    /// Whether the client has what this tag names.
-    pub(crate) fn names(&self, tag: &EntityTag) -> bool {
+    /// Whether the client has the state with this tag.
+    pub(crate) fn matches(&self, tag: &EntityTag) -> bool {
         match self {
             Self::Absent => false,
             Self::Any => true,
@@ -79,7 +83,7 @@ impl IfNoneMatch {
     }
 }
 
-/// The tags of a list, up to what is none. A comma may stand within one.
+/// The tags of a list, up to the first malformed one. A tag may contain commas.
 fn tags(mut list: &str) -> Vec<String> {
     let mut tags = Vec::new();
     loop {
@@ -100,6 +104,22 @@ impl<'r> FromRequest<'r> for IfNoneMatch {
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
         Outcome::Success(Self::read(request.headers().get("If-None-Match")))
+    }
+}
+
+/// Describes the header in the OpenAPI document.
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description =
+            "The `ETag` of a response that you have, or several, or `*` (RFC 9110 section 13.1.2).";
+        let parameter = ParameterBuilder::new()
+            .name("If-None-Match")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(description))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+            .example(Some("W/\"2f9d3c0e5b1a4d7c8e6f0a1b2c3d4e5f\"".into()));
+        vec![parameter.build()]
     }
 }
 
@@ -124,9 +144,9 @@ mod tests {
             "*".to_owned(),
             " * ".to_owned(),
         ] {
-            assert!(listed(&[&list]).names(&tag), "{list}");
+            assert!(listed(&[&list]).matches(&tag), "{list}");
         }
-        assert!(listed(&["\"x\"", &weak]).names(&tag), "in two lines");
+        assert!(listed(&["\"x\"", &weak]).matches(&tag), "in two lines");
         for list in [
             String::new(),
             "\"x\"".to_owned(),
@@ -136,9 +156,9 @@ mod tests {
             format!("*, {}", "\"x\""),
             format!("w/{strong}"),
         ] {
-            assert!(!listed(&[&list]).names(&tag), "{list}");
+            assert!(!listed(&[&list]).matches(&tag), "{list}");
         }
-        assert!(!listed(&[]).is_there() && listed(&[""]).is_there());
+        assert!(!listed(&[]).is_present() && listed(&[""]).is_present());
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What Rocket says through the `log` crate and in no other way: that it dropped a header, or that no connection can be
-//! accepted. All else that it says, our own log says better.
+//! Events that Rocket reports only through the `log` crate: a dropped header, or a failure to accept connections. Its
+//! other lines are discarded, because the service logs the same events in more detail.
 //!
-//! Rocket 0.5 drops a header that is not UTF-8 before any code of ours sees the request, which then seems to be one without
-//! it. Rocket's line about that is written by the task that handles the request afterwards, so the task's id tells which
-//! request it is about. A test holds the wording of the line.
+//! Rocket 0.5 drops a header that is not UTF-8 before the service sees the request, which then seems to lack the header.
+//! Rocket logs this in the task that handles the request, so the id of the task identifies the request. A test asserts
+//! the wording of that line.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -11,13 +11,13 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use rocket::tokio::task;
 
-/// Who says that a header is dropped.
+/// The target of the line about a dropped header.
 const REQUESTS: &str = "rocket::request::request";
-/// Who says that no connection can be accepted, such as for want of file descriptors. It then waits for a moment.
+/// The target of the line about a connection that cannot be accepted, such as for lack of file descriptors.
 const CONNECTIONS: &str = "rocket_http::listener";
 
-/// Characters of a header's name that are kept: more than any name that means something has, and little for the log.
-const LONGEST_NAME: usize = 64;
+/// The maximum number of characters of a header's name that are kept: more than any meaningful name has.
+const MAX_NAME_CHARS: usize = 64;
 
 /// The names of dropped headers, by the tasks whose requests had them.
 static DROPPED: Mutex<Option<HashMap<task::Id, Vec<String>>>> = Mutex::new(None);
@@ -39,7 +39,7 @@ impl Log for FrameworkLog {
         } else if let (Some(name), Some(task)) = (dropped_header(&line), task::try_id()) {
             let mut dropped = dropped();
             let names = dropped.get_or_insert_default().entry(task).or_default();
-            names.push(name.chars().take(LONGEST_NAME).collect());
+            names.push(name.chars().take(MAX_NAME_CHARS).collect());
         }
     }
 
@@ -51,23 +51,23 @@ fn dropped_header(line: &str) -> Option<&str> {
         .strip_suffix("' contains invalid UTF-8")
 }
 
-/// Nobody leaves the names half changed, so a panic elsewhere spoils nothing.
+/// A poisoned lock is usable, because no code panics while it changes the names.
 fn dropped() -> MutexGuard<'static, Option<HashMap<task::Id, Vec<String>>>> {
     DROPPED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Listens to Rocket from now on. To be called before Rocket takes the place for a log of its own.
-pub(crate) fn listen_to_log() {
+/// Installs the logger. Must run before Rocket installs its own.
+pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| match log::set_logger(&FrameworkLog) {
         Ok(()) => log::set_max_level(LevelFilter::Warn),
         Err(fault) => {
-            tracing::error!("headers that are not UTF-8 will be taken for absent: {fault}");
+            tracing::error!("headers that are not UTF-8 will be treated as absent: {fault}");
         }
     });
 }
 
-/// Takes the names, in lower case and cut at 64 characters, of the headers that Rocket dropped of the request that this task handles.
+/// Takes the names of the headers that Rocket dropped from the current task's request: lower case, at most 64 characters.
 pub(crate) fn take_dropped_headers() -> Vec<String> {
     let names = task::try_id().and_then(|task| dropped().as_mut()?.remove(&task));
     names.unwrap_or_default()

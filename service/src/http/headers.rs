@@ -1,4 +1,4 @@
-//! Headers of every answer: what browsers must not do with it, and which web pages may read it.
+//! Headers of every response: restrictions for browsers, and access for web pages of other origins (CORS).
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::{Header, Method, Status};
@@ -6,8 +6,8 @@ use rocket::{Request, Response};
 
 use crate::config::{Config, ConfigError, Origins};
 
-/// Answers are data: a browser that shows one must neither run, frame nor guess at it, nor keep it where the answer does
-/// not say that it may. That HTTPS is to be used is the edge's to say, because it is the edge that speaks it.
+/// Responses are data: browsers must not execute, frame, sniff or, by default, cache them. Strict transport security is
+/// up to the proxy, which terminates TLS.
 const SECURITY: [(&str, &str); 5] = [
     (
         "Content-Security-Policy",
@@ -19,15 +19,15 @@ const SECURITY: [(&str, &str); 5] = [
     ("Cache-Control", "no-store"),
 ];
 
-/// What a page of another origin may read of an answer beside the body.
+/// The response headers that a page of another origin may read.
 const EXPOSED: &str = "Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
-/// What it may send.
+/// The request headers that it may send.
 const ACCEPTED: &str =
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";
-/// Seconds that a browser remembers what it may do; browsers have limits of their own, of two hours or less.
-const REMEMBERED: &str = "7200";
+/// Seconds for which a browser may cache a preflight response; browsers cap it at two hours or less.
+const PREFLIGHT_MAX_AGE: &str = "7200";
 
-/// The headers that say what may be done with the answer; those that it has already stay.
+/// Adds the security headers that the response does not have yet.
 pub(crate) fn secure(response: &mut Response<'_>) {
     for (name, value) in SECURITY {
         if !response.headers().contains(name) {
@@ -36,19 +36,19 @@ pub(crate) fn secure(response: &mut Response<'_>) {
     }
 }
 
-/// Adds these headers to every answer.
-pub(crate) struct AnswerHeaders {
+/// Adds these headers to every response.
+pub(crate) struct ResponseHeaders {
     origins: Origins,
 }
 
-impl AnswerHeaders {
+impl ResponseHeaders {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         Ok(Self {
             origins: config.cors_origins()?,
         })
     }
 
-    /// What `Access-Control-Allow-Origin` says to a page of this origin; `None` if it may read nothing.
+    /// The `Access-Control-Allow-Origin` for a page of this origin; `None` if the page has no access.
     fn allowed(&self, origin: &str) -> Option<Header<'static>> {
         let allowed = match &self.origins {
             Origins::All => "*".to_owned(),
@@ -59,7 +59,7 @@ impl AnswerHeaders {
 
     fn share(&self, request: &Request<'_>, response: &mut Response<'_>) {
         if matches!(&self.origins, Origins::Listed(origins) if !origins.is_empty()) {
-            // A cache must not give one origin's answer to another.
+            // A cache must not serve the response for one origin to another.
             response.adjoin_raw_header("Vary", "Origin");
         }
         let origin = request.headers().get_one("Origin");
@@ -71,30 +71,30 @@ impl AnswerHeaders {
             response.set_raw_header("Access-Control-Expose-Headers", EXPOSED);
             return;
         }
-        // A path that there is says which methods it takes, as no route takes OPTIONS.
+        // No route allows OPTIONS, so the response of an existing path lists the methods that it allows.
         let Some(methods) = response.headers().get_one("Allow").map(str::to_owned) else {
             return;
         };
         response.set_raw_header("Access-Control-Allow-Methods", methods);
         response.set_raw_header("Access-Control-Allow-Headers", ACCEPTED);
-        response.set_raw_header("Access-Control-Max-Age", REMEMBERED);
+        response.set_raw_header("Access-Control-Max-Age", PREFLIGHT_MAX_AGE);
         response.remove_header("Content-Type");
         response.set_status(Status::NoContent);
         *response.body_mut() = rocket::response::Body::default();
     }
 }
 
-/// A browser asks what a page of another origin may do.
+/// Whether a browser asks for the permissions of a page of another origin.
 fn is_preflight(request: &Request<'_>) -> bool {
     request.method() == Method::Options
         && request.headers().contains("Access-Control-Request-Method")
 }
 
 #[rocket::async_trait]
-impl Fairing for AnswerHeaders {
+impl Fairing for ResponseHeaders {
     fn info(&self) -> Info {
         Info {
-            name: "answer headers",
+            name: "response headers",
             kind: Kind::Response,
         }
     }

@@ -1,4 +1,4 @@
-//! Keeps forms and coded bodies away from the routes.
+//! Rejects forms and bodies with a content coding before routing.
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::Method;
@@ -6,10 +6,10 @@ use rocket::{Data, Request};
 
 use crate::http::problem::Problem;
 
-/// Keeps bodies away from the routes that none of them takes.
+/// Rejects bodies that no route accepts.
 ///
-/// Forms: Rocket lets a form's `_method` field choose the request's method, so that a form on any web page could ask for
-/// a DELETE; and the API takes JSON only. And bodies that are coded, because nothing here would undo that.
+/// The API accepts only JSON, and Rocket lets the `_method` field of a form override the request's method, so that a
+/// form on any web page could send a DELETE. Content codings are rejected because nothing decodes them.
 pub(crate) struct BodyRefusal;
 
 #[rocket::async_trait]
@@ -27,20 +27,18 @@ impl Fairing for BodyRefusal {
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
         let problem = match (is_form, is_coded(request)) {
             (true, _) => Problem::UnsupportedMediaType,
-            (_, true) => Problem::CodedBody,
+            (_, true) => Problem::ContentCoding,
             _ => return,
         };
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
             || !data.peek(1).await.is_empty();
         if has_body {
-            problem.leave_for_catcher(request);
-            // No route has this method, so the catcher is what answers.
-            request.set_method(Method::Connect);
+            problem.refuse(request);
         }
     }
 }
 
-/// Whether the body has a content coding (RFC 9110 section 8.4) other than none.
+/// Whether the body has a content coding (RFC 9110 section 8.4) other than `identity`.
 fn is_coded(request: &Request<'_>) -> bool {
     request
         .headers()

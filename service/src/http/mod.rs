@@ -1,9 +1,8 @@
-//! What all requests and answers have in common.
+//! HTTP: the parts that all requests and responses share.
 
 pub(crate) mod body;
 pub(crate) mod body_limits;
 pub(crate) mod budget;
-pub(crate) mod catchers;
 pub(crate) mod chunking;
 pub(crate) mod closing;
 pub(crate) mod docs;
@@ -11,9 +10,13 @@ pub(crate) mod etag;
 pub(crate) mod framework_log;
 pub(crate) mod headers;
 pub(crate) mod late_check;
+pub(crate) mod managed;
 pub(crate) mod media_type;
 pub(crate) mod problem;
 pub(crate) mod readable_headers;
 pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod sockets;
+mod stage;
+
+pub(crate) use self::stage::stage;

@@ -1,15 +1,13 @@
-//! Headers that change what a request means have to be read, or else the request is refused.
+//! Rejects requests with unreadable or repeated headers that change the meaning of a request.
 
 use rocket::fairing::{Fairing, Info, Kind};
-use rocket::http::Method;
 use rocket::{Data, Request};
 
 use crate::http::framework_log::take_dropped_headers;
 use crate::http::problem::Problem;
 use crate::http::request_id;
 
-/// Those that change what a request means. Without an `If-None-Match` a request means the same, and so it does without
-/// an `X-Request-Id`.
+/// The headers that change the meaning of a request. `If-None-Match` and `X-Request-Id` do not.
 const MEANINGFUL: [&str; 5] = [
     "Authorization",
     "Content-Encoding",
@@ -17,7 +15,7 @@ const MEANINGFUL: [&str; 5] = [
     "Idempotency-Key",
     "Last-Event-ID",
 ];
-/// Those of them of which one value is read: of two, either may be meant.
+/// Those of them that must not be repeated: of two values, either could be the intended one.
 const SINGLE: [&str; 4] = [
     "Authorization",
     "Content-Type",
@@ -25,10 +23,10 @@ const SINGLE: [&str; 4] = [
     "Last-Event-ID",
 ];
 
-/// Names of headers that a line of the log has.
+/// The maximum number of header names in a log line.
 const LOGGED_NAMES: usize = 4;
 
-/// Refuses requests with headers that cannot be read.
+/// Rejects requests whose meaningful headers are not UTF-8 or are repeated.
 pub(crate) struct ReadableHeaders;
 
 #[rocket::async_trait]
@@ -42,9 +40,7 @@ impl Fairing for ReadableHeaders {
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         if let Some(problem) = check(request) {
-            problem.leave_for_catcher(request);
-            // No route has this method, so the catcher is what answers.
-            request.set_method(Method::Connect);
+            problem.refuse(request);
         }
     }
 }
@@ -67,16 +63,18 @@ fn check(request: &Request<'_>) -> Option<Problem> {
         let name = SINGLE
             .iter()
             .find(|name| headers.get(name).nth(1).is_some())?;
-        Some(Problem::Malformed(format!("{name} is there twice.")))
+        Some(Problem::Malformed(format!(
+            "The header {name} is given more than once."
+        )))
     };
     problem.or_else(repeated)
 }
 
-/// One line for a request, with the first names only, so that no request writes much to the log.
+/// Logs one line per request, with the first few names only, so that no request can flood the log.
 fn log_dropped(request: &Request<'_>, dropped: &[String], is_refused: bool) {
     let headers = dropped[..dropped.len().min(LOGGED_NAMES)].join(", ");
     let outcome = if is_refused {
-        "the request is refused"
+        "the request is rejected"
     } else {
         "they are ignored"
     };

@@ -10,7 +10,7 @@ pub(crate) fn username_in_path<'r>(request: &'r Request<'_>) -> Option<&'r str> 
 }
 
 /// A state that the service manages.
-pub(crate) fn managed<'r, T: Send + Sync + 'static>(
+pub(crate) fn state<'r, T: Send + Sync + 'static>(
     request: &'r Request<'_>,
 ) -> Result<&'r T, Problem> {
     request

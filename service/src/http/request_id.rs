@@ -1,45 +1,46 @@
-//! The id of a request: on its answer, in the log, and in what the edge logs.
+//! The id of a request: in its response, in the service's log and in the proxy's.
 
 use std::time::Instant;
 
 use rocket::Request;
 use rocket::http::{Header, Method};
 
-/// A request id of the client or the edge is taken over if it is no longer than this and of harmless characters.
-const LONGEST_REQUEST_ID: usize = 64;
+/// The maximum length of a request id that a client or proxy chooses.
+const MAX_REQUEST_ID_LENGTH: usize = 64;
 
-/// What is known of a request when it arrives.
-pub(crate) struct Arrival {
+/// The properties of a request when it arrives.
+pub(crate) struct RequestStart {
     pub(crate) id: String,
-    /// As it is before routing, which makes a GET of a HEAD.
+    /// The method before routing, which turns a HEAD into a GET.
     pub(crate) method: Method,
     pub(crate) at: Instant,
 }
 
-impl Arrival {
+impl RequestStart {
+    /// Those of the request, recorded by the first call.
     pub(crate) fn of<'r>(request: &'r Request<'_>) -> &'r Self {
         request.local_cache(|| Self {
-            id: take_over_or_make_id(request),
+            id: accept_or_create_id(request),
             method: request.method(),
             at: Instant::now(),
         })
     }
 }
 
-/// The id of a request, as its answer and the log show it.
+/// The id of a request, as its response and the log show it.
 pub(crate) fn request_id<'r>(request: &'r Request<'_>) -> &'r str {
-    &Arrival::of(request).id
+    &RequestStart::of(request).id
 }
 
-/// The header that tells the client its request's id.
+/// The response header with the request's id.
 pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
     Header::new("X-Request-Id", request_id(request).to_owned())
 }
 
-/// The id that came along, if it is the only one and harmless, else a new one of 128 random bits.
-fn take_over_or_make_id(request: &Request<'_>) -> String {
+/// The id that the request brings, if it is the only one and has harmless characters, otherwise 128 random bits.
+fn accept_or_create_id(request: &Request<'_>) -> String {
     let is_harmless = |id: &&str| {
-        (1..=LONGEST_REQUEST_ID).contains(&id.len())
+        (1..=MAX_REQUEST_ID_LENGTH).contains(&id.len())
             && id
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))

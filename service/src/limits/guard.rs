@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use rocket::request::{FromRequest, Outcome, Request};
 
 use crate::http::problem::Problem;
-use crate::http::request::{managed, username_in_path};
+use crate::http::request::{state, username_in_path};
 use crate::limits::headers;
 use crate::limits::rules::{Limits, RetryAfter, Rules};
 
@@ -72,7 +72,7 @@ impl<K: LimitedKind> RateLimited<'_, K> {
 
 impl<'r, K: LimitedKind> RateLimited<'r, K> {
     fn check(request: &'r Request<'_>) -> Result<Self, Problem> {
-        let limits = managed::<Limits>(request)?;
+        let limits = state::<Limits>(request)?;
         let account = username_in_path(request).unwrap_or_default();
         let keys @ [account, _] = limits.keys(request, account, K::PER_CLIENT);
         if is_of_kind::<K>(request) {
@@ -123,7 +123,7 @@ impl<'r, K: LimitedKind> FromRequest<'r> for RateLimited<'r, K> {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::check(request) {
             Ok(limited) => Outcome::Success(limited),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Hub {
         match timeout(START_DEADLINE, subscription.subscriber.notification()).await {
             Ok(Notification::Activated(cursor)) => Ok((subscription, cursor)),
             Ok(Notification::Closed) => Err(Problem::InvalidToken),
-            _ => Err(Problem::DatabaseAway(
+            _ => Err(Problem::DatabaseUnavailable(
                 "no event stream can start".to_owned(),
             )),
         }

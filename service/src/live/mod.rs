@@ -14,5 +14,4 @@ mod stream;
 mod subscriber;
 mod tailer;
 
-pub(crate) use self::hub::Hub;
-pub(crate) use self::routes::{Docs, routes};
+pub(crate) use self::routes::{Docs, stage};

@@ -4,6 +4,7 @@
 use std::time::Duration;
 use utoipa::OpenApi;
 
+use rocket::fairing::AdHoc;
 use rocket::http::ContentType;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::stream::ReaderStream;
@@ -33,7 +34,14 @@ const HEADERS: [(&str, &str); 2] = [
 #[openapi(paths(events), components(schemas(EventFields)))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the route of events and the hub with its background tasks.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("live", |rocket| async {
+        rocket.attach(Hub::default()).mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![events]
 }
 
@@ -155,7 +163,7 @@ impl<'r> FromRequest<'r> for LastEventId {
             Ok(cursor) => Outcome::Success(Self(Some(cursor))),
             Err(Invalid(detail)) => {
                 let problem = Problem::Malformed(format!("Last-Event-ID {detail}."));
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
         }
     }

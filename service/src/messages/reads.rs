@@ -44,8 +44,13 @@ impl Reads {
         {
             return Ok(page);
         }
-        self.bounded(caller, page, Page::CONTENT_BYTES, budget::PATIENCE)
-            .await
+        self.bounded(
+            caller,
+            page,
+            Page::CONTENT_BYTES,
+            budget::RESERVATION_TIMEOUT,
+        )
+        .await
     }
 
     /// A page of so many bytes at most. It is read without waiting, and again after waiting if that was too much.

@@ -5,6 +5,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::schema::Object;
 
 use chrono::SecondsFormat;
+use rocket::fairing::AdHoc;
 use rocket::http::{Header, RawStr};
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::Responder;
@@ -18,11 +19,14 @@ use crate::db::Database;
 use crate::http::body::{Body, Fields, FromFields};
 use crate::http::budget;
 use crate::http::budget::Budget;
-use crate::http::chunking::Pieces;
+use crate::http::chunking::JsonChunks;
 use crate::http::etag::{EntityTag, IfNoneMatch};
+use crate::http::managed::managed;
 use crate::http::problem::Problem;
+use crate::jobs::Jobs;
 use crate::limits::{ConcurrencyLimit, RateLimited, Searches, Sends};
 use crate::messages::changes::Changes;
+use crate::messages::cleanup;
 use crate::messages::reads::Reads;
 use crate::messages::store;
 use crate::messages::store::{Outline, Received, Refusal};
@@ -39,7 +43,21 @@ use crate::model::{message, moment};
 #[openapi(paths(send, feed, read, mark, delete))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the routes of messages, what they share, and their cleanup.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("messages", |rocket| async {
+        let (database, budget) = (managed::<Database>(&rocket), managed::<Budget>(&rocket));
+        let jobs = managed::<Jobs>(&rocket);
+        jobs.add(cleanup::sent_by_deleted_accounts);
+        jobs.add(cleanup::idempotency_keys);
+        rocket
+            .manage(Changes::new(database.clone()))
+            .manage(Reads::new(database, budget))
+            .mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 
@@ -126,17 +144,19 @@ pub(crate) async fn send(
     new: Body<NewMessage>,
     changes: &State<Changes>,
     budget: &State<Budget>,
-) -> Result<Created<Pieces>, Problem> {
+) -> Result<Created<JsonChunks>, Problem> {
     let field = receivers_field(&new.0);
     // Before the message is sent: afterwards nothing may keep the answer back.
     let mut reservation = budget.reservation(caller.id());
-    reservation.wait(new.0.bytes(), budget::PATIENCE).await?;
+    reservation
+        .wait(new.0.bytes(), budget::RESERVATION_TIMEOUT)
+        .await?;
     let message = changes
         .send(caller, new.0, key.0)
         .await?
         .map_err(|refusal| problem(field, refusal))?;
     let location = format!("/users/{}/messages/{}", message.sender, message.id);
-    let body = Pieces::of(&message)?.reserved(reservation);
+    let body = JsonChunks::of(&message)?.reserved(reservation);
     Ok(Created::new(location).body(body))
 }
 
@@ -158,7 +178,7 @@ impl<'r> FromRequest<'r> for Key {
             Ok(key) => Outcome::Success(Self(Some(key))),
             Err(Invalid(detail)) => {
                 let problem = Problem::Malformed(format!("Idempotency-Key {detail}."));
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
         }
     }
@@ -209,7 +229,12 @@ pub(crate) struct Feed {
 #[derive(Responder)]
 pub(crate) enum FeedAnswer {
     /// The page with its links (RFC 8288), and what names its state.
-    Page(Pieces, Header<'static>, Header<'static>, Header<'static>),
+    Page(
+        JsonChunks,
+        Header<'static>,
+        Header<'static>,
+        Header<'static>,
+    ),
     /// The client has this state already.
     #[response(status = 304)]
     Unchanged((), Header<'static>, Header<'static>),
@@ -231,17 +256,16 @@ impl FeedAnswer {
 /// Whoever asks again and again sends the `ETag` of the last answer as `If-None-Match`: where nothing changed, the answer
 /// is a 304 without a body.
 #[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])),
-    params(crate::http::docs::Owner, crate::http::docs::PageParams, crate::http::docs::Known),
+    params(crate::http::docs::Owner, crate::http::docs::PageParams, IfNoneMatch),
     responses(
     (status = 200, description = "A page of them.", body = Feed, headers(
         ("ETag" = String, description = "Names the state of this page (RFC 9110 section 8.8.3)."),
         ("Link" = String, description = "The `first` and, if there is one, the `next` page (RFC 8288)."))),
     (status = 304, description = "The page is still the one that `If-None-Match` names.", headers(
         ("ETag" = String, description = "Names the state of this page."))),
-    crate::http::docs::Limited,
+    crate::http::docs::LimitedSearch,
     crate::http::docs::NotTheCaller,
     crate::http::docs::InvalidQuery,
-    crate::http::docs::Large,
     crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/messages")]
@@ -254,11 +278,11 @@ pub(crate) async fn feed(
     reads: &State<Reads>,
     concurrency: &State<ConcurrencyLimit>,
 ) -> Result<FeedAnswer, Problem> {
-    if known.is_there()
+    if known.is_present()
         && let Some(outline) = store::outline(database, &caller, &page).await?
     {
         let tag = tag_of_inbox(&caller, &page, &outline, &[]);
-        if known.names(&tag) {
+        if known.matches(&tag) {
             return Ok(FeedAnswer::unchanged(&tag));
         }
     }
@@ -283,9 +307,9 @@ pub(crate) async fn feed(
         per_page: page.per_page,
         next,
     };
-    let body = Pieces::of(&feed)?.reserved(reservation);
+    let body = JsonChunks::of(&feed)?.reserved(reservation);
     let tag = tag.unwrap_or_else(|| EntityTag::of(body.iter()));
-    if known.names(&tag) {
+    if known.matches(&tag) {
         return Ok(FeedAnswer::unchanged(&tag));
     }
     let (etag, link) = (tag.header(), Header::new("Link", link));
@@ -377,7 +401,7 @@ pub(crate) async fn read(
     id: &str,
     database: &State<Database>,
     budget: &State<Budget>,
-) -> Result<Pieces, Problem> {
+) -> Result<JsonChunks, Problem> {
     let message = store::find(database, &caller, message_id(id)?).await?;
     shown(&caller, message, budget).await
 }
@@ -387,11 +411,13 @@ async fn shown(
     caller: &Caller,
     message: Option<Message>,
     budget: &Budget,
-) -> Result<Pieces, Problem> {
+) -> Result<JsonChunks, Problem> {
     let message = message.ok_or(Problem::NotFound)?;
     let mut reservation = budget.reservation(caller.id());
-    reservation.wait(message.bytes(), budget::PATIENCE).await?;
-    Ok(Pieces::of(&message)?.reserved(reservation))
+    reservation
+        .wait(message.bytes(), budget::RESERVATION_TIMEOUT)
+        .await?;
+    Ok(JsonChunks::of(&message)?.reserved(reservation))
 }
 
 /// How to mark a message.
@@ -434,7 +460,7 @@ pub(crate) async fn mark(
     mark: Body<ReadMark>,
     changes: &State<Changes>,
     budget: &State<Budget>,
-) -> Result<Pieces, Problem> {
+) -> Result<JsonChunks, Problem> {
     let message = changes
         .mark(caller.clone(), message_id(id)?, mark.0.read)
         .await?;
@@ -472,7 +498,7 @@ impl<'r> FromRequest<'r> for Page {
         match page(request) {
             Ok(page) => Outcome::Success(page),
             Err(errors) => {
-                Outcome::Error((Problem::Invalid(errors).leave_for_catcher(request), ()))
+                Outcome::Error((Problem::Invalid(errors).stash_for_catcher(request), ()))
             }
         }
     }

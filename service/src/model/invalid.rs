@@ -1,10 +1,10 @@
-//! Why a value is not valid, and which one.
+//! Validation errors.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Why a value is not valid: a phrase that goes on from the field's name ("must be ...").
+/// The reason why a value is not valid, as a predicate of the field's name ("must be ...").
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Invalid(pub(crate) String);
 
@@ -14,19 +14,19 @@ impl<T: fmt::Display> From<T> for Invalid {
     }
 }
 
-/// What is wrong with one field of the body (`#/name`, a JSON pointer) or one parameter of the query (`?name`).
+/// An error of one field of the body or one query parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct FieldError {
-    /// Which value: `#/<field>` of the body (a JSON pointer, RFC 6901) or `?<parameter>` of the query.
+    /// The value: `#/<field>` of the body (a JSON pointer, RFC 6901) or `?<parameter>` of the query.
     #[schema(example = "#/username")]
     pub(crate) pointer: String,
-    /// What is wrong with it and what would be right.
+    /// What is wrong with the value, and what a valid one is.
     #[schema(example = "must be 3 to 64 characters long")]
     pub(crate) detail: String,
 }
 
 impl FieldError {
-    /// About a field of the body.
+    /// An error of a field of the body.
     pub(crate) fn field(name: &str, detail: impl Into<String>) -> Self {
         // RFC 6901 section 3: ~ and / in a name are escaped.
         Self {
@@ -35,7 +35,7 @@ impl FieldError {
         }
     }
 
-    /// About a parameter of the query.
+    /// An error of a query parameter.
     pub(crate) fn parameter(name: &str, detail: impl Into<String>) -> Self {
         Self {
             pointer: format!("?{name}"),
@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_pointer_escapes_what_json_pointers_escape() {
+    fn a_pointer_escapes_tildes_and_slashes() {
         assert_eq!(FieldError::field("a/b~c", "").pointer, "#/a~1b~0c");
     }
 }

@@ -1,4 +1,4 @@
-//! Valid values. Nothing here knows HTTP or SQL.
+//! Valid values, independent of HTTP and SQL.
 
 pub(crate) mod account;
 pub(crate) mod email;

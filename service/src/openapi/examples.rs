@@ -1,5 +1,4 @@
-//! Examples of bodies, put together from those of their fields. Whoever adds a field gives it an example, and all bodies
-//! that have it show it.
+//! Examples of bodies, composed from the examples of their fields, so that each example is written once, at its field.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +9,10 @@ use utoipa::openapi::{Content, RefOr};
 
 use crate::http::docs::operations;
 
-/// The schemas by their names.
+/// The schemas by name.
 type Schemas = BTreeMap<String, RefOr<Schema>>;
 
-/// Gives every JSON body that has no example of its own one that its schema makes.
+/// Adds an example to every JSON body that has none, from its schema.
 pub(super) struct Examples;
 
 impl Modify for Examples {
@@ -50,7 +49,7 @@ fn name_of(location: &str) -> &str {
     location.rsplit('/').next().unwrap_or_default()
 }
 
-/// A value of this schema; `None` if it does not say enough.
+/// A value of the schema; `None` if a part of it has no example.
 fn example(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<Value> {
     match schema {
         RefOr::Ref(reference) => example(schemas.get(name_of(&reference.ref_location))?, schemas),
@@ -69,7 +68,7 @@ fn own(object: &Object) -> Option<Value> {
     object.example.as_ref().or(first).cloned()
 }
 
-/// An object of those fields that are always there.
+/// An object of the required fields.
 fn composed(object: &Object, schemas: &Schemas) -> Option<Value> {
     if object.properties.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! What can be done with an answer: how one request leads to the next.
+//! Links: the requests that a response leads to.
 
 use serde_json::Value;
 use utoipa::Modify;
@@ -7,14 +7,14 @@ use utoipa::openapi::link::LinkBuilder;
 
 use crate::http::docs::operations;
 
-/// From an answer to a request that its values make.
+/// A link from a response to a request that uses its values.
 struct Step {
-    /// The operation that is answered, and the status of the answer.
+    /// The operation and the status of the response.
     from: (&'static str, &'static str),
     to: &'static str,
     /// Name and runtime expression of each parameter.
     parameters: &'static [(&'static str, &'static str)],
-    /// The runtime expression of the body. Only a string: generators of clients refuse anything else.
+    /// The runtime expression of the body; a string, because client generators reject anything else.
     body: Option<&'static str>,
     description: &'static str,
 }
@@ -23,7 +23,7 @@ const SAME_USER: (&str, &str) = ("username", "$request.path.username");
 const SAME_MESSAGE: (&str, &str) = ("id", "$request.path.id");
 const NEW_MESSAGE: (&str, &str) = ("id", "$response.body#/id");
 
-/// A step whose body, if any, the answer does not have.
+/// A step without a body from the response.
 const fn step(
     from: (&'static str, &'static str),
     to: &'static str,
@@ -63,7 +63,7 @@ const STEPS: [Step; 18] = [
         ("issueToken", "201"),
         "getAccount",
         &[SAME_USER],
-        "Look at the account, with the token.",
+        "Get the account, with the token.",
     ),
     step(
         ("issueToken", "201"),
@@ -75,25 +75,25 @@ const STEPS: [Step; 18] = [
         ("issueToken", "201"),
         "listMessages",
         &[SAME_USER],
-        "Read what arrived, with the token.",
+        "List the received messages, with the token.",
     ),
     step(
         ("issueToken", "201"),
         "streamEvents",
         &[SAME_USER],
-        "Listen to what arrives, with the token.",
+        "Stream new messages, with the token.",
     ),
     step(
         ("issueToken", "201"),
         "exportAccount",
         &[SAME_USER],
-        "Export all of it, with the token.",
+        "Export the account's data, with the token.",
     ),
     step(
         ("issueToken", "201"),
         "revokeTokens",
         &[SAME_USER],
-        "Revoke the token and all others.",
+        "Revoke the token and all others of the account.",
     ),
     step(
         ("sendMessage", "201"),
@@ -105,13 +105,13 @@ const STEPS: [Step; 18] = [
         ("sendMessage", "201"),
         "markMessage",
         &[("username", "$response.body#/receiver"), NEW_MESSAGE],
-        "Mark the message, as its receiver and with their token.",
+        "Mark the message, as its receiver, with the receiver's token.",
     ),
     step(
         ("sendMessage", "201"),
         "deleteMessage",
         &[SAME_USER, NEW_MESSAGE],
-        "Delete the message for everybody.",
+        "Delete the message for all receivers.",
     ),
     step(
         ("getMessage", "200"),
@@ -135,23 +135,23 @@ const STEPS: [Step; 18] = [
         ("markMessage", "200"),
         "listMessages",
         &[SAME_USER],
-        "Read what else arrived.",
+        "List the received messages.",
     ),
     step(
         ("markMessage", "200"),
         "deleteMessage",
         &[SAME_USER, SAME_MESSAGE],
-        "Take the message out of your feed.",
+        "Remove the message from your inbox.",
     ),
     step(
         ("deleteMessage", "204"),
         "listMessages",
         &[SAME_USER],
-        "Read what is left.",
+        "List the remaining messages.",
     ),
 ];
 
-/// Adds the steps to the answers.
+/// Adds the links to the responses.
 pub(super) struct Links;
 
 impl Modify for Links {

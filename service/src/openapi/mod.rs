@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: the routes describe themselves, and here is what they share.
+//! The OpenAPI 3.1 document: merges the features' own documents and adds what concerns all operations.
 
 mod examples;
 mod headers;
@@ -6,6 +6,7 @@ mod links;
 
 use std::sync::LazyLock;
 
+use rocket::fairing::AdHoc;
 use rocket::response::content::RawJson;
 use rocket::{Route, get, routes};
 use utoipa::openapi::RefOr;
@@ -16,11 +17,11 @@ use self::examples::Examples;
 use self::headers::Headers;
 use self::links::Links;
 use crate::http::docs::{SharedProblems, operations};
-use crate::http::problem::document::Document;
+use crate::http::problem::Document;
 use crate::ops::{metrics, probes};
 use crate::{export, live, messages, users};
 
-/// The document as pretty-printed JSON. It is the same for as long as the process lives.
+/// The document as pretty-printed JSON.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
     whole()
         .to_pretty_json()
@@ -32,13 +33,18 @@ pub(crate) fn document() -> &'static str {
     &DOCUMENT
 }
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the route of the document.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("openapi", |rocket| async { rocket.mount("/", routes()) })
+}
+
+fn routes() -> Vec<Route> {
     routes![describe]
 }
 
 /// Get this document.
 ///
-/// It describes the version that answers, and needs neither an access token nor the database.
+/// It describes the version of the service that responds, and requires neither an access token nor the database.
 #[utoipa::path(tag = "document", operation_id = "getOpenApiDocument", responses(
     (status = 200, description = "The document.", content_type = "application/json", body = Object,
         example = json!({"openapi": "3.1.0", "info": {"title": "Herolo", "version": "0.1.0"}, "paths": {}})),
@@ -48,28 +54,29 @@ pub(crate) fn describe() -> RawJson<&'static str> {
     RawJson(document())
 }
 
-/// What is the same for all requests.
+/// The parts that all operations share.
 const OVERVIEW: &str = "\
-Send messages to other users, read those that you received, mark them as read and delete them.
+Send messages to other users, list and search the messages that you received, mark them as read, and delete them.
 
-Sign up, let the password buy an access token, and send that as `Authorization: Bearer <access_token>`. `<username>` in \
-a path is the user whose token is sent.
+Sign up, then exchange your password for an access token, and send it as `Authorization: Bearer <access_token>`. \
+`<username>` in a path is the user that the token was issued to.
 
-**Bodies** are JSON objects, whatever their content type says; forms and compressed \
-bodies are refused (415). An unknown, missing or \
-repeated field is an error (422). Unknown parameters of the query are ignored, and a known one that comes twice is an \
-error. Times are RFC 3339, UTC, with milliseconds.
+**Bodies** are JSON objects, regardless of their content type; forms and compressed bodies are rejected (415). An \
+unknown, missing or repeated field is an error (422). Unknown query parameters are ignored; a known one that is given \
+more than once is an error (422). Times are RFC 3339 in UTC, with milliseconds.
 
-**Errors** are problem documents (RFC 9457, `application/problem+json`). `type` is for programs, and the examples of \
-each answer name all that it can have. A path that there is not is a `not-found` (404); a method that a path does not \
-take is a `method-not-allowed` (405) with `Allow`. What cannot be read as HTTP, such as a raw `\"` in the query, a head \
-that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status. A header \
-that changes what a request means (`Authorization`, `Content-Encoding`, `Content-Type`, `Idempotency-Key`, \
-`Last-Event-ID`) and is not UTF-8 is an error (400), and so is a second `Authorization`, `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other one that \
-is not UTF-8 counts as one that is not there. A body that does not arrive within 8 s is an error (408).
+**Errors** are problem documents (RFC 9457, `application/problem+json`). `type` is for programs; the examples of each \
+response show all of its types. A path that does not exist is a `not-found` (404); a method that a path does not allow \
+is a `method-not-allowed` (405) with `Allow`. A request that is not valid HTTP, such as one with a raw `\"` in the \
+query, with an oversized header section (431) or an oversized path (414), is rejected before it reaches the service, \
+with a bare status. A header that changes the meaning of a request (`Authorization`, `Content-Encoding`, \
+`Content-Type`, `Idempotency-Key`, `Last-Event-ID`) and is not UTF-8 is an error (400), and so is a second \
+`Authorization`, `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other header that is not UTF-8 is treated as \
+absent. A body that does not arrive within 8 s is an error (408); if not even its first 14 bytes arrive, the connection \
+is closed without a response.
 
-**Every answer** has `X-Request-Id`, and tells browsers neither to run, frame nor guess at it. They must not keep it \
-either, but for lists of messages, which they may keep to ask whether those have changed. Whatever takes GET takes HEAD.";
+**Every response** has `X-Request-Id`, and forbids browsers to execute, frame or sniff it. Browsers must not cache it \
+either, except lists of messages, which they may store and revalidate. Every path that allows GET allows HEAD.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -82,19 +89,19 @@ either, but for lists of messages, which they may keep to ask whether those have
         url = "https://github.com/herolo/herolo/blob/main/docs/api.md",
         description = "The guide, task by task",
     ),
-    servers((url = "/", description = "The service that this document comes from.")),
+    servers((url = "/", description = "The service that serves this document.")),
     paths(describe),
     components(schemas(Document<'static>)),
     tags(
         (name = "users", description = "Accounts and access tokens."),
-        (name = "messages", description = "Sending, reading, listening, marking and deleting."),
-        (name = "document", description = "What you are reading."),
-        (name = "probes", description = "For the machines that run the service; of these, the edge routes `/livez` alone."),
+        (name = "messages", description = "Sending, listing, streaming, marking and deleting messages."),
+        (name = "document", description = "This document."),
+        (name = "probes", description = "For operators. These endpoints are unauthenticated; do not expose them publicly (the edge routes only `/livez`)."),
     ),
 )]
 struct Api;
 
-/// The features' parts as one, with what only the whole can have.
+/// Merges the features' documents, then applies the modifiers, which need all operations.
 fn whole() -> utoipa::openapi::OpenApi {
     let mut document = Api::openapi();
     for part in [
@@ -121,6 +128,7 @@ fn whole() -> utoipa::openapi::OpenApi {
     document
 }
 
+/// Describes the access token.
 struct Token;
 
 impl Modify for Token {
@@ -136,11 +144,11 @@ impl Modify for Token {
     }
 }
 
-/// The routes leave the username of the path to their guard and so do not name it; the document does. What the macro finds
-/// in a route's path by itself has no description, and is there a second time with one.
+/// Names the username in the paths. Routes leave it to their guard and write `<_>`, for which utoipa generates a
+/// parameter without a description, beside the one that the operation declares.
 struct OwnersPath;
 
-/// What the macro calls the `<_>` of a route.
+/// The name that utoipa gives to `<_>` in a route.
 const UNNAMED: &str = "arg0";
 
 impl Modify for OwnersPath {

@@ -1,9 +1,12 @@
 //! Account deletions whose messages are still to be deleted, and revocations that every replica has seen.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use rocket::futures::future::{BoxFuture, FutureExt as _};
+use rocket::tokio::time::sleep;
 use sqlx::Row;
 
 use crate::db::{Database, Error, unit_of_work};
+use crate::jobs::PAUSE;
 
 /// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender
 /// was deleted, because the insertion locks the sender's row, but replicas of an older version do not lock it.
@@ -54,8 +57,19 @@ pub(crate) async fn complete_deletion(
     })
 }
 
+/// The job that deletes revocations that every replica has seen.
+pub(super) fn revocations(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
+    async move {
+        while delete_old_revocations(database).await? {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
 /// Deletes a batch of revocations that every replica has seen; `true` if there may be more of them.
-pub(crate) async fn delete_old_revocations(database: &Database) -> Result<bool, Error> {
+async fn delete_old_revocations(database: &Database) -> Result<bool, Error> {
     let deleted = unit_of_work!(database, |connection| {
         sqlx::query(
             "DELETE FROM revocations WHERE revoked_at < UTC_TIMESTAMP(3) - INTERVAL 1 HOUR ORDER BY revoked_at LIMIT ?",

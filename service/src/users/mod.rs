@@ -8,6 +8,6 @@ mod service;
 mod store;
 mod username_cache;
 
-pub(crate) use self::routes::{Docs, routes};
+pub(crate) use self::routes::{Docs, stage};
 pub(crate) use self::service::Users;
 pub(crate) use self::username_cache::UsernameCache;

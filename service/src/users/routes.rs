@@ -1,18 +1,24 @@
 //! The operations on accounts and access tokens.
 
+use std::sync::Arc;
+
+use rocket::fairing::AdHoc;
 use rocket::response::status::{Created, NoContent};
 use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, post, put, routes};
 use utoipa::OpenApi;
 
-use crate::auth::{Authenticator, Caller, TokenKeys};
-use crate::housekeeping::Chores;
+use crate::auth::{Authenticator, Caller, PasswordHasher, TokenKeys};
+use crate::db::Database;
 use crate::http::body::Body;
 use crate::http::docs;
+use crate::http::managed::managed;
 use crate::http::problem::Problem;
+use crate::jobs::Jobs;
 use crate::limits::{Logins, RateLimited, SignUps};
 use crate::model::account::Account;
 use crate::model::user::Username;
+use crate::users::cleanup;
 use crate::users::requests::{EmailChange, NewUser, Password, PasswordChange};
 use crate::users::responses::{AccessToken, IssuedToken, User};
 use crate::users::service::Users;
@@ -30,7 +36,20 @@ use crate::users::service::Users;
 ))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the routes of accounts and their cleanup.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("users", |rocket| async {
+        managed::<Jobs>(&rocket).add(cleanup::revocations);
+        let (database, hasher) = (
+            managed::<Database>(&rocket),
+            managed::<Arc<PasswordHasher>>(&rocket),
+        );
+        let rocket = rocket.manage(Users::new(database, hasher));
+        rocket.mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![
         create,
         show,
@@ -183,13 +202,13 @@ async fn delete_account(
     body: Body<Password>,
     authenticator: &State<Authenticator>,
     users: &State<Users>,
-    chores: &State<Chores>,
+    jobs: &State<Jobs>,
 ) -> Result<NoContent, Problem> {
     let owner = authenticator
         .reauthenticate(&caller, body.0.password)
         .await?;
     limit.refund();
     users.delete(&owner).await?;
-    chores.remind();
+    jobs.trigger();
     Ok(NoContent)
 }

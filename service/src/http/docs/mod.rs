@@ -1,14 +1,15 @@
-//! What the features' operations share in the OpenAPI document.
+//! The parts of the OpenAPI document that the operations of several features share.
 
 mod parameters;
 mod problems;
 
 use utoipa::openapi::path::{Operation, PathItem};
 
-pub(crate) use self::parameters::{Id, Known, Owner, PageParams, Repeatable, Resumption};
+pub(crate) use self::parameters::{Id, Owner, PageParams, Repeatable, Resumption};
 pub(crate) use self::problems::{
-    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSend, Listening, NotConfirmed,
-    NotFound, NotSent, NotTheCaller, SharedProblems, TakenOrInvalid, Unavailable, WrongCredentials,
+    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSearch, LimitedSend, Listening,
+    NotConfirmed, NotFound, NotSent, NotTheCaller, RATE_LIMIT_HEADERS, SharedProblems,
+    TakenOrInvalid, Unavailable, WrongCredentials,
 };
 
 /// The operations of a path.

@@ -1,4 +1,4 @@
-//! The parameters that operations of several features share, as the document describes them.
+//! The parameters that operations of several features share.
 
 use utoipa::IntoParams;
 use utoipa::openapi::RefOr;
@@ -11,18 +11,18 @@ use crate::model::user::Username;
 #[into_params(parameter_in = Path)]
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Owner {
-    /// The user whom the access token was issued to; case does not count.
+    /// The user that the access token was issued to; case-insensitive.
     #[param(inline, example = "alice")]
     username: Username,
 }
 
-/// How a send is made repeatable.
+/// The key that makes a send repeatable.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Repeatable {
-    /// A name for this send that no other of yours has, such as a UUID. A repeated send with the same key and the same
-    /// body gets the same answer; with another body it is refused.
+    /// A key that is unique among your sends, such as a UUID. Another send with the same key and body gets the same
+    /// response; with a different body it is rejected.
     #[param(
         rename = "Idempotency-Key",
         nullable = false,
@@ -34,26 +34,12 @@ pub(crate) struct Repeatable {
     idempotency_key: Option<String>,
 }
 
-/// What the client has already.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-#[expect(dead_code, reason = "describes parameters")]
-pub(crate) struct Known {
-    /// The `ETag` of an answer that you have, or several, or `*` (RFC 9110 section 13.1.2).
-    #[param(
-        rename = "If-None-Match",
-        nullable = false,
-        example = "W/\"2f9d3c0e5b1a4d7c8e6f0a1b2c3d4e5f\""
-    )]
-    if_none_match: Option<String>,
-}
-
-/// Where to continue.
+/// The point to resume from.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Header)]
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Resumption {
-    /// The `id` of the last event that arrived, as it was.
+    /// The `id` of the last event that you received, unchanged.
     #[param(
         rename = "Last-Event-ID",
         nullable = false,

@@ -1,6 +1,7 @@
-//! The answers to requests that fail. What they show is what the problems themselves say, so it cannot differ.
+//! The responses to requests that fail. Their examples are the documents of the problems themselves, so the OpenAPI
+//! document cannot differ from what the service sends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use utoipa::openapi::example::ExampleBuilder;
@@ -13,222 +14,216 @@ use super::operations;
 use crate::http::problem::Problem;
 use crate::model::invalid::FieldError;
 
-/// An answer that several routes share.
-struct Shared {
-    /// Its name among the components.
+/// The headers of operations with a rate limit, unless the operator switched the limits off.
+pub(crate) const RATE_LIMIT_HEADERS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
+
+/// A problem by the name of its example.
+type Example = fn() -> (&'static str, Problem);
+
+const RATE: Example = || ("tooMany", Problem::TooMany(Duration::from_secs(2)));
+const CONCURRENT_SEARCHES: Example = || ("atOnce", Problem::TooManyAtOnce);
+const UNREAD_RESPONSES: Example = || ("answersUnread", Problem::UnreadResponses);
+const STREAMS: Example = || {
+    let wait = Duration::from_secs(15);
+    ("tooManyStreams", Problem::TooManyStreams(wait))
+};
+const OTHER_USERS_TOKEN: Example = || ("otherUser", Problem::OtherUser);
+
+/// A response that several operations share.
+struct SharedResponse {
+    /// The name among the components.
     name: &'static str,
     description: &'static str,
     /// The path of the examples' requests.
     instance: &'static str,
-    /// All its kinds of problem, and what each is called. They have one status and one header.
-    problems: fn() -> Vec<(&'static str, Problem)>,
+    /// All problems that the response can have. Their statuses are the same.
+    examples: &'static [Example],
 }
 
-/// Of every route whose path or query has to be read.
-const MALFORMED: Shared = Shared {
+const MALFORMED: SharedResponse = SharedResponse {
     name: "Malformed",
     description: "The body is not JSON, or the path, the query or a header is malformed.",
     instance: "/users/alice/messages",
-    problems: || {
+    examples: &[|| {
         let body = "The body is not JSON: expected value at line 1 column 1.";
-        vec![("malformed", Problem::Malformed(body.to_owned()))]
-    },
+        ("malformed", Problem::Malformed(body.to_owned()))
+    }],
 };
 
-const TOKEN_NEEDED: Shared = Shared {
+const TOKEN_NEEDED: SharedResponse = SharedResponse {
     name: "TokenNeeded",
-    description: "There is no valid access token.",
+    description: "The access token is missing or not valid.",
     instance: "/users/alice/messages",
-    problems: || {
-        vec![
-            ("missing", Problem::MissingToken),
-            ("invalid", Problem::InvalidToken),
-        ]
-    },
+    examples: &[
+        || ("missing", Problem::MissingToken),
+        || ("invalid", Problem::InvalidToken),
+    ],
 };
 
-const CREDENTIALS_WRONG: Shared = Shared {
+const CREDENTIALS_WRONG: SharedResponse = SharedResponse {
     name: "CredentialsWrong",
     description: "There is no user with this name and password.",
     instance: "/users/alice/token",
-    problems: || vec![("wrong", Problem::WrongCredentials)],
+    examples: &[|| ("wrong", Problem::WrongCredentials)],
 };
 
-const OTHER_USER: Shared = Shared {
+const OTHER_USER: SharedResponse = SharedResponse {
     name: "OtherUser",
-    description: "The access token is another user's, whether or not the one in the path exists.",
+    description: "The access token belongs to a different user than the path, whether or not the latter exists.",
     instance: "/users/bob/messages",
-    problems: || vec![("otherUser", Problem::OtherUser)],
+    examples: &[OTHER_USERS_TOKEN],
 };
 
-const NOT_CONFIRMED: Shared = Shared {
+const NOT_CONFIRMED: SharedResponse = SharedResponse {
     name: "NotConfirmed",
-    description: "The access token is another user's, or the password is wrong; `type` says which.",
+    description: "The access token belongs to a different user, or the password is wrong; `type` says which.",
     instance: "/users/alice/password",
-    problems: || {
-        vec![
-            ("otherUser", Problem::OtherUser),
-            ("wrongPassword", Problem::WrongPassword),
-        ]
-    },
+    examples: &[OTHER_USERS_TOKEN, || {
+        ("wrongPassword", Problem::WrongPassword)
+    }],
 };
 
-const NOT_FOUND: Shared = Shared {
+const NOT_FOUND: SharedResponse = SharedResponse {
     name: "NotFound",
-    description: "There is no such message, or it is not yours.",
+    description: "The message does not exist, or is not yours.",
     instance: "/users/alice/messages/42",
-    problems: || vec![("notFound", Problem::NotFound)],
+    examples: &[|| ("notFound", Problem::NotFound)],
 };
 
-const TOO_SLOW: Shared = Shared {
+const BODY_TIMEOUT: SharedResponse = SharedResponse {
     name: "TooSlow",
-    description: "The body did not arrive within 8 s. Nothing was done, and the connection is closed.",
+    description: "The body did not arrive within 8 s. Nothing was changed, and the connection is closed.",
     instance: "/users/alice/messages",
-    problems: || vec![("timeout", Problem::TooSlow)],
+    examples: &[|| ("timeout", Problem::BodyTimeout)],
 };
 
-const TAKEN: Shared = Shared {
+const TAKEN: SharedResponse = SharedResponse {
     name: "Taken",
-    description: "The username or the e-mail address is another account's; `errors` says which.",
+    description: "The username or the e-mail address belongs to another account; `errors` says which.",
     instance: "/users",
-    problems: || {
+    examples: &[|| {
         let errors = vec![FieldError::field("username", "is taken")];
-        vec![("taken", Problem::Conflict(errors))]
-    },
+        ("taken", Problem::Conflict(errors))
+    }],
 };
 
-const TOO_LARGE: Shared = Shared {
+const TOO_LARGE: SharedResponse = SharedResponse {
     name: "TooLarge",
-    description: "The body is over 512 KiB.",
+    description: "The body is larger than 512 KiB.",
     instance: "/users/alice/messages",
-    problems: || vec![("tooLarge", Problem::TooLarge)],
+    examples: &[|| ("tooLarge", Problem::TooLarge)],
 };
 
-const FORM: Shared = Shared {
+const FORM: SharedResponse = SharedResponse {
     name: "Form",
-    description: "The body is a form, by its content type (any other one is taken for JSON), or it is compressed, by its \
-                  content coding; `type` says which.",
+    description: "The content type is that of a form (any other content type is read as JSON), or the body has a \
+                  content coding, such as gzip; `type` says which.",
     instance: "/users/alice/messages",
-    problems: || {
-        vec![
-            ("form", Problem::UnsupportedMediaType),
-            ("coded", Problem::CodedBody),
-        ]
-    },
+    examples: &[
+        || ("form", Problem::UnsupportedMediaType),
+        || ("coded", Problem::ContentCoding),
+    ],
 };
 
-const INVALID: Shared = Shared {
+const INVALID: SharedResponse = SharedResponse {
     name: "Invalid",
-    description: "A value is missing, not valid or not asked for; `errors` names each.",
+    description: "A field is missing, not valid or unknown; `errors` lists each.",
     instance: "/users",
-    problems: || {
+    examples: &[|| {
         let errors = vec![
             FieldError::field("username", "must be 3 to 64 characters long"),
             FieldError::field("password", "is missing"),
         ];
-        vec![("invalid", Problem::Invalid(errors))]
-    },
+        ("invalid", Problem::Invalid(errors))
+    }],
 };
 
-const NOT_SENT: Shared = Shared {
+const NOT_SENT: SharedResponse = SharedResponse {
     name: "NotSent",
-    description: "A value is missing, not valid or not asked for, or nobody has the name of a receiver: `errors` names each. \
-                  Or the `Idempotency-Key` came with another body before; `type` says which.",
+    description: "A field is missing, not valid or unknown, or a receiver does not exist; `errors` lists each. \
+                  Or the `Idempotency-Key` was used with a different body. `type` says which.",
     instance: "/users/alice/messages",
-    problems: || {
-        let errors = vec![FieldError::field(
-            "receiver",
-            "'bob' is not the name of a user",
-        )];
-        vec![
-            ("invalid", Problem::Invalid(errors)),
-            ("keyReused", Problem::KeyReused),
-        ]
-    },
+    examples: &[
+        || {
+            let detail = "'bob' is not the name of a user";
+            let errors = vec![FieldError::field("receiver", detail)];
+            ("invalid", Problem::Invalid(errors))
+        },
+        || ("keyReused", Problem::KeyReused),
+    ],
 };
 
-const INVALID_QUERY: Shared = Shared {
+const INVALID_QUERY: SharedResponse = SharedResponse {
     name: "InvalidQuery",
-    description: "A parameter is not valid; `errors` names each.",
+    description: "A query parameter is not valid; `errors` lists each.",
     instance: "/users/alice/messages",
-    problems: || {
+    examples: &[|| {
         let detail = "must be a whole number from 1 to 100";
         let errors = vec![FieldError::parameter("per_page", detail)];
-        vec![("invalid", Problem::Invalid(errors))]
-    },
+        ("invalid", Problem::Invalid(errors))
+    }],
 };
 
-const TOO_MANY: Shared = Shared {
+/// The limits (429) of each group of operations. An operation has one of these groups, because the document holds one
+/// response for a status.
+const TOO_MANY: SharedResponse = SharedResponse {
     name: "TooMany",
-    description: "It was done too often, or too often at once, by this client or for this account.",
-    instance: "/users/alice/messages",
-    problems: || {
-        vec![
-            ("tooMany", Problem::TooMany(Duration::from_secs(2))),
-            ("atOnce", Problem::TooManyAtOnce),
-        ]
-    },
+    description: "The client or account sent too many of these requests.",
+    instance: "/users/alice/token",
+    examples: &[RATE],
 };
-
-/// Of the routes whose answers may be large.
-const ANSWERS_UNREAD: Shared = Shared {
-    name: "AnswersUnread",
-    description: "Large answers to this account are still being read, and another one has no room beside them.",
-    instance: "/users/alice/messages",
-    problems: || vec![("answersUnread", Problem::UnreadAnswers)],
-};
-
-/// Of sending, whose answer repeats the message.
-const TOO_MANY_SENDS: Shared = Shared {
+const TOO_MANY_SENDS: SharedResponse = SharedResponse {
     name: "TooManySends",
-    description: "It was done too often by this client or for this account, or the account's large answers are not read.",
+    description: "The client or account sent too many messages, or the account has not read its large responses.",
     instance: "/users/alice/messages",
-    problems: || {
-        vec![
-            ("tooMany", Problem::TooMany(Duration::from_secs(2))),
-            ("answersUnread", Problem::UnreadAnswers),
-        ]
-    },
+    examples: &[RATE, UNREAD_RESPONSES],
 };
-
-const TOO_MANY_STREAMS: Shared = Shared {
+const TOO_MANY_SEARCHES: SharedResponse = SharedResponse {
+    name: "TooManySearches",
+    description: "The client or account searched too often, the account has too many searches in progress, or it has \
+                  not read its large responses.",
+    instance: "/users/alice/messages",
+    examples: &[RATE, CONCURRENT_SEARCHES, UNREAD_RESPONSES],
+};
+const TOO_MANY_STREAMS: SharedResponse = SharedResponse {
     name: "TooManyStreams",
-    description: "This account has 16 streams at this replica.",
+    description: "The account has 16 event streams open at this replica.",
     instance: "/users/alice/events",
-    problems: || {
-        let wait = Duration::from_secs(15);
-        vec![("tooManyStreams", Problem::TooManyStreams(wait))]
-    },
+    examples: &[STREAMS],
+};
+const RESPONSES_UNREAD: SharedResponse = SharedResponse {
+    name: "AnswersUnread",
+    description: "The account has not read its large responses, which leave no room for another one.",
+    instance: "/users/alice/messages",
+    examples: &[UNREAD_RESPONSES],
 };
 
-/// Of every route.
-const INTERNAL: Shared = Shared {
+/// Of every operation.
+const INTERNAL: SharedResponse = SharedResponse {
     name: "Internal",
-    description: "A fault of ours. The log has it under the answer's `X-Request-Id`.",
+    description: "The service failed. Its log has the cause under the response's `X-Request-Id`.",
     instance: "/users/alice/messages",
-    problems: || vec![("internal", Problem::internal("a fault"))],
+    examples: &[|| ("internal", Problem::internal("a fault"))],
 };
 
-const UNAVAILABLE: Shared = Shared {
+const UNAVAILABLE: SharedResponse = SharedResponse {
     name: "Unavailable",
-    description: "The database is away, or there is more to do than can be done, or this replica is about to stop.",
+    description: "The database is unavailable, or this replica is overloaded or shutting down.",
     instance: "/users/alice/messages",
-    problems: || {
-        vec![(
-            "unavailable",
-            Problem::DatabaseAway("out of reach".to_owned()),
-        )]
-    },
+    examples: &[|| {
+        let problem = Problem::DatabaseUnavailable("out of reach".to_owned());
+        ("unavailable", problem)
+    }],
 };
 
-const ALL: [&Shared; 19] = [
+const ALL: [&SharedResponse; 20] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
     &OTHER_USER,
     &NOT_CONFIRMED,
     &NOT_FOUND,
-    &TOO_SLOW,
+    &BODY_TIMEOUT,
     &TAKEN,
     &TOO_LARGE,
     &FORM,
@@ -236,9 +231,10 @@ const ALL: [&Shared; 19] = [
     &NOT_SENT,
     &INVALID_QUERY,
     &TOO_MANY,
-    &ANSWERS_UNREAD,
     &TOO_MANY_SENDS,
+    &TOO_MANY_SEARCHES,
     &TOO_MANY_STREAMS,
+    &RESPONSES_UNREAD,
     &INTERNAL,
     &UNAVAILABLE,
 ];
@@ -250,54 +246,51 @@ macro_rules! groups {
 
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
-                [$(&$shared),+].into_iter().map(Shared::reference).collect()
+                [$(&$shared),+].into_iter().map(SharedResponse::reference).collect()
             }
         }
     )+};
 }
 
 groups! {
-    /// Of every route that reads a body.
-    BodyProblems: MALFORMED, TOO_SLOW, TOO_LARGE, FORM;
-    /// Of every route that checks values of the body.
+    /// Of operations that read a body.
+    BodyProblems: MALFORMED, BODY_TIMEOUT, TOO_LARGE, FORM;
+    /// Of operations that validate a body.
     Invalid: INVALID;
     /// Of sending.
     NotSent: NOT_SENT;
-    /// Of every route that checks values of the query.
+    /// Of operations that validate query parameters.
     InvalidQuery: INVALID_QUERY;
     /// Of signing up.
     TakenOrInvalid: TAKEN, INVALID;
     /// Of logging in.
     WrongCredentials: CREDENTIALS_WRONG;
-    /// Of every route that belongs to a user.
+    /// Of operations on a user's own resources.
     NotTheCaller: TOKEN_NEEDED, OTHER_USER;
-    /// Of every route that takes the password beside the token.
+    /// Of operations that require the password in addition to the token.
     NotConfirmed: TOKEN_NEEDED, NOT_CONFIRMED;
-    /// Of every route that names a message.
+    /// Of operations on one message.
     NotFound: NOT_FOUND;
-    /// Of every route that is limited.
+    /// Of operations with a rate limit.
     Limited: TOO_MANY;
-    /// Of sending, which is limited and whose answer may be large.
+    /// Of sending, which has a rate limit and may have a large response.
     LimitedSend: TOO_MANY_SENDS;
-    /// Of every route whose answer may be large.
-    Large: ANSWERS_UNREAD;
-    /// Of listening.
+    /// Of listing and searching, which has a rate limit and may have a large response.
+    LimitedSearch: TOO_MANY_SEARCHES;
+    /// Of operations whose response may be large.
+    Large: RESPONSES_UNREAD;
+    /// Of streaming events.
     Listening: TOO_MANY_STREAMS;
-    /// Of every route that needs the database.
+    /// Of operations that need the database.
     Unavailable: UNAVAILABLE;
 }
 
-impl Shared {
+impl SharedResponse {
     fn status(&self) -> String {
-        let statuses: BTreeSet<_> = (self.problems)()
-            .iter()
-            .map(|(_, problem)| problem.status().code)
-            .collect();
-        debug_assert_eq!(statuses.len(), 1, "{} has one status", self.name);
-        statuses
-            .first()
-            .copied()
-            .map_or_else(String::new, |one| one.to_string())
+        let mut statuses = self.examples.iter().map(|example| example().1.status());
+        let first = statuses.next().unwrap_or_default();
+        debug_assert!(statuses.all(|other| other == first), "{}", self.name);
+        first.code.to_string()
     }
 
     fn reference(&self) -> (String, RefOr<Response>) {
@@ -305,16 +298,21 @@ impl Shared {
     }
 
     fn response(&self) -> Response {
-        let mut content =
-            ContentBuilder::new().schema(Some(RefOr::Ref(Ref::from_schema_name("Problem"))));
+        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
+        let mut content = ContentBuilder::new().schema(Some(schema));
         let mut response = ResponseBuilder::new().description(self.description);
-        for (name, problem) in (self.problems)() {
+        for (name, problem) in self.examples.iter().map(|example| example()) {
             let document = problem.document(self.instance);
             let value = serde_json::to_value(document).unwrap_or_default();
             let example = ExampleBuilder::new().value(Some(value)).build();
             content = content.examples_from_iter([(name, example)]);
             if let Some(header) = problem.header() {
                 response = response.header(header.name().as_str(), Header::default());
+            }
+            if matches!(problem, Problem::TooMany(_)) {
+                for name in RATE_LIMIT_HEADERS {
+                    response = response.header(name, Header::default());
+                }
             }
         }
         response
@@ -323,7 +321,7 @@ impl Shared {
     }
 }
 
-/// Puts the shared answers among the components, and says which of them every route has.
+/// Adds the shared responses to the components, and to each operation those that every operation has.
 pub(crate) struct SharedProblems;
 
 impl Modify for SharedProblems {
@@ -339,8 +337,8 @@ impl Modify for SharedProblems {
             for operation in operations(item) {
                 let responses = &mut operation.responses.responses;
                 let has_parameters = operation.parameters.iter().flatten().next().is_some();
-                let of_all = [has_parameters.then_some(&MALFORMED), Some(&INTERNAL)];
-                responses.extend(of_all.into_iter().flatten().map(Shared::reference));
+                let common = [has_parameters.then_some(&MALFORMED), Some(&INTERNAL)];
+                responses.extend(common.into_iter().flatten().map(SharedResponse::reference));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use sqlx::mysql::MySqlRow;
 
-use crate::http::budget::{Reservation, SMALL};
+use crate::http::budget::{Reservation, SMALL_RESPONSE};
 use crate::messages::store::{Outline, Received, id};
 use crate::model::message::{Message, MessageId, Page};
 
@@ -58,7 +58,7 @@ impl<'a, 'b> Shelf<'a, 'b> {
 
     /// How many of those that are left are to be read next: all, if those that were read are short.
     pub(crate) fn portion(&self, left: usize) -> usize {
-        let are_short = !self.messages.is_empty() && self.bytes <= SMALL;
+        let are_short = !self.messages.is_empty() && self.bytes <= SMALL_RESPONSE;
         if are_short { left } else { left.min(PORTION) }
     }
 

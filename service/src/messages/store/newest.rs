@@ -13,7 +13,7 @@ use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, SizedStatement, sized_statement,
     unit_of_work,
 };
-use crate::http::budget::{Budget, Reservation, SMALL};
+use crate::http::budget::{Budget, Reservation, SMALL_RESPONSE};
 use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{LOOK_AHEAD, Outline, Received, content, inbox};
 use crate::model::message::{Message, Page};
@@ -78,7 +78,7 @@ impl Inbox {
         self.bytes += message.bytes();
         let sender = row.try_get::<u64, _>("sender_id")?.into();
         self.lines.push(Line { sender, message });
-        if self.bytes > SMALL {
+        if self.bytes > SMALL_RESPONSE {
             self.is_large = true;
             self.lines = Vec::new();
         }

@@ -1,22 +1,22 @@
-//! The framework's own errors, as problem documents.
+//! Rocket's own errors, as problem documents.
 
 use rocket::http::{Method, Status};
 use rocket::route::Route;
 use rocket::{Catcher, Request, catch, catchers};
 
 use crate::http::framework_log::take_dropped_headers;
-use crate::http::problem::Problem;
+use crate::http::problem::spec::Problem;
 
-/// Rocket's errors, as problem documents.
+/// The catcher of all errors.
 pub(crate) fn catchers() -> Vec<Catcher> {
     catchers![any]
 }
 
 #[catch(default)]
 fn any(status: Status, request: &Request<'_>) -> Problem {
-    // Of a request that Rocket cannot read, which comes here without having passed the fairings.
+    // A request that Rocket cannot parse has skipped the fairing that takes its dropped headers.
     drop(take_dropped_headers());
-    if let Some(problem) = request.local_cache(|| None::<Problem>) {
+    if let Some(problem) = Problem::stashed(request) {
         return problem.clone();
     }
     match status.code {
@@ -29,25 +29,23 @@ fn any(status: Status, request: &Request<'_>) -> Problem {
             request.method(),
             request.uri().path()
         )),
-        503 => {
-            Problem::Unavailable("The service is not available right now; try again in a moment.")
-        }
+        503 => Problem::Unavailable("The service is temporarily unavailable; retry in a moment."),
         _ => Problem::Other(status),
     }
 }
 
-/// What Rocket cannot read before routing: the URI, which it then takes for `/`, or the name of the method.
+/// A request whose method or URI Rocket cannot parse. Of such a URI Rocket only says `/`.
 fn malformed(request: &Request<'_>) -> Problem {
     match allowed_methods(request) {
-        // At `/` it may be either.
+        // For `/`, method and URI are both possible causes.
         none if none.is_empty() || request.uri().path() == "/" => {
-            Problem::Malformed("The method, the path or the query is malformed.".to_owned())
+            Problem::Malformed("The method, path or query is malformed.".to_owned())
         }
         allowed => Problem::MethodNotAllowed(allowed),
     }
 }
 
-/// Rocket answers 404 also where only the method is wrong; its routes tell the two apart.
+/// Tells a wrong path from a wrong method, which is a 404 to Rocket as well.
 fn not_found(request: &Request<'_>) -> Problem {
     let allowed = allowed_methods(request);
     if allowed.is_empty() || allowed.contains(&request.method()) {
@@ -57,6 +55,7 @@ fn not_found(request: &Request<'_>) -> Problem {
     }
 }
 
+/// The methods of the routes that have the request's path.
 fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
     let matching = request
         .rocket()
@@ -64,7 +63,7 @@ fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
         .filter(|route| leads_to(route, request));
     let mut methods: Vec<_> = matching.map(|route| route.method).collect();
     if methods.contains(&Method::Get) {
-        // Rocket answers HEAD wherever there is a GET.
+        // Rocket serves HEAD wherever it serves GET.
         methods.push(Method::Head);
     }
     methods.sort_by_key(|method| method.as_str());
@@ -72,7 +71,7 @@ fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
     methods
 }
 
-/// Whether the request's path is one of this route's, whatever its method.
+/// Whether the request's path matches the route's, regardless of the method.
 fn leads_to(route: &Route, request: &Request<'_>) -> bool {
     let path: Vec<_> = request.uri().path().segments().collect();
     let pattern: Vec<_> = route

@@ -1,0 +1,12 @@
+//! The settings, from defaults, the settings file and the environment.
+
+mod explain;
+mod schema;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use self::explain::ConfigError;
+pub use self::schema::{Config, SETTINGS};
+pub(crate) use self::values::Origins;

@@ -1,0 +1,163 @@
+//! The settings: their names, meanings, types and defaults.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+/// The prefix of the environment variables that hold settings.
+pub(super) const PREFIX: &str = "HEROLO_";
+
+/// Every setting with its meaning and default, as `herolo --help` prints them. A required setting has no default (`""`).
+pub const SETTINGS: &[(&str, &str, &str)] = &[
+    ("HEROLO_ADDRESS", "IP address to listen on", "127.0.0.1"),
+    ("HEROLO_PORT", "TCP port to listen on", "8000"),
+    (
+        "HEROLO_DATABASE_URL",
+        "mysql://user:password@host:port/database?ssl-mode=VERIFY_IDENTITY&ssl-ca=/ca.pem",
+        "",
+    ),
+    (
+        "HEROLO_DATABASE_MAX_CONNECTIONS",
+        "maximum number of database connections",
+        "16",
+    ),
+    (
+        "HEROLO_TOKEN_KEYS",
+        "kid:base64(32 bytes), comma-separated, newest first; the first key signs, all keys verify",
+        "",
+    ),
+    (
+        "HEROLO_TOKEN_LIFETIME",
+        "lifetime of access tokens in seconds",
+        "86400",
+    ),
+    (
+        "HEROLO_CORS_ORIGINS",
+        "origins whose web pages may call the API: comma-separated (https://app.example.com), all, or none",
+        "none",
+    ),
+    (
+        "HEROLO_INBOX_PAGE",
+        "whether / serves the inbox, a web page for reading and sending messages",
+        "true",
+    ),
+    (
+        "HEROLO_DOCS_PAGE",
+        "whether /docs serves the API reference",
+        "true",
+    ),
+    (
+        "HEROLO_DRAIN_SECONDS",
+        "seconds from SIGTERM until no more requests are accepted",
+        "6",
+    ),
+    (
+        "HEROLO_WORKERS",
+        "request threads; to use more processors, add replicas",
+        "1",
+    ),
+    (
+        "HEROLO_LIMIT_LOGINS",
+        "failed logins per minute for one account from one client; 10 times as many logins from one client; 0: unlimited",
+        "10",
+    ),
+    (
+        "HEROLO_LIMIT_SIGN_UPS",
+        "sign-ups per minute from one client; 0: unlimited",
+        "20",
+    ),
+    (
+        "HEROLO_LIMIT_SENDS",
+        "messages per minute from one account; 10 times as many from one client; 0: unlimited",
+        "1200",
+    ),
+    (
+        "HEROLO_LIMIT_SEARCHES",
+        "searches per minute from one account; 10 times as many from one client; 0: unlimited",
+        "120",
+    ),
+    (
+        "HEROLO_CLIENT_ADDRESS_HEADER",
+        "header that the proxy sets to the client's address, overwriting any other value (X-Real-Ip), or none",
+        "none",
+    ),
+];
+
+/// The settings of the service. Secrets are neither printed nor serialised.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// IP address to listen on.
+    pub address: IpAddr,
+    /// TCP port to listen on; 0 lets the system choose.
+    pub port: u16,
+    /// The URL of the database: `mysql://user:password@host:port/database?ssl-mode=...`.
+    pub database_url: SecretString,
+    /// Maximum number of database connections.
+    pub database_max_connections: u32,
+    /// The signing keys of access tokens, newest first: `kid:base64(32 bytes)`, comma-separated.
+    pub token_keys: SecretString,
+    /// Lifetime of access tokens in seconds.
+    pub token_lifetime: u64,
+    /// Origins whose web pages may call the API: comma-separated, `all` or `none`.
+    pub cors_origins: String,
+    /// Whether `/` serves the inbox, a web page for reading and sending messages.
+    pub inbox_page: bool,
+    /// Whether `/docs` serves the API reference.
+    pub docs_page: bool,
+    /// Seconds from SIGTERM until no more requests are accepted.
+    pub drain_seconds: u64,
+    /// Request threads. (Password hashing has threads of its own.)
+    pub workers: u16,
+    /// Failed logins per minute for one account from one client; 0: unlimited.
+    pub limit_logins: u32,
+    /// Sign-ups per minute from one client; 0: unlimited.
+    pub limit_sign_ups: u32,
+    /// Messages per minute from one account; 0: unlimited.
+    pub limit_sends: u32,
+    /// Searches per minute from one account; 0: unlimited.
+    pub limit_searches: u32,
+    /// The header that the proxy sets to the client's address, or `none` if clients connect directly.
+    pub client_address_header: String,
+}
+
+/// The settings that have a default.
+#[derive(Serialize)]
+pub(super) struct Defaults {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+    pub(super) database_max_connections: u32,
+    pub(super) token_lifetime: u64,
+    pub(super) cors_origins: &'static str,
+    pub(super) inbox_page: bool,
+    pub(super) docs_page: bool,
+    pub(super) drain_seconds: u64,
+    pub(super) workers: u16,
+    pub(super) limit_logins: u32,
+    pub(super) limit_sign_ups: u32,
+    pub(super) limit_sends: u32,
+    pub(super) limit_searches: u32,
+    pub(super) client_address_header: &'static str,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 8000,
+            database_max_connections: 16,
+            token_lifetime: 86_400,
+            cors_origins: "none",
+            inbox_page: true,
+            docs_page: true,
+            drain_seconds: 6,
+            workers: 1,
+            limit_logins: 10,
+            limit_sign_ups: 20,
+            limit_sends: 1_200,
+            limit_searches: 120,
+            client_address_header: "none",
+        }
+    }
+}

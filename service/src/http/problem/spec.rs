@@ -1,0 +1,139 @@
+//! The problems of the API, and the table of their statuses, types and titles.
+
+use std::time::Duration;
+
+use rocket::Request;
+use rocket::http::{Method, Status};
+
+use crate::db;
+use crate::model::invalid::FieldError;
+
+/// An error that the API reports.
+#[derive(Debug, Clone)]
+pub(crate) enum Problem {
+    /// The body is not JSON, or the request itself is malformed.
+    Malformed(String),
+    /// The request has no access token.
+    MissingToken,
+    /// The access token has expired, was revoked, or was not issued by this service.
+    InvalidToken,
+    /// The user does not exist or has a different password.
+    WrongCredentials,
+    /// The access token belongs to a different user than the path.
+    OtherUser,
+    /// The password that a sensitive request repeats is wrong.
+    WrongPassword,
+    /// The resource does not exist or is not visible to the caller.
+    NotFound,
+    /// The path exists, but only for these methods.
+    MethodNotAllowed(Vec<Method>),
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// A unique value is already in use.
+    Conflict(Vec<FieldError>),
+    /// The body exceeds the limit.
+    TooLarge,
+    /// The body is a form.
+    UnsupportedMediaType,
+    /// The body is compressed or has another content coding.
+    ContentCoding,
+    /// Values are not valid.
+    Invalid(Vec<FieldError>),
+    /// The `Idempotency-Key` was used with a different body.
+    KeyReused,
+    /// A client or account exceeded its rate limit; with the time until the next request is accepted.
+    TooMany(Duration),
+    /// An account has too many searches in progress.
+    TooManyAtOnce,
+    /// An account has the maximum number of event streams open; with the time until one may have ended.
+    TooManyStreams(Duration),
+    /// The account's unread large responses leave no room for another one.
+    UnreadResponses,
+    /// The service is overloaded or shutting down; with a sentence that says which.
+    Unavailable(&'static str),
+    /// The database cannot be reached. The reason is only logged.
+    DatabaseUnavailable(String),
+    /// A fault of the service. The reason is only logged.
+    Internal(String),
+    /// Any other error of Rocket.
+    Other(Status),
+}
+
+/// The constant parts of a problem document (RFC 9457 section 3.1).
+pub(super) struct Spec {
+    pub(super) status: Status,
+    /// The last part of `type`. It is part of the API's contract, unlike the title.
+    pub(super) kind: &'static str,
+    pub(super) title: &'static str,
+}
+
+impl Problem {
+    /// A fault of the service.
+    pub(crate) fn internal(fault: impl std::fmt::Display) -> Self {
+        Self::Internal(fault.to_string())
+    }
+
+    /// The HTTP status.
+    pub(crate) fn status(&self) -> Status {
+        self.spec().status
+    }
+
+    /// Keeps the problem for the catcher and returns its status, which is all that a failing guard can hand to Rocket.
+    pub(crate) fn stash_for_catcher(self, request: &Request<'_>) -> Status {
+        let status = self.status();
+        request.local_cache(|| Some(self));
+        status
+    }
+
+    /// Has the catcher respond to a request with the problem, from a fairing that runs before routing.
+    pub(crate) fn refuse(self, request: &mut Request<'_>) {
+        self.stash_for_catcher(request);
+        // Routing then fails, because no route has this method.
+        request.set_method(Method::Connect);
+    }
+
+    /// The problem that [`Self::stash_for_catcher`] kept.
+    pub(super) fn stashed<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
+        request.local_cache(|| None::<Self>).as_ref()
+    }
+
+    /// The table of all problems.
+    #[rustfmt::skip]
+    pub(super) fn spec(&self) -> Spec {
+        let (status, kind, title) = match self {
+            Self::Malformed(_) => (400, "malformed", "The request is malformed"),
+            Self::MissingToken => (401, "token-missing", "An access token is required"),
+            Self::InvalidToken => (401, "token-invalid", "The access token is not valid"),
+            Self::WrongCredentials => (401, "credentials-wrong", "The username or password is wrong"),
+            Self::OtherUser => (403, "other-user", "The access token belongs to a different user"),
+            Self::WrongPassword => (403, "password-wrong", "The password is wrong"),
+            Self::NotFound => (404, "not-found", "Not found"),
+            Self::MethodNotAllowed(_) => (405, "method-not-allowed", "The method is not allowed for this path"),
+            Self::BodyTimeout => (408, "timeout", "The body took too long to arrive"),
+            Self::Conflict(_) => (409, "taken", "A value is already taken"),
+            Self::TooLarge => (413, "too-large", "The body is too large"),
+            Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body must be JSON"),
+            Self::ContentCoding => (415, "unsupported-content-coding", "The body must not be compressed"),
+            Self::Invalid(_) => (422, "invalid", "A value is not valid"),
+            Self::KeyReused => (422, "key-reused", "The Idempotency-Key was used for a different message"),
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::TooManyStreams(_) => (429, "too-many", "Too many requests"),
+            Self::UnreadResponses => (429, "answers-unread", "Large responses have not been read"),
+            Self::Unavailable(_) | Self::DatabaseUnavailable(_) =>
+                (503, "unavailable", "The service is temporarily unavailable"),
+            Self::Internal(_) => (500, "internal", "Internal server error"),
+            Self::Other(status) => (status.code, "other", status.reason_lossy()),
+        };
+        Spec { status: Status::new(status), kind, title }
+    }
+}
+
+impl From<db::Error> for Problem {
+    fn from(fault: db::Error) -> Self {
+        match fault {
+            db::Error::Unavailable(_) | db::Error::NoSchema => {
+                Self::DatabaseUnavailable(fault.to_string())
+            }
+            fault => Self::internal(fault),
+        }
+    }
+}
