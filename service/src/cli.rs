@@ -13,7 +13,7 @@ use crate::config::{Config, SETTINGS};
 use crate::ops::{drain, log};
 use crate::{build, openapi};
 
-/// How long the service may take to answer its own health check.
+/// Timeout of the health check.
 const HEALTHCHECK_DEADLINE: Duration = Duration::from_secs(2);
 
 /// A messaging service over REST, with its data in MySQL.
@@ -29,13 +29,13 @@ enum Command {
     /// Serve the API (the default).
     #[default]
     Serve,
-    /// Bring the database's schema to this version, then end. Safe to repeat.
+    /// Migrate the database schema to this version, then exit. Safe to repeat.
     Migrate {
         /// Seconds to wait for a database that is still starting.
         #[arg(long, default_value_t = 60, value_name = "SECONDS")]
         wait: u64,
     },
-    /// Ask the service on this machine whether it is well; for the container's health check.
+    /// Check the health of the service on this machine, as the container health check does.
     Healthcheck,
     /// Print the OpenAPI document.
     Openapi,
@@ -62,7 +62,7 @@ pub fn main() -> ExitCode {
     finish(outcome)
 }
 
-/// Runs it to its end. One worker is this thread, which then never has to wake another one.
+/// Runs a future to completion. A single worker is this thread, which then never has to wake another one.
 fn run(workers: usize, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let mut builder = match workers {
         1 => Builder::new_current_thread(),
@@ -74,7 +74,7 @@ fn run(workers: usize, work: impl Future<Output = Result<(), String>>) -> Result
         .block_on(work)
 }
 
-/// Prints to standard output. Whoever reads only its beginning has got what they wanted.
+/// Prints to standard output. A reader that closes the pipe early is no error.
 fn print(text: &str) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
         Err(fault) if fault.kind() != ErrorKind::BrokenPipe => Err(fault.to_string()),
@@ -86,7 +86,7 @@ fn finish(outcome: Result<(), String>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // Nowhere is left to complain to if this fails.
+            // If this fails, no channel is left to report it.
             let _ = writeln!(std::io::stderr(), "herolo: {message}");
             ExitCode::FAILURE
         }
@@ -111,15 +111,17 @@ fn explain(config: &Config, fault: &rocket::Error) -> String {
     }
 }
 
-/// The first process of a container gets no signal that it does not ask for, so an interrupted run must.
-async fn migrate(config: &Config, patience: Duration) -> Result<(), String> {
+/// The first process of a container receives only signals that it handles, so the migration handles them.
+async fn migrate(config: &Config, wait: Duration) -> Result<(), String> {
     rocket::tokio::select! {
-        outcome = crate::migrate(config, patience) => outcome.map_err(|fault| fault.to_string()),
-        () = drain::signalled() => Err("interrupted; run it again, as a migration may be repeated".to_owned()),
+        outcome = crate::migrate(config, wait) => outcome.map_err(|fault| fault.to_string()),
+        () = drain::termination_requested() => {
+            Err("interrupted; run it again (a migration is safe to repeat)".to_owned())
+        }
     }
 }
 
-/// Healthy is a service that answers and that found its database at least once.
+/// A service is healthy if it responds and has reached its database at least once.
 fn healthcheck() -> Result<(), String> {
     let service = Config::listen_address().map_err(|fault| fault.to_string())?;
     let address = SocketAddr::from((reachable(service.ip()), service.port()));
@@ -134,7 +136,7 @@ fn healthcheck() -> Result<(), String> {
     }
 }
 
-/// An address that says "all of this machine's" is asked by its loopback address.
+/// The loopback address, if the service listens on all addresses of this machine.
 fn reachable(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -143,7 +145,7 @@ fn reachable(address: IpAddr) -> IpAddr {
     }
 }
 
-/// A GET in as few bytes as HTTP/1.1 allows; no client library is worth its size for one probe.
+/// A minimal HTTP/1.1 GET: an HTTP client library would be too large for one probe.
 fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_DEADLINE)?;
     stream.set_read_timeout(Some(HEALTHCHECK_DEADLINE))?;
@@ -158,8 +160,8 @@ fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
 
 /// The settings for `--help`.
 fn settings() -> String {
-    let mut text = "Settings (environment, or Rocket.toml, or the file that HEROLO_CONFIG names; each also as\n\
-                    <NAME>_FILE, naming a file whose content is the value):\n"
+    let mut text = "Settings, from the environment, Rocket.toml, or the file that HEROLO_CONFIG names. To read a\n\
+                    value from a file, set <NAME>_FILE to the path of the file.\n"
         .to_owned();
     for (name, meaning, default) in SETTINGS {
         let _ = write!(text, "\n  {name}\n      {meaning}");
@@ -168,6 +170,8 @@ fn settings() -> String {
             default => write!(text, " (default: {default})"),
         };
     }
-    text.push_str("\n\nThe log goes to standard error; RUST_LOG sets its level (default: info).");
+    text.push_str(
+        "\n\nLogs are written to standard error; RUST_LOG sets the level (default: info).",
+    );
     text
 }

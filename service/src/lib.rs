@@ -24,4 +24,4 @@ mod users;
 pub use crate::app::{build, migrate, openapi};
 pub use crate::config::{Config, ConfigError};
 pub use crate::db::MigrationError;
-pub use crate::pages::is_page;
+pub use crate::pages::is_static_asset;

@@ -1,5 +1,5 @@
-//! The pages that the service brings along: an inbox at `/` and the API's reference at `/docs`. They are static files in
-//! the binary and use nothing but the public API; no other server is asked for anything.
+//! The static assets of two pages: an inbox at `/` and the API reference at `/docs`. They are embedded in the binary,
+//! use only the public API, and load nothing from other servers.
 
 use std::io::Cursor;
 
@@ -13,22 +13,23 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Config;
 
 /// What the inbox may do (CSP Level 3, <https://www.w3.org/TR/CSP3/>): run its own scripts and ask its own service.
-/// No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so what people write stays text.
-const INBOX_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+/// No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so user content stays text.
+const INBOX_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What the reference may do. Swagger UI draws icons from `data:`, and shows descriptions as HTML that it has cleaned, so
-/// it gets no rule on who writes HTML.
-const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// What the reference may do. Swagger UI draws icons from `data:`, and renders descriptions as sanitized HTML, so
+/// trusted types are not enforced.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// A page may be kept, and is asked for again each time it is used: what has not changed costs a 304.
+/// Assets may be cached, and are revalidated with each use: an unchanged one costs a 304.
 const CACHING: &str = "no-cache";
 
-/// What Rocket calls the route of a file of a page.
-const ROUTE_NAME: &str = "page";
+/// The name of the route of each asset.
+const ROUTE_NAME: &str = "static asset";
 
-/// A file of a page, as build.rs left it.
+/// An embedded file, as build.rs prepared it.
 struct File {
     path: &'static str,
     content_type: ContentType,
@@ -78,13 +79,13 @@ const DOCS: &[File] = &[
     ),
 ];
 
-/// Attaches the pages that are not switched off.
+/// Attaches the pages that are enabled.
 pub(crate) fn stage(config: &Config) -> AdHoc {
     let routes = routes(config);
     AdHoc::on_ignite("pages", |rocket| async { rocket.mount("/", routes) })
 }
 
-/// The routes of the pages that are not switched off.
+/// The routes of the pages that are enabled.
 fn routes(config: &Config) -> Vec<Route> {
     let inbox = (config.inbox_page, INBOX, INBOX_POLICY);
     let docs = (config.docs_page, DOCS, DOCS_POLICY);
@@ -95,28 +96,28 @@ fn routes(config: &Config) -> Vec<Route> {
         .collect()
 }
 
-/// Whether a route leads to a file of a page rather than to the API.
+/// Whether a route serves a static asset rather than the API.
 #[must_use]
-pub fn is_page(route: &Route) -> bool {
+pub fn is_static_asset(route: &Route) -> bool {
     route.name.as_deref() == Some(ROUTE_NAME)
 }
 
 fn route(file: &'static File, policy: &'static str) -> Route {
-    let mut route = Route::new(Method::Get, file.path, Page::new(file, policy));
+    let mut route = Route::new(Method::Get, file.path, StaticAsset::new(file, policy));
     route.name = Some(ROUTE_NAME.into());
     route
 }
 
-/// Answers with a file.
+/// Serves a file.
 #[derive(Clone)]
-struct Page {
+struct StaticAsset {
     file: &'static File,
     policy: &'static str,
-    /// What the file is known by, of its content (RFC 9110 section 8.8.3), without quotes.
+    /// The entity tag, a hash of the content (RFC 9110 section 8.8.3), without quotes.
     tag: String,
 }
 
-impl Page {
+impl StaticAsset {
     fn new(file: &'static File, policy: &'static str) -> Self {
         let digest = Sha256::digest(file.plain);
         Self {
@@ -126,9 +127,9 @@ impl Page {
         }
     }
 
-    fn answer(&self, request: &Request<'_>) -> Response<'static> {
-        let is_compressed = takes_gzip(request);
-        // Two representations, so two tags.
+    fn respond(&self, request: &Request<'_>) -> Response<'static> {
+        let is_compressed = accepts_gzip(request);
+        // Each representation has its own tag.
         let (content, tag) = if is_compressed {
             (self.file.gzip, format!("\"{}-gzip\"", self.tag))
         } else {
@@ -140,7 +141,7 @@ impl Page {
             .header(Header::new("Cache-Control", CACHING))
             .header(Header::new("Vary", "Accept-Encoding"))
             .header(Header::new("ETag", tag.clone()));
-        if is_known(request, &tag) {
+        if is_cached(request, &tag) {
             return response.status(Status::NotModified).finalize();
         }
         if is_compressed {
@@ -154,20 +155,20 @@ impl Page {
 }
 
 #[rocket::async_trait]
-impl Handler for Page {
+impl Handler for StaticAsset {
     async fn handle<'r>(&self, request: &'r Request<'_>, _: Data<'r>) -> Outcome<'r> {
-        Outcome::Success(self.answer(request))
+        Outcome::Success(self.respond(request))
     }
 }
 
-/// The elements of a header that is a list (RFC 9110 section 5.6.1).
+/// The elements of a list header (RFC 9110 section 5.6.1).
 fn list<'a>(request: &'a Request<'_>, name: &'a str) -> impl Iterator<Item = &'a str> {
     let lines = request.headers().get(name);
     lines.flat_map(|line| line.split(',').map(str::trim))
 }
 
-/// Whether the client takes gzip (RFC 9110 section 12.5.3).
-fn takes_gzip(request: &Request<'_>) -> bool {
+/// Whether the client accepts gzip (RFC 9110 section 12.5.3).
+fn accepts_gzip(request: &Request<'_>) -> bool {
     list(request, "Accept-Encoding").any(|element| {
         let (coding, weight) = element.split_once(';').unwrap_or((element, "q=1"));
         let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
@@ -176,8 +177,8 @@ fn takes_gzip(request: &Request<'_>) -> bool {
     })
 }
 
-/// Whether the client has the file already (RFC 9110 section 13.1.2).
-fn is_known(request: &Request<'_>, tag: &str) -> bool {
+/// Whether the client has the current file (RFC 9110 section 13.1.2).
+fn is_cached(request: &Request<'_>, tag: &str) -> bool {
     list(request, "If-None-Match")
         .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }

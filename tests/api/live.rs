@@ -413,13 +413,28 @@ async fn whoever_is_ahead_of_the_database_is_told_to_begin_anew() {
         "9223372036854775807-1+9223372036854775805".to_owned(),
     ] {
         let mut listener = Listener::after(&bob, Some(&forged)).await;
-        assert_eq!(listener.last_id, newest.to_string(), "not the false one");
+        assert_eq!(listener.last_id, forged, "until the reset was delivered");
         assert_eq!(reset(&mut listener).await, newest.to_string());
+        assert_eq!(listener.last_id, newest.to_string(), "not the false one");
     }
     let mut listener = Listener::after(&bob, Some("99")).await;
     reset(&mut listener).await;
     let live = alice.send(&bob, "live").await;
     assert_eq!(hear(&mut listener, 1).await, [live]);
+}
+
+#[tokio::test]
+async fn a_connection_lost_between_hello_and_reset_loses_no_reset() {
+    let (_service, alice, bob) = two().await;
+    let newest = alice.send(&bob, "newest").await;
+    let lost = Listener::after(&bob, Some("99")).await;
+    let last_id = lost.last_id.clone();
+    drop(lost);
+    let mut listener = Listener::after(&bob, Some(&last_id)).await;
+    assert_eq!(reset(&mut listener).await, newest.to_string());
+    let mut listener = Listener::after(&bob, Some(&listener.last_id)).await;
+    let next = alice.send(&bob, "next").await;
+    assert_eq!(hear(&mut listener, 1).await, [next]);
 }
 
 #[tokio::test]

@@ -243,7 +243,7 @@ BEYOND_SCHEMAS = [
     "with this per_page; follow `next` to read on",  # of pages, fewer the longer they are
     "applies to received messages",  # `unread` in the sent box
     "A message with this Idempotency-Key was sent before",
-    "must be the id of an event as it came",  # `9-8` can be one, `8-9` cannot
+    "must be the unchanged id of an event",  # `9-8` can be one, `8-9` cannot
 ]
 
 

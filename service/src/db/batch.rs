@@ -36,7 +36,7 @@ pub(crate) struct BatchLimits {
 
 impl BatchLimits {
     /// A commit costs less per item the larger the batch is, and a second one works while the first waits for the disk.
-    /// For sends, this also bounds how many message ids are allocated and not yet committed; see `live::WINDOW`.
+    /// For sends, this also bounds how many message ids are allocated and not yet committed; see `live::IN_FLIGHT_WINDOW`.
     pub(crate) const GROUP_COMMIT: Self = Self {
         concurrency: 2,
         max_in_flight: 4,

@@ -1,4 +1,5 @@
-//! Listening, as Server-Sent Events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+//! The route of event streams, as Server-Sent Events
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use std::time::Duration;
 use utoipa::OpenApi;
@@ -14,15 +15,15 @@ use rocket::{Route, Shutdown, State, get, routes};
 use crate::auth::{Caller, TokenExpiry};
 use crate::db::Database;
 use crate::http::problem::Problem;
-use crate::live::Live;
-use crate::live::position::Position;
-use crate::live::stream::{PIECE, Story};
+use crate::live::cursor::StreamCursor;
+use crate::live::hub::Hub;
+use crate::live::stream::{CHUNK_SIZE, SubscriberStream};
 use crate::model::invalid::Invalid;
 use crate::ops::drain::Drain;
 
-/// How long a stream goes on. Proxies end what takes longer than they allow (ours, five minutes), in the middle of an event.
+/// How long a stream lasts. Proxies cut a longer response in the middle of an event (ours after five minutes).
 const LIFETIME: Duration = Duration::from_mins(4);
-/// Headers of a stream. A proxy must neither keep nor change it, and nginx not hold it back.
+/// Headers of a stream. A proxy must neither store nor transform it, and nginx must not buffer it.
 const HEADERS: [(&str, &str); 2] = [
     ("Cache-Control", "no-store, no-transform"),
     ("X-Accel-Buffering", "no"),
@@ -33,10 +34,10 @@ const HEADERS: [(&str, &str); 2] = [
 #[openapi(paths(events), components(schemas(EventFields)))]
 pub(crate) struct Docs;
 
-/// Attaches the route of events and what follows new messages.
+/// Attaches the route of events and the hub with its background tasks.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("live", |rocket| async {
-        rocket.attach(Live::default()).mount("/", routes())
+        rocket.attach(Hub::default()).mount("/", routes())
     })
 }
 
@@ -44,15 +45,15 @@ fn routes() -> Vec<Route> {
     routes![events]
 }
 
-/// An event of the stream: the fields that Server-Sent Events have, by their names.
+/// An event of the stream, with the fields of Server-Sent Events.
 #[derive(utoipa::ToSchema)]
 #[schema(as = Event)]
 #[expect(dead_code, reason = "describes events")]
 pub(crate) struct EventFields {
-    /// What it is. Kinds may be added; pass over those that you do not know.
+    /// The kind of event. Kinds may be added; ignore those that you do not know.
     #[schema(pattern = "^(hello|message|reset|goodbye)$", example = "message")]
     event: String,
-    /// Where the listener is after it, for `Last-Event-ID`. Not a number: `9-8` says that message 8 may yet come.
+    /// The position after this event, for `Last-Event-ID`. Not a number: `9-8` means that message 8 may still arrive.
     #[schema(
         max_length = 4096,
         pattern = "^(0|[1-9][0-9]*)(-[1-9][0-9]*([+][1-9][0-9]*)?(_[1-9][0-9]*([+][1-9][0-9]*)?)*)?$",
@@ -62,28 +63,32 @@ pub(crate) struct EventFields {
     /// JSON: a `Message` if the event is a `message`, else an empty object.
     #[schema(content_media_type = "application/json", example = "{}")]
     data: String,
-    /// Milliseconds after which to come back; of `goodbye`.
+    /// Milliseconds to wait before reconnecting; only with `goodbye`.
     #[schema(nullable = false, minimum = 100, maximum = 2000, example = 1234)]
     retry: Option<u64>,
 }
 
 /// Listen to your messages as they arrive.
 ///
-/// The answer is a stream of Server-Sent Events that goes on. `hello` comes first. A `message` has the message as its
-/// data, as its receiver reads it. `reset` says that the database was restored from a backup: what you had by these
-/// events may not be there any more, so read the messages anew. `goodbye` says that the stream ends here, because it is
-/// four minutes old, the token has expired or was revoked, or this replica stops; come back after `retry` milliseconds.
-/// Comments come in between, so that the connection is seen to be alive.
+/// The response is a stream of Server-Sent Events. `hello` comes first. A `message` event has the message as its data,
+/// as its receiver reads it. `reset` means that the database was restored from a backup: messages that you received may
+/// no longer exist, so read the inbox again. `goodbye` announces the end of the stream: it is four minutes old, the
+/// token has expired or was revoked, or this replica is about to stop; reconnect after `retry` milliseconds. Comments
+/// between events keep the connection alive.
 ///
-/// Whoever comes back with the id of the last event, at any replica, gets what arrived meanwhile, each message once.
+/// To resume, send the id of the last event as `Last-Event-ID`, to any replica: you get the messages that you missed,
+/// each once.
 ///
-/// Whatever shows an answer only when it is whole waits for minutes; `curl -N` shows each event as it comes. An account
-/// has up to 16 streams at a replica.
-#[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])), params(crate::http::docs::Owner, crate::http::docs::Resumption),
+/// Clients that buffer the whole response show nothing for minutes; `curl -N` shows each event immediately. An account
+/// can have up to 16 streams per replica.
+#[utoipa::path(tag = "messages", operation_id = "streamEvents", security(("token" = [])),
+    params(crate::http::docs::Owner, crate::http::docs::Resumption),
     responses(
-    (status = 200, description = "The stream. It is text; each of its events has the fields of the schema `Event`.", content_type = "text/event-stream",
-        body = String, example = "id:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\ndata:{\"id\":42,\"sender\":\"alice\",\
-            \"receiver\":\"bob\",\"subject\":\"Lunch\",\"message\":\"At noon?\",\"created_at\":\"2026-11-22T12:00:00.000Z\",\
+    (status = 200, description = "The stream, as text; each event has the fields of the schema `Event`.",
+        content_type = "text/event-stream",
+        body = String, example = "id:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\n\
+            data:{\"id\":42,\"sender\":\"alice\",\"receiver\":\"bob\",\"subject\":\"Lunch\",\
+            \"message\":\"At noon?\",\"created_at\":\"2026-11-22T12:00:00.000Z\",\
             \"read\":false}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n"),
     crate::http::docs::NotTheCaller,
     crate::http::docs::Listening,
@@ -92,61 +97,57 @@ pub(crate) struct EventFields {
 #[get("/users/<_>/events")]
 pub(crate) async fn events(
     caller: Caller,
-    last: LastEvent,
-    end: TokenExpiry,
-    live: &State<Live>,
+    last_event: LastEventId,
+    expiry: TokenExpiry,
+    hub: &State<Hub>,
     database: &State<Database>,
     drain: &State<Drain>,
     shutdown: Shutdown,
-) -> Result<Events, Problem> {
-    drain.check_listeners()?;
-    let until = Instant::now() + LIFETIME.min(end.remaining());
-    let place = live.listen(&caller, until).await?;
+) -> Result<EventStream, Problem> {
+    drain.check_new_stream()?;
+    let expires_at = Instant::now() + LIFETIME.min(expiry.remaining());
+    let subscription = hub.subscribe(&caller, expires_at).await?;
     let database = database.inner().clone();
-    let (story, is_reset) = Story::begin(database, caller, place, last.0).await?;
-    Ok(Events {
-        story,
-        is_reset,
+    Ok(EventStream {
+        stream: SubscriberStream::new(database, caller, subscription, last_event.0),
         drain: drain.inner().clone(),
         shutdown,
     })
 }
 
-/// The answer to whoever listens.
-pub(crate) struct Events {
-    story: Story,
-    is_reset: bool,
+/// The response: an event stream that ends early when this replica stops.
+pub(crate) struct EventStream {
+    stream: SubscriberStream,
     drain: Drain,
     shutdown: Shutdown,
 }
 
-impl<'r> Responder<'r, 'r> for Events {
+impl<'r> Responder<'r, 'r> for EventStream {
     fn respond_to(self, _: &'r Request<'_>) -> response::Result<'r> {
         let (drain, shutdown) = (self.drain, self.shutdown);
-        let is_stopping = async move {
+        let closing = async move {
             rocket::tokio::select! {
-                () = drain.lets_listeners_go() => {}
+                () = drain.closes_streams() => {}
                 () = shutdown => {}
             }
         };
-        let pieces = self.story.tell(self.is_reset, is_stopping);
         let mut response = Response::build();
         response.header(ContentType::EventStream);
         for (name, value) in HEADERS {
             response.raw_header(name, value);
         }
         response
-            .streamed_body(ReaderStream::from(pieces))
-            .max_chunk_size(PIECE)
+            .streamed_body(ReaderStream::from(self.stream.into_events(closing)))
+            .max_chunk_size(CHUNK_SIZE)
             .ok()
     }
 }
 
-/// The `Last-Event-ID` of somebody who comes back.
-pub(crate) struct LastEvent(Option<Position>);
+/// The `Last-Event-ID` of a client that resumes.
+pub(crate) struct LastEventId(Option<StreamCursor>);
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for LastEvent {
+impl<'r> FromRequest<'r> for LastEventId {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
@@ -154,12 +155,12 @@ impl<'r> FromRequest<'r> for LastEvent {
         let Some(text) = headers.next() else {
             return Outcome::Success(Self(None));
         };
-        let position = match headers.next() {
-            None => Position::parse(text),
-            Some(_) => Err(Invalid::from("came more than once")),
+        let cursor = match headers.next() {
+            None => StreamCursor::parse(text),
+            Some(_) => Err(Invalid::from("is given more than once")),
         };
-        match position {
-            Ok(position) => Outcome::Success(Self(Some(position))),
+        match cursor {
+            Ok(cursor) => Outcome::Success(Self(Some(cursor))),
             Err(Invalid(detail)) => {
                 let problem = Problem::Malformed(format!("Last-Event-ID {detail}."));
                 Outcome::Error((problem.stash_for_catcher(request), ()))

@@ -1,4 +1,4 @@
-//! What the one reader of each replica asks MySQL, and what a listener who comes back has missed.
+//! The statements of the tailer, and those that read the backlog of a stream.
 
 use std::ops::RangeInclusive;
 
@@ -8,28 +8,27 @@ use sqlx::{MySql, Row};
 
 use crate::auth::{Caller, store as auth};
 use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, unit_of_work};
-use crate::live::WINDOW;
-use crate::live::ids::Ids;
-use crate::live::position::Position;
+use crate::live::cursor::{IN_FLIGHT_WINDOW, StreamCursor};
+use crate::live::id_ranges::IdRanges;
 use crate::messages::store::{content, received_message};
 use crate::model::message::{Content, Message};
 use crate::model::user::{UserId, Username};
 
-/// A message arrived for somebody.
-pub(super) struct Arrival {
+/// A receipt: a message and one of its receivers.
+pub(super) struct ReceiptRow {
     pub(super) message: u64,
     pub(super) receiver: u64,
 }
 
-/// Receipts that are read at once. More than the receivers of one message.
-const ARRIVALS: u64 = 1_000;
-/// Messages that a listener who comes back asks about at once.
-const MISSED: u64 = 100;
+/// Receipts that are read by one statement. More than one message can have receivers.
+const RECEIPTS_PER_POLL: u64 = 1_000;
+/// Entries of a backlog that are read by one statement.
+const BACKLOG_PAGE: u64 = 100;
 
-/// Messages that are asked about at once.
-pub(super) const MOST_IDS: usize = by_ids::ARRIVED.capacity();
+/// Ids that one statement can have.
+pub(super) const MAX_IDS: usize = by_ids::ARRIVED.capacity();
 
-/// The statements about several messages by their ids.
+/// The statements that select several messages by id.
 mod by_ids {
     use crate::db::{SizedStatement, sized_statement};
 
@@ -42,12 +41,13 @@ mod by_ids {
     pub(super) const CONTENTS: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
-         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
+         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender \
+         ON sender.id = m.sender_id WHERE m.id IN (",
         "?",
         ")"
     );
-    /// Those of a receiver, who has not deleted them.
-    pub(super) const MISSED: SizedStatement<1> = sized_statement!(
+    /// The messages of a receiver that has not deleted them.
+    pub(super) const BACKLOG_PAGE: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
          FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
@@ -55,8 +55,8 @@ mod by_ids {
         "?",
         ") AND r.receiver_id = ? AND r.is_deleted = FALSE"
     );
-    /// Fails where one of them is being written or deleted.
-    pub(super) const UNDER_WAY: SizedStatement<1> = sized_statement!(
+    /// Fails if a transaction is inserting or deleting one of them.
+    pub(super) const IN_FLIGHT: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN (",
         "?",
@@ -64,81 +64,91 @@ mod by_ids {
     );
 }
 
-fn about(statement: &SizedStatement<1>, ids: &[u64]) -> Query<'static, MySql, MySqlArguments> {
+fn query_by_ids(
+    statement: &SizedStatement<1>,
+    ids: &[u64],
+) -> Query<'static, MySql, MySqlArguments> {
     let (statement, places) = statement.for_values(ids);
     places.fold(sqlx::query(statement), |query, id| query.bind(*id))
 }
 
-fn arrivals(rows: &[MySqlRow]) -> Vec<Arrival> {
-    let arrival = |row: &MySqlRow| Arrival {
+fn receipts(rows: &[MySqlRow]) -> Vec<ReceiptRow> {
+    let receipt = |row: &MySqlRow| ReceiptRow {
         message: row.get("message_id"),
         receiver: row.get("receiver_id"),
     };
-    rows.iter().map(arrival).collect()
+    rows.iter().map(receipt).collect()
 }
 
-/// Where the reader begins: at the newest message. Ids shortly before it that are not there may be on their way.
-pub(super) async fn newest(database: &Database) -> Result<Position, Error> {
+/// The cursor at the newest message. Ids shortly before it that do not exist may be in flight.
+pub(super) async fn newest(database: &Database) -> Result<StreamCursor, Error> {
     unit_of_work!(database, |connection| {
         let newest: Option<u64> = sqlx::query_scalar("SELECT MAX(id) FROM messages")
             .fetch_one(&mut *connection)
             .await?;
         let reached = newest.unwrap_or(0);
-        let begin = reached.saturating_sub(WINDOW);
+        let begin = reached.saturating_sub(IN_FLIGHT_WINDOW);
         let there: Vec<u64> =
             sqlx::query_scalar("SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id > ?")
                 .bind(begin)
                 .fetch_all(connection)
                 .await?;
-        let mut missing = Ids::default();
+        let mut missing = IdRanges::default();
         if begin + 1 < reached {
             missing.append(begin + 1, reached - 1);
         }
         for id in there {
             missing.remove(id);
         }
-        Ok(Position { reached, missing })
+        Ok(StreamCursor { reached, missing })
     })
 }
 
-/// What arrived after this id, each message with all its receivers, and whether there may be more.
-pub(super) async fn arrived_after(
+/// The receipts after this id, all those of a message together, and whether there may be more.
+pub(super) async fn receipts_after(
     database: &Database,
     id: u64,
-) -> Result<(Vec<Arrival>, bool), Error> {
+) -> Result<(Vec<ReceiptRow>, bool), Error> {
     let rows = unit_of_work!(database, |connection| {
         sqlx::query(
             "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id > ? \
              ORDER BY message_id LIMIT ?",
         )
         .bind(id)
-        .bind(ARRIVALS)
+        .bind(RECEIPTS_PER_POLL)
         .fetch_all(connection)
         .await
     })?;
-    let mut arrivals = arrivals(&rows);
-    let is_cut_off = arrivals.len() as u64 == ARRIVALS;
-    if is_cut_off {
-        // The last message's other receivers may be beyond the cut.
-        let last = arrivals.last().map_or(0, |last| last.message);
-        arrivals.retain(|arrival| arrival.message < last);
+    let mut receipts = receipts(&rows);
+    let is_truncated = receipts.len() as u64 == RECEIPTS_PER_POLL;
+    if is_truncated {
+        // The last message may have further receipts beyond the limit.
+        let last = receipts.last().map_or(0, |last| last.message);
+        receipts.retain(|receipt| receipt.message < last);
     }
-    Ok((arrivals, is_cut_off))
+    Ok((receipts, is_truncated))
 }
 
-/// Which of these messages, up to [`MOST_IDS`], have arrived.
-pub(super) async fn arrived(database: &Database, ids: &[u64]) -> Result<Vec<Arrival>, Error> {
+/// The receipts of those of these messages, up to [`MAX_IDS`], that are committed.
+pub(super) async fn receipts_of(
+    database: &Database,
+    ids: &[u64],
+) -> Result<Vec<ReceiptRow>, Error> {
     let rows = unit_of_work!(database, |connection| {
-        about(&by_ids::ARRIVED, ids).fetch_all(connection).await
+        query_by_ids(&by_ids::ARRIVED, ids)
+            .fetch_all(connection)
+            .await
     })?;
-    Ok(arrivals(&rows))
+    Ok(receipts(&rows))
 }
 
-/// Whether somebody writes or deletes one of these messages, up to [`MOST_IDS`], right now. A message that was not
-/// committed yet is locked by who writes it.
-pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bool, Error> {
+/// Whether a transaction is inserting or deleting one of these messages, up to [`MAX_IDS`]. An uncommitted message is
+/// locked by its transaction.
+pub(super) async fn are_in_flight(database: &Database, ids: &[u64]) -> Result<bool, Error> {
     let looked = unit_of_work!(database, |connection| {
-        about(&by_ids::UNDER_WAY, ids).fetch_all(connection).await
+        query_by_ids(&by_ids::IN_FLIGHT, ids)
+            .fetch_all(connection)
+            .await
     });
     match looked {
         Ok(_) => Ok(false),
@@ -147,17 +157,19 @@ pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bo
     }
 }
 
-/// Those of these messages, up to [`MOST_IDS`], that are still there.
+/// Those of these messages, up to [`MAX_IDS`], that still exist.
 pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Content>, Error> {
     unit_of_work!(database, |connection| {
-        let rows = about(&by_ids::CONTENTS, ids).fetch_all(connection).await?;
+        let rows = query_by_ids(&by_ids::CONTENTS, ids)
+            .fetch_all(connection)
+            .await?;
         rows.iter()
             .map(|row| content(row, Username::stored(row.try_get("sender")?)))
             .collect()
     })
 }
 
-/// Users whose tokens were revoked within the last seconds, with the epoch from which on tokens are good.
+/// Users whose tokens were revoked within the last seconds, each with the first epoch whose tokens are valid.
 pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, Error> {
     let rows = unit_of_work!(database, |connection| {
         sqlx::query(
@@ -170,7 +182,7 @@ pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, 
     Ok(rows.iter().map(revocation).collect())
 }
 
-/// Which users' tokens are good from which epoch on; of one who left, none is.
+/// The first epoch whose tokens are valid, of each user; no token of a deleted account is valid.
 pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64, u32)>, Error> {
     let mut epochs = Vec::with_capacity(ids.len());
     for some in ids.chunks(MAX_BATCH) {
@@ -184,11 +196,11 @@ pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64,
     Ok(epochs)
 }
 
-/// Whether the database has given out this id, or one after it: to a message that may be under way, deleted since, or
-/// taken back. It has not if the id is forged, or of a time after the backup that the database was restored from.
-pub(super) async fn has_given_out(database: &Database, id: u64) -> Result<bool, Error> {
+/// Whether the database has assigned this id or a later one, to a message that may be in flight, deleted, or rolled
+/// back. It has not if the id is forged, or was assigned after the backup from which the database was restored.
+pub(super) async fn has_assigned(database: &Database, id: u64) -> Result<bool, Error> {
     let table: String = unit_of_work!(database, |connection| {
-        // What information_schema says of it may be a day old.
+        // The value in information_schema may be a day old.
         let row = sqlx::raw_sql("SHOW CREATE TABLE messages")
             .fetch_one(connection)
             .await?;
@@ -197,27 +209,27 @@ pub(super) async fn has_given_out(database: &Database, id: u64) -> Result<bool, 
     Ok(id < next_id(&table))
 }
 
-/// The next id that will be given out, of the table's definition. The first one is not mentioned there.
+/// The next id to be assigned, from the definition of the table, which omits the first one.
 fn next_id(table: &str) -> u64 {
     let options = table.rsplit_once(" AUTO_INCREMENT=");
     let digits = options.map(|(_, rest)| rest.split(' ').next().unwrap_or(rest));
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(1)
 }
 
-/// A message that a listener may have missed, and the bytes of it.
+/// A message of a backlog, and its size.
 #[derive(Clone, Copy)]
-pub(super) struct Missed {
+pub(super) struct BacklogEntry {
     pub(super) id: u64,
     pub(super) bytes: u64,
 }
 
-/// Some of the messages of a range that the caller received and has not deleted, oldest first, and whether there may be
-/// more.
-pub(super) async fn missed(
+/// The first entries of the backlog in a range of ids, oldest first, without messages that the caller has deleted; and
+/// whether there may be more.
+pub(super) async fn backlog(
     database: &Database,
     caller: &Caller,
     ids: &RangeInclusive<u64>,
-) -> Result<(Vec<Missed>, bool), Error> {
+) -> Result<(Vec<BacklogEntry>, bool), Error> {
     unit_of_work!(database, |connection| {
         let rows = sqlx::query(
             "SELECT m.id, CAST(LENGTH(m.subject) + LENGTH(m.body) AS UNSIGNED) AS bytes \
@@ -228,29 +240,29 @@ pub(super) async fn missed(
         .bind(u64::from(caller.id()))
         .bind(ids.start())
         .bind(ids.end())
-        .bind(MISSED)
+        .bind(BACKLOG_PAGE)
         .fetch_all(connection)
         .await?;
-        let missed = |row: &MySqlRow| {
-            Ok(Missed {
+        let entry = |row: &MySqlRow| {
+            Ok(BacklogEntry {
                 id: row.try_get("id")?,
                 bytes: row.try_get("bytes")?,
             })
         };
-        let is_cut_off = rows.len() as u64 == MISSED;
-        let missed: sqlx::Result<Vec<_>> = rows.iter().map(missed).collect();
-        Ok((missed?, is_cut_off))
+        let is_truncated = rows.len() as u64 == BACKLOG_PAGE;
+        let entries: sqlx::Result<Vec<_>> = rows.iter().map(entry).collect();
+        Ok((entries?, is_truncated))
     })
 }
 
-/// Those of these messages, up to [`MOST_IDS`], that the caller received and has not deleted, oldest first.
-pub(super) async fn received(
+/// These messages, up to [`MAX_IDS`], oldest first, without those that the caller has deleted or never received.
+pub(super) async fn backlog_messages(
     database: &Database,
     caller: &Caller,
     ids: &[u64],
 ) -> Result<Vec<Message>, Error> {
     let mut messages = unit_of_work!(database, |connection| {
-        let rows = about(&by_ids::MISSED, ids)
+        let rows = query_by_ids(&by_ids::BACKLOG_PAGE, ids)
             .bind(u64::from(caller.id()))
             .fetch_all(connection)
             .await?;
@@ -271,7 +283,8 @@ mod tests {
     fn the_next_id_is_read_from_the_definition_of_the_table() {
         let table = |options: &str| {
             format!(
-                "CREATE TABLE `messages` (\n  `id` bigint AUTO_INCREMENT,\n) ENGINE=InnoDB{options} DEFAULT CHARSET=utf8mb4"
+                "CREATE TABLE `messages` (\n  `id` bigint AUTO_INCREMENT,\n) \
+                 ENGINE=InnoDB{options} DEFAULT CHARSET=utf8mb4"
             )
         };
         assert_eq!(next_id(&table("")), 1);

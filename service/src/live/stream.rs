@@ -1,4 +1,4 @@
-//! What one listener is told: what they missed, and then what arrives.
+//! The event stream of one subscriber: first the backlog of messages that it missed, then new messages.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,115 +11,102 @@ use rocket::tokio::time::sleep;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error};
-use crate::live::position::Position;
-use crate::live::seat::{News, Parcel, Writing};
-use crate::live::store::Missed;
-use crate::live::{Line, store};
+use crate::live::cursor::StreamCursor;
+use crate::live::hub::Subscription;
+use crate::live::store::{self, BacklogEntry};
+use crate::live::subscriber::{Delivery, EventReader, HEARTBEAT, Notification};
 use crate::model::message::{Content, Message};
 
-/// Between two comments that say nothing but that the line still stands. Shorter than what proxies wait for.
-pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The bytes that are handed to the network at once. The HTTP library keeps sixteen such pieces for a client that does
-/// not read, and nothing takes those away: with 2,000 listeners, 32 MiB.
-pub(super) const PIECE: usize = 1_024;
-/// The bytes of messages that are read at once for a listener who has missed some: at least one message, however long.
+/// The bytes that are passed to the network at once. The HTTP library buffers sixteen such chunks for a client that
+/// does not read, and nothing can free those: with 2,000 streams, 32 MiB.
+pub(super) const CHUNK_SIZE: usize = 1_024;
+/// The bytes of backlog that are read at once: at least one message, however long.
 const BATCH_BYTES: u64 = 128 * 1024;
-/// Until what a listener has missed is asked for again from a database that is away.
-const PAUSE: Duration = Duration::from_millis(500);
-/// Until a client comes back after a goodbye, in ms: at random, so that not all come at once.
-const COME_BACK: std::ops::Range<u64> = 100..2_000;
+/// Pause before a read of the backlog that failed is retried.
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
+/// Delay in ms before a client reconnects after a `goodbye`: random, so that not all clients reconnect at once.
+const RECONNECT_DELAY_MS: std::ops::Range<u64> = 100..2_000;
 
-/// The stream of one listener.
-pub(super) struct Story {
+/// The event stream of one subscriber.
+pub(super) struct SubscriberStream {
     database: Database,
     caller: Caller,
-    line: Line,
-    /// From where on the line has every message.
-    start: Position,
-    /// How far the listener has got.
-    position: Position,
-    behind: Behind,
+    subscription: Subscription,
+    /// Messages after this cursor are delivered by the tailer.
+    start: StreamCursor,
+    /// What the client has: the id of the events.
+    cursor: StreamCursor,
+    backlog: Backlog,
 }
 
-/// What the listener may not have of the messages before the start.
-enum Behind {
-    /// The listener was let in again, and it is yet to be seen whether they are ahead of the database.
-    Unseen,
-    /// These, and those from that one on, which are yet to be asked for.
-    From(VecDeque<Missed>, Option<u64>),
-    Nothing,
+/// The messages up to `start` that the client may not have.
+enum Backlog {
+    /// The subscription was just activated: whether the client is ahead of the database is not known yet.
+    Unchecked,
+    /// These entries, and those from that id on, which are yet to be read.
+    Pending(VecDeque<BacklogEntry>, Option<u64>),
+    Empty,
 }
 
 const RESET: Step = Step::Event("reset", Cow::Borrowed("{}"));
 
-/// One step of a story.
+/// One step of a stream.
 enum Step {
     Event(&'static str, Cow<'static, str>),
-    /// Nothing to tell.
+    /// Nothing is written.
     Quiet,
-    /// Nothing to tell for a while.
+    /// A comment is written, which keeps the connection alive.
     Heartbeat,
     End,
 }
 
-impl Story {
-    /// Begins at the start of the line, or goes on from where the listener was.
-    ///
-    /// # Errors
-    /// If the database is away.
-    pub(super) async fn begin(
+impl SubscriberStream {
+    /// A stream that starts with the subscription, or resumes after the last event that the client has.
+    pub(super) fn new(
         database: Database,
         caller: Caller,
-        (line, start): (Line, Position),
-        last: Option<Position>,
-    ) -> Result<(Self, bool), Error> {
-        let mut story = Self {
+        (subscription, start): (Subscription, StreamCursor),
+        last_event: Option<StreamCursor>,
+    ) -> Self {
+        Self {
             database,
             caller,
-            line,
-            position: last.unwrap_or_else(|| start.clone()),
+            subscription,
+            cursor: last_event.unwrap_or_else(|| start.clone()),
             start,
-            behind: Behind::Nothing,
-        };
-        let is_reset = story.start().await?;
-        Ok((story, is_reset))
-    }
-
-    /// The listener is let in: what they have not, is behind. If they have ids that were never given out, they begin
-    /// anew.
-    async fn start(&mut self) -> Result<bool, Error> {
-        // A replica may be a moment ahead of this one.
-        let is_ahead = self.position.reached > self.start.reached;
-        if is_ahead && !store::has_given_out(&self.database, self.position.reached).await? {
-            self.reset(self.start.clone());
-            return Ok(true);
+            backlog: Backlog::Unchecked,
         }
-        self.behind = Behind::From(VecDeque::new(), Some(self.position.next()));
-        Ok(false)
     }
 
-    fn reset(&mut self, position: Position) {
-        self.start = position.clone();
-        self.position = position;
-        self.behind = Behind::Nothing;
+    /// Whether the client has ids that the database never assigned: they are forged, or from before a restore.
+    async fn is_ahead(&self) -> Result<bool, Error> {
+        // The replica that sent the id may have been a moment ahead of this one.
+        let reached = self.cursor.reached;
+        Ok(reached > self.start.reached && !store::has_assigned(&self.database, reached).await?)
     }
 
-    /// All that is written to the client, in pieces that lie in the listener's seat.
-    pub(super) fn tell(
+    fn reset(&mut self, cursor: StreamCursor) -> Step {
+        self.start = cursor.clone();
+        self.cursor = cursor;
+        self.backlog = Backlog::Empty;
+        RESET
+    }
+
+    /// All that is written to the client, in chunks that are buffered in the subscriber.
+    ///
+    /// `hello` has the id with which the client resumed, even where a `reset` follows: a client whose connection is
+    /// lost between the two resumes with the same id, and is reset then.
+    pub(super) fn into_events(
         mut self,
-        is_reset: bool,
-        over: impl Future<Output = ()> + Send,
-    ) -> impl Stream<Item = Writing> + Send {
+        closing: impl Future<Output = ()> + Send,
+    ) -> impl Stream<Item = EventReader> + Send {
         stream! {
-            rocket::tokio::pin!(over);
+            rocket::tokio::pin!(closing);
             yield self.event("hello", "{}");
-            if is_reset {
-                yield self.event("reset", "{}");
-            }
             loop {
                 let step = rocket::tokio::select! {
                     step = self.next() => step,
-                    () = &mut over => Step::End,
+                    () = &mut closing => Step::End,
                     () = sleep(HEARTBEAT) => Step::Heartbeat,
                 };
                 match step {
@@ -129,142 +116,148 @@ impl Story {
                     Step::End => break,
                 }
             }
-            let retry = rand::random_range(COME_BACK);
+            let retry = rand::random_range(RECONNECT_DELAY_MS);
             yield self.write(format!("retry:{retry}\n{}", self.text("goodbye", "{}")));
         }
     }
 
     /// The data is JSON, which has no line breaks.
     fn text(&self, name: &str, data: &str) -> String {
-        let id = self.position.to_string();
+        let id = self.cursor.to_string();
         ["id:", &id, "\nevent:", name, "\ndata:", data, "\n\n"].concat()
     }
 
-    fn event(&self, name: &str, data: &str) -> Writing {
+    fn event(&self, name: &str, data: &str) -> EventReader {
         self.write(self.text(name, data))
     }
 
-    fn write(&self, text: String) -> Writing {
-        let Line { live, seat } = &self.line;
-        let charge = live.budget.charge(text.len());
-        seat.write(text.into_bytes(), charge);
-        live.relieve();
-        Writing(Arc::clone(seat))
+    fn write(&self, text: String) -> EventReader {
+        let Subscription { hub, subscriber } = &self.subscription;
+        let charge = hub.budget.charge(text.len());
+        subscriber.write(text.into_bytes(), charge);
+        hub.enforce_budget();
+        EventReader(Arc::clone(subscriber))
     }
 
-    /// The next step. It may be dropped while it waits, and nothing is lost.
+    /// The next step. Cancel-safe: the future may be dropped while it waits.
     async fn next(&mut self) -> Step {
-        if self.line.seat.is_in() {
-            if let Some(message) = self.line.seat.next_missed() {
-                return self.tell_missed(&message);
+        if self.subscription.subscriber.is_active() {
+            if let Some(message) = self.subscription.subscriber.next_backlog_message() {
+                return self.backlog_event(&message);
             }
-            if !matches!(self.behind, Behind::Nothing) {
+            if !matches!(self.backlog, Backlog::Empty) {
                 return self.catch_up().await;
             }
         }
-        match self.line.seat.news().await {
-            News::Start(position) => {
-                self.start = position;
-                self.behind = Behind::Unseen;
+        match self.subscription.subscriber.notification().await {
+            Notification::Activated(cursor) => {
+                self.start = cursor;
+                self.backlog = Backlog::Unchecked;
                 Step::Quiet
             }
-            News::Message(parcel) => self.tell_arrived(&parcel),
-            News::Reset(position) => {
-                self.reset(position);
-                RESET
-            }
-            News::Probe => Step::Heartbeat,
-            News::Lapse => {
-                self.line.seat.wait_again();
+            Notification::Message(delivery) => self.delivery_event(&delivery),
+            Notification::Reset(cursor) => self.reset(cursor),
+            Notification::Probe => Step::Heartbeat,
+            Notification::Overflowed => {
+                self.subscription.subscriber.request_activation();
                 Step::Quiet
             }
-            News::End => Step::End,
+            Notification::Closed => Step::End,
         }
     }
 
-    /// Gets on with what the listener has missed, oldest first.
+    /// Works through the backlog, oldest message first.
     async fn catch_up(&mut self) -> Step {
-        let caught_up = match &self.behind {
-            Behind::Unseen => self.start().await,
-            _ => self.read_missed().await.map(|()| false),
+        let progress = match &self.backlog {
+            Backlog::Unchecked => self.check_cursor().await,
+            _ => self.read_backlog().await,
         };
-        match caught_up {
-            Ok(is_reset) if is_reset => RESET,
-            Ok(_) => Step::Quiet,
+        match progress {
+            Ok(step) => step,
             Err(fault) => {
-                tracing::debug!("a listener has to wait: {fault}");
-                sleep(PAUSE).await;
+                tracing::debug!("the backlog of a stream cannot be read yet: {fault}");
+                sleep(RETRY_INTERVAL).await;
                 Step::Quiet
             }
         }
     }
 
-    /// Reads which messages the listener has missed or, where that is known, some of them into the seat.
-    async fn read_missed(&mut self) -> Result<(), Error> {
-        match &mut self.behind {
-            Behind::From(known, _) if !known.is_empty() => {
+    async fn check_cursor(&mut self) -> Result<Step, Error> {
+        if self.is_ahead().await? {
+            return Ok(self.reset(self.start.clone()));
+        }
+        self.backlog = Backlog::Pending(VecDeque::new(), Some(self.cursor.next()));
+        Ok(Step::Quiet)
+    }
+
+    /// Reads which messages are in the backlog or, where that is known, some of them into the subscriber's buffer.
+    async fn read_backlog(&mut self) -> Result<Step, Error> {
+        match &mut self.backlog {
+            Backlog::Pending(known, _) if !known.is_empty() => {
                 let batch = batch(known);
-                let messages = store::received(&self.database, &self.caller, &batch).await?;
+                let messages =
+                    store::backlog_messages(&self.database, &self.caller, &batch).await?;
                 known.drain(..batch.len());
-                self.keep(messages);
+                self.buffer(messages);
             }
-            Behind::From(known, Some(from)) => {
+            Backlog::Pending(known, Some(from)) => {
                 let ids = *from..=self.start.reached;
-                let (missed, has_more) = store::missed(&self.database, &self.caller, &ids).await?;
-                let last = missed.last().filter(|_| has_more);
+                let (entries, has_more) =
+                    store::backlog(&self.database, &self.caller, &ids).await?;
+                let last = entries.last().filter(|_| has_more);
                 let next = last.map(|last| last.id + 1);
-                let is_new = |missed: &Missed| {
-                    self.start.covers(missed.id) && !self.position.covers(missed.id)
+                let is_new = |entry: &BacklogEntry| {
+                    self.start.covers(entry.id) && !self.cursor.covers(entry.id)
                 };
-                known.extend(missed.into_iter().filter(is_new));
-                self.behind = Behind::From(std::mem::take(known), next);
+                known.extend(entries.into_iter().filter(is_new));
+                self.backlog = Backlog::Pending(std::mem::take(known), next);
             }
             _ => {
-                self.position = self.position.and(&self.start);
-                self.behind = Behind::Nothing;
+                self.cursor = self.cursor.union(&self.start);
+                self.backlog = Backlog::Empty;
             }
         }
-        Ok(())
+        Ok(Step::Quiet)
     }
 
-    /// Keeps messages in the seat until they are told.
-    fn keep(&self, messages: Vec<Message>) {
-        let Line { live, seat } = &self.line;
+    /// Buffers messages of the backlog in the subscriber until they are written.
+    fn buffer(&self, messages: Vec<Message>) {
+        let Subscription { hub, subscriber } = &self.subscription;
         let charged = messages.into_iter().map(|message| {
-            let charge = live.budget.charge(message.memory_bytes());
+            let charge = hub.budget.charge(message.memory_bytes());
             (message, charge)
         });
-        seat.keep_missed(charged);
-        live.relieve();
+        subscriber.queue_backlog(charged);
+        hub.enforce_budget();
     }
 
-    fn tell_missed(&mut self, message: &Message) -> Step {
-        self.position = self.position.and(&self.start.up_to(message.id.get()));
+    fn backlog_event(&mut self, message: &Message) -> Step {
+        self.cursor = self.cursor.union(&self.start.up_to(message.id.get()));
         message_event(message)
     }
 
-    /// A message that arrived, unless the listener has it from another replica that was ahead of this one.
-    fn tell_arrived(&mut self, parcel: &Parcel) -> Step {
-        let is_new = !self.position.covers(parcel.content.id.get());
-        self.position = self.position.and(&parcel.position);
+    /// A new message, unless the client already has it from a replica that was ahead of this one.
+    fn delivery_event(&mut self, delivery: &Delivery) -> Step {
+        let is_new = !self.cursor.covers(delivery.content.id.get());
+        self.cursor = self.cursor.union(&delivery.cursor);
         if !is_new {
             return Step::Quiet;
         }
         let receiver = self.caller.username().clone();
-        let content = Content::clone(&parcel.content);
+        let content = Content::clone(&delivery.content);
         message_event(&Message::of_receiver(content, receiver, false))
     }
 }
 
-/// The first messages that are not too long together.
-fn batch(known: &VecDeque<Missed>) -> Vec<u64> {
+/// The ids of the first entries whose messages have at most [`BATCH_BYTES`] together.
+fn batch(known: &VecDeque<BacklogEntry>) -> Vec<u64> {
     let mut bytes = 0;
-    let first = known.iter().take_while(|missed| {
-        let fits = bytes == 0 || bytes + missed.bytes <= BATCH_BYTES;
-        bytes += missed.bytes;
+    let first = known.iter().take_while(|entry| {
+        let fits = bytes == 0 || bytes + entry.bytes <= BATCH_BYTES;
+        bytes += entry.bytes;
         fits
     });
-    first.map(|missed| missed.id).collect()
+    first.map(|entry| entry.id).collect()
 }
 
 fn message_event(message: &Message) -> Step {

@@ -1,4 +1,4 @@
-//! Stopping without a lost request: on SIGTERM the replica says so and goes on serving until nobody sends it requests.
+//! Draining: after SIGTERM the replica reports that it stops, and serves requests until no more are sent to it.
 
 use std::io;
 use std::time::Duration;
@@ -16,9 +16,9 @@ use crate::http::problem::Problem;
 
 /// Whether this replica is about to stop.
 ///
-/// Rocket's own shutdown closes the door at once while the socket still lets clients queue before it. So the drain
-/// goes first: `/drainz` answers 503 and every answer closes its connection, while requests are served as ever. The
-/// load balancer has then taken the replica out before Rocket shuts down.
+/// Rocket's own shutdown stops accepting at once, while the kernel still queues connections. So the drain comes first:
+/// `/drainz` returns 503 and every response closes its connection, while requests are served as usual. The load
+/// balancer has then removed the replica before Rocket shuts down.
 #[derive(Clone)]
 pub(crate) struct Drain {
     begun: watch::Sender<Option<Instant>>,
@@ -39,7 +39,7 @@ impl Drain {
     pub(crate) fn check(&self) -> Result<(), Problem> {
         if self.has_begun() {
             return Err(Problem::Unavailable(
-                "This replica is about to stop; another one serves.",
+                "This replica is about to stop; retry to reach another one.",
             ));
         }
         Ok(())
@@ -49,26 +49,26 @@ impl Drain {
         self.begun.borrow().is_some()
     }
 
-    /// Waits until those who listen have to go to another replica: when half of the drain is over. The load balancer has
-    /// taken this one out by then, so that they do not come back to it.
-    pub(crate) async fn lets_listeners_go(&self) {
+    /// Waits until event streams have to move to another replica: when half of the drain is over. By then the load
+    /// balancer no longer sends requests here, so that clients do not reconnect to this replica.
+    pub(crate) async fn closes_streams(&self) {
         let mut begun = self.begun.subscribe();
-        // The sender is ours, so this ends only when the drain has begun.
+        // `self` holds the sender, so this ends only when the drain has begun.
         let begun = begun.wait_for(Option::is_some).await.map(|begun| *begun);
         if let Ok(Some(begun)) = begun {
             sleep_until(begun + self.length / 2).await;
         }
     }
 
-    /// Refuses those who would be let go at once.
-    pub(crate) fn check_listeners(&self) -> Result<(), Problem> {
+    /// Refuses a stream that would be closed at once.
+    pub(crate) fn check_new_stream(&self) -> Result<(), Problem> {
         match *self.begun.borrow() {
             Some(begun) if begun.elapsed() >= self.length / 2 => self.check(),
             _ => Ok(()),
         }
     }
 
-    /// SIGTERM drains first; SIGINT (Ctrl-C) or a second SIGTERM stops at once, requests under way excepted.
+    /// SIGTERM starts the drain; SIGINT (Ctrl-C) or a second SIGTERM skips it. Requests in progress are completed.
     async fn stop_on_signal(
         self,
         mut terminate: Signal,
@@ -102,7 +102,7 @@ pub(crate) fn stage(config: &Config) -> AdHoc {
     })
 }
 
-/// SIGTERM and SIGINT, as this process gets them from now on.
+/// Handlers of SIGTERM and SIGINT, in place of the default action from now on.
 fn signals() -> io::Result<(Signal, Signal)> {
     Ok((
         signal(SignalKind::terminate())?,
@@ -110,15 +110,15 @@ fn signals() -> io::Result<(Signal, Signal)> {
     ))
 }
 
-/// Stops the service on this process' signals. Only the command does that: signals are the process' and not the
-/// library's, which tests boot many times in one process.
+/// Stops the service on signals. Only the command attaches this: signals belong to the process, in which tests boot
+/// the service many times.
 pub(crate) fn on_signals() -> AdHoc {
     AdHoc::on_liftoff("signals", |rocket| {
         Box::pin(async move {
             let (Some(drain), Ok((terminate, interrupt))) =
                 (rocket.state::<Drain>().cloned(), signals())
             else {
-                tracing::error!("cannot listen for signals: stopping will not drain");
+                tracing::error!("cannot handle signals: the service will stop without draining");
                 return;
             };
             rocket::tokio::spawn(drain.stop_on_signal(terminate, interrupt, rocket.shutdown()));
@@ -127,7 +127,7 @@ pub(crate) fn on_signals() -> AdHoc {
 }
 
 /// Waits for the first SIGTERM or SIGINT of this process.
-pub(crate) async fn signalled() {
+pub(crate) async fn termination_requested() {
     let Ok((mut terminate, mut interrupt)) = signals() else {
         return std::future::pending().await;
     };

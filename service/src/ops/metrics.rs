@@ -1,7 +1,7 @@
-//! What operators see: a request id on every answer, metrics for Prometheus, and the log.
+//! Telemetry: Prometheus metrics, a request id on every response, and a debug log of requests.
 //!
-//! The edge in front of the service writes the access log. The service logs what only it knows: faults with their
-//! request id, and the state of the process. `RUST_LOG=herolo=debug` adds a line for each request.
+//! The proxy in front of the service writes the access log. The service logs errors with their request id, and the
+//! state of the process. `RUST_LOG=herolo=debug` adds a line for each request.
 
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
@@ -16,11 +16,11 @@ use crate::db::Database;
 use crate::http::problem::Problem;
 use crate::http::request_id::{RequestStart, request_id_header};
 
-/// Buckets of request durations in seconds: from a cached read to the deadline of a database call.
+/// Buckets of request durations in seconds: from a cached read to the timeout of a database call.
 const DURATION_BUCKETS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 ];
-/// Counts and times requests, and gives each an id.
+/// Counts and times requests, and assigns each an id.
 #[derive(Clone)]
 pub(crate) struct Telemetry {
     registry: Registry,
@@ -82,7 +82,7 @@ impl Telemetry {
             .expect("no name is registered twice");
     }
 
-    /// Takes over counters that others keep.
+    /// Registers counters of other parts of the service.
     pub(crate) fn show(&self, counters: impl IntoIterator<Item = IntCounter>) {
         for counter in counters {
             self.registry
@@ -121,7 +121,7 @@ impl Fairing for Telemetry {
         let arrival = RequestStart::of(request);
         let duration = arrival.at.elapsed();
         let (method, status) = (arrival.method.as_str(), response.status());
-        // The pattern, never the path: names of users do not belong into metrics, and there are too many.
+        // The pattern, never the path: usernames do not belong in metrics, and each would be a time series.
         let route = request.route().map_or("none", |route| route.uri.path());
         self.requests
             .with_label_values(&[method, route, &status.code.to_string()])

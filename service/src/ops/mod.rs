@@ -1,4 +1,4 @@
-//! What those who run the service see and do: probes, metrics, the log, and stopping.
+//! Operations: probes, metrics, the log, signals and draining.
 
 pub(crate) mod drain;
 pub(crate) mod log;

@@ -1,4 +1,4 @@
-//! The probes: three questions that have different answers while a database is away or a replica drains.
+//! The probes: liveness, readiness and draining, which differ while the database is unavailable or the replica drains.
 
 use std::time::Duration;
 use utoipa::OpenApi;
@@ -13,7 +13,7 @@ use crate::db::Database;
 use crate::http::problem::Problem;
 use crate::ops::drain::Drain;
 
-/// How often a service that has not found its database yet looks again.
+/// Interval of the checks for the database until it is first reached.
 const START_UP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// These operations in the OpenAPI document.
@@ -32,18 +32,20 @@ fn routes() -> Vec<Route> {
     routes![livez, readyz, drainz]
 }
 
-/// The answer of a probe.
+/// The response of a probe.
 #[derive(Serialize, serde::Deserialize, utoipa::ToSchema)]
 pub(crate) struct Health {
-    /// Whether the database was there with the right schema at least once since the process began. A container that
-    /// has not got that far is not healthy yet; one that has stays so while the database is away, because
-    /// restarting it would help nobody.
+    /// Whether the service has reached a database with the right schema since the process started. Until then a
+    /// container is not healthy; after that it stays healthy while the database is unavailable, because a restart would
+    /// not help.
     #[schema(example = true)]
     pub(crate) started: bool,
 }
 
 /// Is the process alive? Independent of the database.
-#[utoipa::path(tag = "probes", operation_id = "checkLiveness", responses((status = 200, description = "It is.", body = Health)))]
+#[utoipa::path(tag = "probes", operation_id = "checkLiveness", responses(
+    (status = 200, description = "It is.", body = Health),
+))]
 #[get("/livez")]
 pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
     Json(Health {
@@ -85,7 +87,7 @@ pub(crate) fn drainz(
     }))
 }
 
-/// Looks for the database from the start until it is there, and tells the log what it waits for.
+/// Waits for the database after the start, and logs the reason.
 fn start_up_watch() -> AdHoc {
     AdHoc::on_liftoff("start-up watch", |rocket| {
         Box::pin(async move {
@@ -110,7 +112,7 @@ fn start_up_watch() -> AdHoc {
 
 async fn watch(database: &Database) {
     wait_for(database).await;
-    tracing::info!("the database is there, with the right schema");
+    tracing::info!("the database is available, with the right schema");
     database.close_idle_connections().await;
 }
 

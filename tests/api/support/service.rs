@@ -177,7 +177,7 @@ async fn launch(config: &Config) -> Launched {
                 ),
                 routes: rocket
                     .routes()
-                    .filter(|route| !herolo::is_page(route))
+                    .filter(|route| !herolo::is_static_asset(route))
                     .map(|route| format!("{} {}", route.method, route.uri.path()))
                     .collect(),
                 shutdown: rocket.shutdown(),

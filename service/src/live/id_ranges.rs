@@ -1,51 +1,51 @@
-//! A set of message ids, kept as runs of successive ids: its size is that of its runs, however long they are.
+//! A set of message ids, stored as ranges of consecutive ids: its size depends on the number of ranges only.
 
-/// Ids in ascending order, as runs (first and last) with a gap between each two.
+/// Ids in ascending order, as inclusive ranges with a gap between each two.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ids {
-    runs: Vec<(u64, u64)>,
+pub(super) struct IdRanges {
+    ranges: Vec<(u64, u64)>,
 }
 
-impl Ids {
-    pub(super) fn runs(&self) -> &[(u64, u64)] {
-        &self.runs
+impl IdRanges {
+    pub(super) fn ranges(&self) -> &[(u64, u64)] {
+        &self.ranges
     }
 
     pub(super) fn first(&self) -> Option<u64> {
-        self.runs.first().map(|(first, _)| *first)
+        self.ranges.first().map(|(first, _)| *first)
     }
 
     pub(super) fn last(&self) -> Option<u64> {
-        self.runs.last().map(|(_, last)| *last)
+        self.ranges.last().map(|(_, last)| *last)
     }
 
-    /// One after the other: for sets whose size is known to be bounded.
-    pub(super) fn each(&self) -> impl Iterator<Item = u64> + '_ {
-        self.runs.iter().flat_map(|(first, last)| *first..=*last)
+    /// Every single id: for sets whose size is known to be bounded.
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.ranges.iter().flat_map(|(first, last)| *first..=*last)
     }
 
-    /// The index of the run that has this id or, if none has it, of the first run above it.
+    /// The index of the range that contains this id or, if none does, of the first range above it.
     fn at(&self, id: u64) -> usize {
-        self.runs.partition_point(|(_, last)| *last < id)
+        self.ranges.partition_point(|(_, last)| *last < id)
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {
-        let run = self.runs.get(self.at(id));
+        let run = self.ranges.get(self.at(id));
         run.is_some_and(|(first, _)| *first <= id)
     }
 
-    /// Adds a run above all that are there.
+    /// Adds a range above all others.
     pub(super) fn append(&mut self, first: u64, last: u64) {
         debug_assert!(first <= last && self.last() < Some(first));
-        match self.runs.last_mut() {
+        match self.ranges.last_mut() {
             Some((_, before)) if *before + 1 == first => *before = last,
-            _ => self.runs.push((first, last)),
+            _ => self.ranges.push((first, last)),
         }
     }
 
     pub(super) fn remove(&mut self, id: u64) {
         let at = self.at(id);
-        let Some(&(first, last)) = self.runs.get(at) else {
+        let Some(&(first, last)) = self.ranges.get(at) else {
             return;
         };
         if first > id {
@@ -53,21 +53,24 @@ impl Ids {
         }
         let left = (first < id).then(|| (first, id - 1));
         let right = (id < last).then(|| (id + 1, last));
-        self.runs.splice(at..=at, left.into_iter().chain(right));
+        self.ranges.splice(at..=at, left.into_iter().chain(right));
     }
 
-    /// Those up to this one.
+    /// The ids up to this one.
     pub(super) fn up_to(&self, id: u64) -> Self {
-        let below = self.runs.iter().take_while(|(first, _)| *first <= id);
-        let runs = below.map(|(first, last)| (*first, id.min(*last)));
+        let below = self.ranges.iter().take_while(|(first, _)| *first <= id);
+        let ranges = below.map(|(first, last)| (*first, id.min(*last)));
         Self {
-            runs: runs.collect(),
+            ranges: ranges.collect(),
         }
     }
 
-    /// Those that are in both.
-    pub(super) fn in_both(&self, other: &Self) -> Self {
-        let (mut one, mut two) = (self.runs.iter().peekable(), other.runs.iter().peekable());
+    /// The ids that are in both sets.
+    pub(super) fn intersection(&self, other: &Self) -> Self {
+        let (mut one, mut two) = (
+            self.ranges.iter().peekable(),
+            other.ranges.iter().peekable(),
+        );
         let mut both = Self::default();
         while let (Some(&&(one_first, one_last)), Some(&&(two_first, two_last))) =
             (one.peek(), two.peek())
@@ -85,17 +88,17 @@ impl Ids {
         both
     }
 
-    /// Keeps the highest ids, at most so many.
-    pub(super) fn keep_last(&mut self, most: u64) {
+    /// Keeps the highest ids, at most `most`.
+    pub(super) fn retain_last(&mut self, most: u64) {
         let mut room = most;
-        let mut begin = self.runs.len();
+        let mut begin = self.ranges.len();
         while begin > 0 && room > 0 {
             begin -= 1;
-            let (first, last) = &mut self.runs[begin];
+            let (first, last) = &mut self.ranges[begin];
             *first = (*first).max((*last).saturating_sub(room - 1));
             room -= *last - *first + 1;
         }
-        self.runs.drain(..begin);
+        self.ranges.drain(..begin);
     }
 }
 
@@ -105,9 +108,9 @@ mod tests {
 
     use super::*;
 
-    fn ids(each: impl IntoIterator<Item = u64>) -> Ids {
-        let mut ids = Ids::default();
-        for id in each {
+    fn ids(iter: impl IntoIterator<Item = u64>) -> IdRanges {
+        let mut ids = IdRanges::default();
+        for id in iter {
             ids.append(id, id);
         }
         ids
@@ -115,12 +118,12 @@ mod tests {
 
     /// All subsets of 1 to 7, against the set of the standard library.
     #[test]
-    fn runs_behave_as_a_set_does() {
+    fn id_ranges_behave_as_a_set_does() {
         let subset = |bits: u32| (1..=7_u64).filter(move |id| bits & (1 << (id - 1)) != 0);
         for bits in 0..128 {
             let set: BTreeSet<_> = subset(bits).collect();
             let all = ids(subset(bits));
-            assert!(all.each().eq(set.iter().copied()));
+            assert!(all.iter().eq(set.iter().copied()));
             for id in 1..=8 {
                 assert_eq!(all.contains(id), set.contains(&id));
                 let mut rest = all.clone();
@@ -128,7 +131,7 @@ mod tests {
                 assert_eq!(rest, ids(set.iter().copied().filter(|other| *other != id)));
                 assert_eq!(all.up_to(id), ids(set.range(..=id).copied()));
                 let mut highest = all.clone();
-                highest.keep_last(id);
+                highest.retain_last(id);
                 let skipped = set
                     .len()
                     .saturating_sub(usize::try_from(id).expect("small"));
@@ -136,7 +139,7 @@ mod tests {
             }
             for others in 0..128 {
                 assert_eq!(
-                    all.in_both(&ids(subset(others))),
+                    all.intersection(&ids(subset(others))),
                     ids(subset(bits & others))
                 );
             }
