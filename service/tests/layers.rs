@@ -8,24 +8,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{Item, UseTree};
 
-/// The layers from the top down, each with its modules. Modules of one layer do not import each other.
-const LAYERS: [&[&str]; 15] = [
-    &["cli"],
-    &["app"],
-    &["openapi"],
-    &["export", "pages"],
-    &["live"],
-    &["messages"],
-    &["users"],
-    &["limits"],
-    &["auth"],
-    &["ops"],
-    &["jobs"],
-    &["http"],
-    &["db"],
-    &["model"],
-    &["config"],
-];
+/// The page that lists the layers from the top down, so that the page and the code cannot differ.
+const PAGE: &str = include_str!("../../docs/architecture.md");
 
 /// The segments of a path, such as `["crate", "db", "Error"]`.
 type Segments = Vec<String>;
@@ -56,7 +40,11 @@ fn imports_go_down_the_layers_and_never_in_circles() {
     let modules = modules(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
     let imports = imports_by_file(&modules);
     assert!(imports.len() > 50, "the files are found: {}", imports.len());
-    let faults: Vec<_> = upward_imports(&imports)
+    let layers = layers(PAGE);
+    let folders: BTreeSet<_> = imports.keys().map(|path| path[0].as_str()).collect();
+    let listed: BTreeSet<_> = layers.iter().flatten().copied().collect();
+    assert_eq!(listed, folders, "docs/architecture.md lists what there is");
+    let faults: Vec<_> = upward_imports(&imports, &layers)
         .into_iter()
         .chain(circles(&imports))
         .collect();
@@ -77,15 +65,28 @@ fn imports_by_file(modules: &Modules) -> Graph<'_> {
         .collect()
 }
 
-fn upward_imports(imports: &Graph<'_>) -> BTreeSet<String> {
+/// The layers, each with its modules, from the first block of text below the page's heading. A line has the names of a
+/// layer and, after two blanks, what it is for.
+fn layers(page: &str) -> Vec<Vec<&str>> {
+    let section = page.split("\n## Layers\n").nth(1).expect("the heading");
+    let block = section.split("```text\n").nth(1).expect("the block");
+    let lines = block.lines().take_while(|line| *line != "```");
+    lines
+        .filter_map(|line| line.split_once("  "))
+        .map(|(names, _)| names.split(", ").collect())
+        .collect()
+}
+
+fn upward_imports(imports: &Graph<'_>, layers: &[Vec<&str>]) -> BTreeSet<String> {
     let mut faults = BTreeSet::new();
     for (from, targets) in imports {
-        let Some(layer) = layer(from) else {
+        let Some(layer) = layer(layers, from) else {
             faults.insert(format!("{} belongs to no layer", from[0]));
             continue;
         };
         let upward = targets.iter().filter(|to| from[0] != to[0]);
-        let upward = upward.filter(|to| self::layer(to).is_some_and(|other| other <= layer));
+        let upward =
+            upward.filter(|to| self::layer(layers, to).is_some_and(|other| other <= layer));
         faults.extend(upward.map(|to| {
             format!(
                 "{} imports {}, which is not below it",
@@ -98,9 +99,9 @@ fn upward_imports(imports: &Graph<'_>) -> BTreeSet<String> {
 }
 
 /// The position of a module's layer.
-fn layer(path: &Segments) -> Option<usize> {
-    let is_layer = |modules: &&[&str]| modules.contains(&path[0].as_str());
-    LAYERS.iter().position(is_layer)
+fn layer(layers: &[Vec<&str>], path: &Segments) -> Option<usize> {
+    let is_layer = |modules: &Vec<&str>| modules.contains(&path[0].as_str());
+    layers.iter().position(is_layer)
 }
 
 /// A circle of each knot of imports inside a folder.

@@ -11,7 +11,8 @@ use rocket::tokio::pin;
 use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use rocket::tokio::time::timeout;
 
-use crate::db::{DEADLINE, Error, is_lock_wait};
+use crate::db::error::{DEADLINE, Error};
+use crate::db::faults::is_lock_wait;
 
 /// The largest batch of any kind.
 pub(crate) const MAX_BATCH: usize = 64;

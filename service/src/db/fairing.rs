@@ -4,9 +4,9 @@ use rocket::fairing::{self, Fairing, Info};
 use rocket::{Build, Orbit, Rocket};
 use rocket_db_pools::{Database as _, Initializer};
 
-use super::Database;
-use super::pool::PoolSettings;
 use crate::config::{Config, ConfigError};
+use crate::db::database::Database;
+use crate::db::pool::PoolSettings;
 
 /// Attaches the [`Database`], which opens no connection before the first is needed.
 ///

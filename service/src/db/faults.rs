@@ -4,7 +4,7 @@ use std::io;
 
 use sqlx::mysql::MySqlDatabaseError;
 
-use crate::db::Error;
+use crate::db::error::Error;
 
 /// <https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html>
 mod server_error {

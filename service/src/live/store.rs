@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
 use crate::auth::{Caller, store as auth};
-use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, unit_of_work};
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, with_connection};
 use crate::live::cursor::{IN_FLIGHT_WINDOW, StreamCursor};
 use crate::live::id_ranges::IdRanges;
 use crate::messages::store::{content, received_message};
@@ -82,7 +82,7 @@ fn receipts(rows: &[MySqlRow]) -> Vec<ReceiptRow> {
 
 /// The cursor at the newest message. Ids shortly before it that do not exist may be in flight.
 pub(super) async fn newest(database: &Database) -> Result<StreamCursor, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let newest: Option<u64> = sqlx::query_scalar("SELECT MAX(id) FROM messages")
             .fetch_one(&mut *connection)
             .await?;
@@ -109,7 +109,7 @@ pub(super) async fn receipts_after(
     database: &Database,
     id: u64,
 ) -> Result<(Vec<ReceiptRow>, bool), Error> {
-    let rows = unit_of_work!(database, |connection| {
+    let rows = with_connection!(database, |connection| {
         sqlx::query(
             "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id > ? \
              ORDER BY message_id LIMIT ?",
@@ -134,7 +134,7 @@ pub(super) async fn receipts_of(
     database: &Database,
     ids: &[u64],
 ) -> Result<Vec<ReceiptRow>, Error> {
-    let rows = unit_of_work!(database, |connection| {
+    let rows = with_connection!(database, |connection| {
         query_by_ids(&by_ids::ARRIVED, ids)
             .fetch_all(connection)
             .await
@@ -145,7 +145,7 @@ pub(super) async fn receipts_of(
 /// Whether a transaction is inserting or deleting one of these messages, up to [`MAX_IDS`]. An uncommitted message is
 /// locked by its transaction.
 pub(super) async fn are_in_flight(database: &Database, ids: &[u64]) -> Result<bool, Error> {
-    let looked = unit_of_work!(database, |connection| {
+    let looked = with_connection!(database, |connection| {
         query_by_ids(&by_ids::IN_FLIGHT, ids)
             .fetch_all(connection)
             .await
@@ -159,7 +159,7 @@ pub(super) async fn are_in_flight(database: &Database, ids: &[u64]) -> Result<bo
 
 /// Those of these messages, up to [`MAX_IDS`], that still exist.
 pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Content>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let rows = query_by_ids(&by_ids::CONTENTS, ids)
             .fetch_all(connection)
             .await?;
@@ -171,7 +171,7 @@ pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Con
 
 /// Users whose tokens were revoked within the last seconds, each with the first epoch whose tokens are valid.
 pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, Error> {
-    let rows = unit_of_work!(database, |connection| {
+    let rows = with_connection!(database, |connection| {
         sqlx::query(
             "SELECT user_id, token_epoch FROM revocations WHERE revoked_at > UTC_TIMESTAMP(3) - INTERVAL 15 SECOND",
         )
@@ -199,7 +199,7 @@ pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64,
 /// Whether the database has assigned this id or a later one, to a message that may be in flight, deleted, or rolled
 /// back. It has not if the id is forged, or was assigned after the backup from which the database was restored.
 pub(super) async fn has_assigned(database: &Database, id: u64) -> Result<bool, Error> {
-    let table: String = unit_of_work!(database, |connection| {
+    let table: String = with_connection!(database, |connection| {
         // The value in information_schema may be a day old.
         let row = sqlx::raw_sql("SHOW CREATE TABLE messages")
             .fetch_one(connection)
@@ -230,7 +230,7 @@ pub(super) async fn backlog(
     caller: &Caller,
     ids: &RangeInclusive<u64>,
 ) -> Result<(Vec<BacklogEntry>, bool), Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let rows = sqlx::query(
             "SELECT m.id, CAST(LENGTH(m.subject) + LENGTH(m.body) AS UNSIGNED) AS bytes \
              FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
@@ -261,7 +261,7 @@ pub(super) async fn backlog_messages(
     caller: &Caller,
     ids: &[u64],
 ) -> Result<Vec<Message>, Error> {
-    let mut messages = unit_of_work!(database, |connection| {
+    let mut messages = with_connection!(database, |connection| {
         let rows = query_by_ids(&by_ids::BACKLOG_PAGE, ids)
             .bind(u64::from(caller.id()))
             .fetch_all(connection)

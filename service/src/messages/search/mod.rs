@@ -21,7 +21,7 @@ use sqlx::query::Query;
 use self::fold::Needles;
 use self::look::{Candidate, Look};
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::bounded::{Bounds, Shelf};
 use crate::messages::store::{LOOK_AHEAD, Outline, Received};
 use crate::model::message::{Mailbox, Message, MessageId, Page, Receiver};
@@ -109,7 +109,7 @@ pub(super) async fn page(
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<Received>, Error> {
     let until = Instant::now() + PATIENCE;
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let end = end(connection, caller, page).await?;
         let mut search = Search::new(caller, page, end, until);
         let rest = search.run(connection).await?;

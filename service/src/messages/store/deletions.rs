@@ -8,8 +8,8 @@ use sqlx::{Connection, FromRow};
 
 use crate::auth::Caller;
 use crate::db::{
-    Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unit_of_work,
-    unless_locked,
+    Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unless_locked,
+    with_connection,
 };
 use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
 use crate::model::message::MessageId;
@@ -55,7 +55,7 @@ impl Batch for Deletion {
 
     async fn run_one(&self, database: &Database) -> Result<bool, Error> {
         let Self((user, message)) = *self;
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             for statement in [DELETE_ONE, REMOVE_ONE] {
                 let query = sqlx::query(statement).bind(user).bind(message);
                 if query.execute(&mut *connection).await?.rows_affected() == 1 {
@@ -71,7 +71,7 @@ impl Batch for Deletion {
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<bool>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.0).collect();
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             let gone = delete_all(connection, &keys).await;
             unless_locked(
                 all,

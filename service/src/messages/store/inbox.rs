@@ -10,7 +10,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::bounded::{Bounds, PORTION, Shelf};
 use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, received_message};
 use crate::model::message::{Filter, Mailbox, Message, MessageId, Page};
@@ -96,7 +96,7 @@ pub(super) async fn page(
     page: &Page,
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<Received>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         if page.before.is_none() && page.offset() == 0 && page.per_page <= PORTION as u64 {
             newest(connection, caller, page, bounds).await
         } else {
@@ -197,7 +197,7 @@ pub(crate) async fn outline(
     if page.mailbox == Mailbox::Sent || page.filter != Filter::NONE {
         return Ok(None);
     }
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let mut rows = marks(connection, caller, page, &statements::OUTLINES).await?;
         let has_more = cut_off(&mut rows, page).is_some();
         for row in &rows {

@@ -10,7 +10,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::search;
 use crate::messages::store::bounded::{Bounds, Shelf};
 use crate::model::message::{
@@ -54,7 +54,7 @@ pub(crate) async fn clear_away(
 ) -> Result<bool, Error> {
     /// Each with up to a hundred receipts.
     const SOME: u64 = 100;
-    let deleted = unit_of_work!(database, |connection| {
+    let deleted = with_connection!(database, |connection| {
         sqlx::query("DELETE /*+ INDEX(messages messages_sender) */ FROM messages WHERE sender_id = ? LIMIT ?")
             .bind(deletion.user)
             .bind(SOME)
@@ -122,7 +122,7 @@ async fn sent(
     page: &Page,
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<Received>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let Some(mut received) = sent_alone(connection, caller, page, bounds).await? else {
             return Ok(None);
         };
@@ -218,7 +218,7 @@ pub(crate) async fn find(
     caller: &Caller,
     id: MessageId,
 ) -> Result<Option<Message>, Error> {
-    unit_of_work!(database, |connection| select_one(connection, caller, id)
+    with_connection!(database, |connection| select_one(connection, caller, id)
         .await)
 }
 

@@ -11,7 +11,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use crate::auth::Caller;
 use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, SizedStatement, sized_statement,
-    unit_of_work,
+    with_connection,
 };
 use crate::http::budget::{Budget, Reservation, SMALL_RESPONSE};
 use crate::messages::store::bounded::Bounds;
@@ -169,7 +169,7 @@ impl Batch for Newest {
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
-        unit_of_work!(context.database, |connection| {
+        with_connection!(context.database, |connection| {
             let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
             let lines = || inboxes.values().flat_map(|inbox| &inbox.lines);
             let senders: Vec<_> = lines().map(|line| line.sender).collect();

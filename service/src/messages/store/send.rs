@@ -10,7 +10,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::id;
 use crate::model::message::{
     IdempotencyKey, MessageId, NewMessage, Postmark, RECEIVERS, Receivers,
@@ -132,7 +132,7 @@ async fn send_once(
     key: Option<&IdempotencyKey>,
 ) -> Result<Option<Postmark>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let Some(id) = insert_message(&mut transaction, caller, new, key, created_at).await? else {
             return Ok(None);
@@ -235,7 +235,7 @@ async fn explain(
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
 ) -> Result<Option<Result<Postmark, Refusal>>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let sender = sqlx::query(statements::SENDER)
             // No key is empty.
             .bind(key.map_or("", IdempotencyKey::as_str))
@@ -301,7 +301,7 @@ pub(crate) async fn forget_keys(database: &Database) -> Result<bool, Error> {
     /// Few enough to lock nobody out for long.
     const SOME: u64 = 500;
     let oldest = Utc::now() - KEYS_KEPT;
-    let forgotten = unit_of_work!(database, |connection| {
+    let forgotten = with_connection!(database, |connection| {
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?")
             .bind(oldest)
             .bind(SOME)
