@@ -17,6 +17,7 @@ mod flood;
 mod headers;
 mod large;
 mod late;
+mod layers;
 mod lifecycle;
 mod limits;
 mod live;

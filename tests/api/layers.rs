@@ -37,7 +37,10 @@ type Graph<'a> = BTreeMap<&'a Segments, BTreeSet<Segments>>;
 
 #[test]
 fn imports_go_down_the_layers_and_never_in_circles() {
-    let modules = modules(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));
+    let modules = modules(Path::new(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../service/src"
+    )));
     let imports = imports_by_file(&modules);
     assert!(imports.len() > 50, "the files are found: {}", imports.len());
     let layers = layers(PAGE);
