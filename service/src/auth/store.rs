@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
-use crate::db::{Database, Error, LARGEST_ROUND, Several, several, unit_of_work};
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, sized_statement, unit_of_work};
 use crate::model::user::{UserId, Username};
 
 /// What a request's token is checked against.
@@ -21,15 +21,15 @@ pub(crate) struct Credentials {
     pub(crate) token_epoch: u32,
 }
 
-const IDENTITIES: Several<4> = several!(
+const IDENTITIES: SizedStatement<4> = sized_statement!(
     [1, 4, 16, 64],
     "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
     "?",
     ")"
 );
-const _: () = assert!(IDENTITIES.most() >= LARGEST_ROUND);
+const _: () = assert!(IDENTITIES.capacity() >= MAX_BATCH);
 
-/// Those of the users that tokens name who still exist, in any order. At most [`LARGEST_ROUND`] users.
+/// Those of the users that tokens name who still exist, in any order. At most [`MAX_BATCH`] users.
 pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
@@ -43,7 +43,7 @@ pub(crate) async fn select_identities(
     connection: &mut MySqlConnection,
     users: &[UserId],
 ) -> sqlx::Result<Vec<Identity>> {
-    let (statement, places) = IDENTITIES.about(users);
+    let (statement, places) = IDENTITIES.for_values(users);
     let rows = places
         .fold(sqlx::query(statement), |query, user| {
             query.bind(u64::from(*user))

@@ -9,22 +9,22 @@ use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
+pub(crate) use self::batch::{
+    Batch, BatchLimits, BatchOutcome, Batcher, MAX_BATCH, run_individually, unless_locked,
+};
 pub(crate) use self::faults::is_locked;
 use self::faults::{
     is_away, is_lock_wait, is_no_table, is_to_be_tried_again, is_untrusted, spoils_connection,
 };
-pub(crate) use self::gather::{Gather, LARGEST_ROUND, Rounds};
 use self::pool::{Held, Pool};
-pub(crate) use self::several::{Several, places, several, twice};
-pub(crate) use self::share::{Shared, Work, each_alone, unless_locked};
+pub(crate) use self::statement::{SizedStatement, placeholders, sized_statement};
 
 use crate::config::{Config, ConfigError};
 
+mod batch;
 mod faults;
-mod gather;
 mod pool;
-mod several;
-mod share;
+mod statement;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
 const DEADLINE: Duration = Duration::from_millis(2_500);
@@ -78,8 +78,8 @@ pub(crate) enum Error {
 }
 
 impl Error {
-    /// The same for somebody else who asked for the same work.
-    fn repeated(&self) -> Self {
+    /// The same error for another waiter of the same batch.
+    fn duplicate_for_waiter(&self) -> Self {
         match self {
             Self::Unavailable(reason) => Self::Unavailable(reason.clone()),
             Self::NoSchema => Self::NoSchema,

@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
 use crate::auth::{Caller, store as auth};
-use crate::db::{Database, Error, LARGEST_ROUND, Several, is_locked, unit_of_work};
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, unit_of_work};
 use crate::live::WINDOW;
 use crate::live::ids::Ids;
 use crate::live::position::Position;
@@ -27,19 +27,19 @@ const ARRIVALS: u64 = 1_000;
 const MISSED: u64 = 100;
 
 /// Messages that are asked about at once.
-pub(super) const MOST_IDS: usize = by_ids::ARRIVED.most();
+pub(super) const MOST_IDS: usize = by_ids::ARRIVED.capacity();
 
 /// The statements about several messages by their ids.
 mod by_ids {
-    use crate::db::{Several, several};
+    use crate::db::{SizedStatement, sized_statement};
 
-    pub(super) const ARRIVED: Several<1> = several!(
+    pub(super) const ARRIVED: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN (",
         "?",
         ")"
     );
-    pub(super) const CONTENTS: Several<1> = several!(
+    pub(super) const CONTENTS: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
          FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
@@ -47,7 +47,7 @@ mod by_ids {
         ")"
     );
     /// Those of a receiver, who has not deleted them.
-    pub(super) const MISSED: Several<1> = several!(
+    pub(super) const MISSED: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
          FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
@@ -56,7 +56,7 @@ mod by_ids {
         ") AND r.receiver_id = ? AND r.is_deleted = FALSE"
     );
     /// Fails where one of them is being written or deleted.
-    pub(super) const UNDER_WAY: Several<1> = several!(
+    pub(super) const UNDER_WAY: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN (",
         "?",
@@ -64,8 +64,8 @@ mod by_ids {
     );
 }
 
-fn about(statement: &Several<1>, ids: &[u64]) -> Query<'static, MySql, MySqlArguments> {
-    let (statement, places) = statement.about(ids);
+fn about(statement: &SizedStatement<1>, ids: &[u64]) -> Query<'static, MySql, MySqlArguments> {
+    let (statement, places) = statement.for_values(ids);
     places.fold(sqlx::query(statement), |query, id| query.bind(*id))
 }
 
@@ -173,7 +173,7 @@ pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, 
 /// Which users' tokens are good from which epoch on; of one who left, none is.
 pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64, u32)>, Error> {
     let mut epochs = Vec::with_capacity(ids.len());
-    for some in ids.chunks(LARGEST_ROUND) {
+    for some in ids.chunks(MAX_BATCH) {
         let asked: Vec<_> = some.iter().copied().map(UserId::from).collect();
         let found = auth::identities(database, &asked).await?;
         epochs.extend(some.iter().map(|id| {

@@ -1,9 +1,9 @@
-//! What changes messages: changes of one kind that come together are committed together.
+//! Changes to messages, with group commit: concurrent changes of one kind share a transaction.
 
 use std::sync::Arc;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, Shared};
+use crate::db::{Batcher, Database, Error};
 use crate::messages::store;
 use crate::messages::store::{Deletion, Marking, Outgoing, Refusal};
 use crate::model::message::{IdempotencyKey, Message, MessageId, NewMessage, Receivers};
@@ -11,19 +11,19 @@ use crate::model::message::{IdempotencyKey, Message, MessageId, NewMessage, Rece
 /// Changes messages. A change is acknowledged when it is committed.
 pub(crate) struct Changes {
     database: Database,
-    sends: Shared<Outgoing>,
-    as_read: Shared<Marking<true>>,
-    as_unread: Shared<Marking<false>>,
-    deletions: Shared<Deletion>,
+    sends: Batcher<Outgoing>,
+    as_read: Batcher<Marking<true>>,
+    as_unread: Batcher<Marking<false>>,
+    deletions: Batcher<Deletion>,
 }
 
 impl Changes {
     pub(crate) fn new(database: Database) -> Self {
         Self {
-            sends: Shared::new(database.clone()),
-            as_read: Shared::new(database.clone()),
-            as_unread: Shared::new(database.clone()),
-            deletions: Shared::new(database.clone()),
+            sends: Batcher::new(database.clone()),
+            as_read: Batcher::new(database.clone()),
+            as_unread: Batcher::new(database.clone()),
+            deletions: Batcher::new(database.clone()),
             database,
         }
     }
@@ -39,7 +39,7 @@ impl Changes {
             (Receivers::One(receiver), None) => {
                 let receiver = receiver.clone();
                 let outgoing = Arc::new(Outgoing::new(caller, new, receiver));
-                let sent = self.sends.carry_out(Arc::clone(&outgoing)).await?;
+                let sent = self.sends.submit(Arc::clone(&outgoing)).await?;
                 Ok(sent.map(|postmark| outgoing.message(postmark)))
             }
             (_, key) => {
@@ -57,20 +57,15 @@ impl Changes {
         read: bool,
     ) -> Result<Option<Message>, Error> {
         if read {
-            self.as_read
-                .carry_out(Arc::new(Marking::new(caller, id)))
-                .await
+            self.as_read.submit(Marking::new(caller, id)).await
         } else {
-            self.as_unread
-                .carry_out(Arc::new(Marking::new(caller, id)))
-                .await
+            self.as_unread.submit(Marking::new(caller, id)).await
         }
     }
 
     /// Deletes a message that the caller sent, for all its receivers; or one that the caller received, from their feed
     /// only. Whether there was one.
     pub(crate) async fn delete(&self, caller: &Caller, id: MessageId) -> Result<bool, Error> {
-        let deletion = Arc::new(Deletion::new(caller, id));
-        self.deletions.carry_out(deletion).await
+        self.deletions.submit(Deletion::new(caller, id)).await
     }
 }

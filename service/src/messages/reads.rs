@@ -1,32 +1,33 @@
-//! What reads pages of messages: those that most ask for are read together when they are asked for together.
+//! Reads pages of messages. Concurrent requests for the newest page, the most frequent one, share a statement.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::auth::Caller;
-use crate::db::{Database, Shared};
+use crate::db::{Batcher, Database};
 use crate::http::budget;
 use crate::http::budget::{Budget, Reservation};
 use crate::http::problem::Problem;
 use crate::messages::store;
 use crate::messages::store::bounded::Bounds;
-use crate::messages::store::{Newest, Received};
+use crate::messages::store::{Newest, NewestContext, Received};
 use crate::model::message::Page;
 use crate::users::Names;
 
 /// Reads pages of messages, each as it is after it was asked for. No more of them is held than the budget has room for.
 pub(crate) struct Reads {
     database: Database,
-    newest: Shared<Newest>,
-    names: Arc<Names>,
+    newest: Batcher<Newest>,
     budget: Budget,
 }
 
 impl Reads {
     pub(crate) fn new(database: Database, budget: Budget) -> Self {
         Self {
-            newest: Shared::new(database.clone()),
-            names: Arc::new(Names::new()),
+            newest: Batcher::new(NewestContext {
+                database: database.clone(),
+                names: Names::new(),
+                budget: budget.clone(),
+            }),
             database,
             budget,
         }
@@ -38,12 +39,10 @@ impl Reads {
         caller: &Caller,
         page: &Page,
     ) -> Result<(Received, Reservation), Problem> {
-        if *page == Page::DEFAULT {
-            let (names, budget) = (Arc::clone(&self.names), self.budget.clone());
-            let newest = Arc::new(Newest::new(caller.clone(), names, budget));
-            if let Some(page) = self.newest.carry_out(newest).await? {
-                return Ok(page);
-            }
+        if *page == Page::DEFAULT
+            && let Some(page) = self.newest.submit(Newest(caller.clone())).await?
+        {
+            return Ok(page);
         }
         self.bounded(caller, page, Page::CONTENT_BYTES, budget::PATIENCE)
             .await

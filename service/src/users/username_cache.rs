@@ -6,7 +6,7 @@ use quick_cache::sync::Cache;
 use sqlx::mysql::MySqlConnection;
 
 use crate::auth::store;
-use crate::db::LARGEST_ROUND;
+use crate::db::MAX_BATCH;
 use crate::model::user::{UserId, Username};
 
 /// Names of users that were read before. A user's name changes once, when the account is deleted; from then until their
@@ -58,7 +58,7 @@ impl Names {
     ) -> sqlx::Result<BTreeMap<UserId, Username>> {
         let users: Vec<_> = users.into_iter().collect();
         let mut names = BTreeMap::new();
-        for some in users.chunks(LARGEST_ROUND) {
+        for some in users.chunks(MAX_BATCH) {
             for user in store::select_identities(&mut *connection, some).await? {
                 self.kept.insert(user.id, user.username.clone());
                 names.insert(user.id, user.username);

@@ -44,7 +44,7 @@ const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 /// The statements. Which messages they are is found first, on what is narrow: a text is read where its sender and its time
 /// are right.
 mod statements {
-    use crate::db::{Several, several};
+    use crate::db::{SizedStatement, sized_statement};
 
     /// The message after so many, which is the first beyond the stretch.
     macro_rules! end {
@@ -91,7 +91,7 @@ mod statements {
          STRAIGHT_JOIN messages AS m ON m.id = f.id";
 
     /// Who received some messages.
-    pub(super) const RECEIVERS: Several<2> = several!(
+    pub(super) const RECEIVERS: SizedStatement<2> = sized_statement!(
         [20, 100],
         "SELECT r.message_id AS id, receiver.username, r.is_read FROM receipts AS r FORCE INDEX (receipts_message) \
          STRAIGHT_JOIN users AS receiver ON receiver.id = r.receiver_id WHERE r.message_id IN (",
@@ -99,7 +99,7 @@ mod statements {
         ")"
     );
 }
-const _: () = assert!(statements::RECEIVERS.most() as u64 >= Page::MOST);
+const _: () = assert!(statements::RECEIVERS.capacity() as u64 >= Page::MOST);
 
 /// A page of the caller's messages with what is filtered for.
 pub(super) async fn page(
@@ -323,7 +323,7 @@ async fn with_receivers(
         return Ok(Vec::new());
     }
     let ids: Vec<_> = found.iter().map(|one| one.content.id.get()).collect();
-    let (statement, places) = statements::RECEIVERS.about(&ids);
+    let (statement, places) = statements::RECEIVERS.for_values(&ids);
     let query = places.fold(sqlx::query(statement), |query, id| query.bind(*id));
     let mut receivers = BTreeMap::<u64, Vec<_>>::new();
     for row in query.fetch_all(connection).await? {

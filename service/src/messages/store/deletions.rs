@@ -7,7 +7,10 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, FromRow};
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, Work, each_alone, unit_of_work, unless_locked};
+use crate::db::{
+    Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unit_of_work,
+    unless_locked,
+};
 use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
 use crate::model::message::MessageId;
 
@@ -44,10 +47,13 @@ impl Deletion {
 }
 
 /// What comes of it is whether there was such a message.
-impl Work for Deletion {
-    type Outcome = bool;
+impl Batch for Deletion {
+    type Context = Database;
+    type Output = bool;
 
-    async fn alone(&self, database: &Database) -> Result<bool, Error> {
+    const LIMITS: BatchLimits = BatchLimits::GROUP_COMMIT;
+
+    async fn run_one(&self, database: &Database) -> Result<bool, Error> {
         let Self((user, message)) = *self;
         unit_of_work!(database, |connection| {
             for statement in [DELETE_ONE, REMOVE_ONE] {
@@ -60,16 +66,22 @@ impl Work for Deletion {
         })
     }
 
-    async fn together(database: &Database, all: &[Arc<Self>]) -> Result<Vec<Option<bool>>, Error> {
+    async fn run_batch(
+        database: &Database,
+        all: &[Arc<Self>],
+    ) -> Result<Vec<BatchOutcome<bool>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.0).collect();
         unit_of_work!(database, |connection| {
             let gone = delete_all(connection, &keys).await;
             unless_locked(
                 all,
                 gone.map(|gone| match gone {
-                    None => each_alone(all),
+                    None => run_individually(all),
                     // A message that is deleted twice at once is there for the first only.
-                    Some(mut gone) => keys.iter().map(|key| Some(gone.remove(key))).collect(),
+                    Some(mut gone) => keys
+                        .iter()
+                        .map(|key| BatchOutcome::Done(gone.remove(key)))
+                        .collect(),
                 }),
             )
         })
@@ -111,7 +123,7 @@ async fn find(
     if keys.is_empty() {
         return Ok(HashSet::new());
     }
-    let (statement, places) = statement.about(keys);
+    let (statement, places) = statement.for_values(keys);
     let found = bind(sqlx::query(statement), places);
     let rows: Vec<MySqlRow> = found.fetch_all(connection).await?;
     rows.iter().map(Key::from_row).collect()
@@ -129,7 +141,7 @@ async fn change(
     let mut keys: Vec<_> = keys.iter().copied().collect();
     // In the order of the messages, so that two transactions do not wait for each other.
     keys.sort_unstable_by_key(|key| key.1);
-    let (statement, places) = statement.about(&keys);
+    let (statement, places) = statement.for_values(&keys);
     let changed = bind(sqlx::query(statement), places)
         .execute(connection)
         .await?;

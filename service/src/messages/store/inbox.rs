@@ -17,7 +17,7 @@ use crate::model::message::{Filter, Mailbox, Message, MessageId, Page};
 use crate::model::user::Username;
 
 mod statements {
-    use crate::db::{Several, several};
+    use crate::db::{SizedStatement, sized_statement};
 
     /// A statement for all messages, and one for those that are marked as read, or as unread.
     pub(super) struct Forms {
@@ -79,7 +79,7 @@ mod statements {
     );
 
     /// What some messages say, the newest first.
-    pub(super) const CONTENTS: Several<2> = several!(
+    pub(super) const CONTENTS: SizedStatement<2> = sized_statement!(
         [20, 100],
         "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
          FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
@@ -87,7 +87,7 @@ mod statements {
         ") ORDER BY m.id DESC"
     );
 }
-const _: () = assert!(statements::CONTENTS.most() as u64 >= Page::MOST);
+const _: () = assert!(statements::CONTENTS.capacity() as u64 >= Page::MOST);
 
 /// A page of the messages that the caller received and has not deleted; `None` if it is beyond the budget.
 pub(super) async fn page(
@@ -154,7 +154,7 @@ async fn put_contents(
     shelf: &mut Shelf<'_, '_>,
 ) -> sqlx::Result<()> {
     let is_read: BTreeMap<_, _> = marks.iter().copied().collect();
-    let (statement, places) = statements::CONTENTS.about(marks);
+    let (statement, places) = statements::CONTENTS.for_values(marks);
     let query = places.fold(sqlx::query(statement), |query, (id, _)| {
         query.bind(id.get())
     });

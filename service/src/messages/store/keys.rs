@@ -5,7 +5,7 @@ use sqlx::mysql::MySqlArguments;
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::db::{LARGEST_ROUND, Several};
+use crate::db::{MAX_BATCH, SizedStatement};
 use crate::model::message::MessageId;
 
 /// The ids of a user and of a message.
@@ -16,17 +16,17 @@ pub(super) fn key(user: &Caller, message: MessageId) -> Key {
 }
 
 /// A statement about as many keys as come together.
-pub(super) type Keyed = Several<3>;
+pub(super) type Keyed = SizedStatement<3>;
 
 /// A statement with a list of places for keys, such as `(?,?)`, between two pieces of text.
 macro_rules! keyed {
     ($before:literal, $place:literal, $after:literal) => {
-        $crate::db::several!([4, 16, 64], $before, $place, $after)
+        $crate::db::sized_statement!([4, 16, 64], $before, $place, $after)
     };
 }
 pub(super) use keyed;
 
-const _: () = assert!(keyed!("", "?", "").most() >= LARGEST_ROUND);
+const _: () = assert!(keyed!("", "?", "").capacity() >= MAX_BATCH);
 
 /// The query with the keys in its next places.
 pub(super) fn bind<'k>(

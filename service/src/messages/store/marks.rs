@@ -7,7 +7,7 @@ use sqlx::Row;
 use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, Work, unit_of_work, unless_locked};
+use crate::db::{Batch, BatchLimits, BatchOutcome, Database, Error, unit_of_work, unless_locked};
 use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
 use crate::messages::store::{content, select_one};
 use crate::model::message::{Message, MessageId};
@@ -47,10 +47,13 @@ impl<const READ: bool> Marking<READ> {
 }
 
 /// What comes of it is the message; `None` if the caller has not received it, or deleted it.
-impl<const READ: bool> Work for Marking<READ> {
-    type Outcome = Option<Message>;
+impl<const READ: bool> Batch for Marking<READ> {
+    type Context = Database;
+    type Output = Option<Message>;
 
-    async fn alone(&self, database: &Database) -> Result<Option<Message>, Error> {
+    const LIMITS: BatchLimits = BatchLimits::GROUP_COMMIT;
+
+    async fn run_one(&self, database: &Database) -> Result<Option<Message>, Error> {
         let (receiver, message) = self.key();
         unit_of_work!(database, |connection| {
             let marked = sqlx::query(ONE)
@@ -68,14 +71,17 @@ impl<const READ: bool> Work for Marking<READ> {
     }
 
     /// One statement marks them all, which makes it a transaction, and one reads them.
-    async fn together(
+    async fn run_batch(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Vec<Option<Option<Message>>>, Error> {
+    ) -> Result<Vec<BatchOutcome<Option<Message>>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
         unit_of_work!(database, |connection| {
             let marked = mark_all(connection, all, &keys).await;
-            unless_locked(all, marked.map(|all| all.into_iter().map(Some).collect()))
+            unless_locked(
+                all,
+                marked.map(|all| all.into_iter().map(BatchOutcome::Done).collect()),
+            )
         })
     }
 }
@@ -86,11 +92,11 @@ async fn mark_all<const READ: bool>(
     all: &[Arc<Marking<READ>>],
     keys: &[Key],
 ) -> sqlx::Result<Vec<Option<Message>>> {
-    let (statement, places) = SEVERAL.about(keys);
+    let (statement, places) = SEVERAL.for_values(keys);
     bind(sqlx::query(statement).bind(READ), places)
         .execute(&mut *connection)
         .await?;
-    let (statement, places) = MESSAGES.about(keys);
+    let (statement, places) = MESSAGES.for_values(keys);
     let rows = bind(sqlx::query(statement), places)
         .fetch_all(&mut *connection)
         .await?;

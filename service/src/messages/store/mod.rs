@@ -43,7 +43,7 @@ mod sends;
 pub(crate) use self::deletions::Deletion;
 pub(crate) use self::inbox::{Outline, outline};
 pub(crate) use self::marks::Marking;
-pub(crate) use self::newest::Newest;
+pub(crate) use self::newest::{Newest, NewestContext};
 pub(crate) use self::send::{Refusal, forget_keys, send};
 pub(crate) use self::sends::Outgoing;
 

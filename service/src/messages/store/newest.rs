@@ -9,7 +9,10 @@ use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, Rounds, Several, Work, several, unit_of_work};
+use crate::db::{
+    Batch, BatchLimits, BatchOutcome, Database, Error, SizedStatement, sized_statement,
+    unit_of_work,
+};
 use crate::http::budget::{Budget, Reservation, SMALL};
 use crate::messages::store::bounded::Bounds;
 use crate::messages::store::{LOOK_AHEAD, Outline, Received, content, inbox};
@@ -18,11 +21,13 @@ use crate::model::user::{UserId, Username};
 use crate::users::Names;
 
 /// The page that most ask for, again and again: the newest messages of the caller's inbox.
-pub(crate) struct Newest {
-    caller: Caller,
-    /// The same for all who ask.
-    names: Arc<Names>,
-    budget: Budget,
+pub(crate) struct Newest(pub(crate) Caller);
+
+/// The resources that the pages of all callers need.
+pub(crate) struct NewestContext {
+    pub(crate) database: Database,
+    pub(crate) names: Names,
+    pub(crate) budget: Budget,
 }
 
 /// A page of each of the users, without the names of who sent the messages, and whether any account is on its way out, as
@@ -30,7 +35,7 @@ pub(crate) struct Newest {
 ///
 /// Its inner statement is in the order of the whole key, of which all but the last column are the same: without them MySQL
 /// would read the whole inbox and sort it.
-const PAGES: Several<3> = several!(
+const PAGES: SizedStatement<3> = sized_statement!(
     [2, 4, 8],
     "SELECT receiver.id AS receiver_id, m.id, m.sender_id, m.subject, m.body, m.created_at, r.is_read, \
          (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving \
@@ -109,16 +114,8 @@ impl Inbox {
 }
 
 impl Newest {
-    pub(crate) fn new(caller: Caller, names: Arc<Names>, budget: Budget) -> Self {
-        Self {
-            caller,
-            names,
-            budget,
-        }
-    }
-
     fn receiver(&self) -> u64 {
-        u64::from(self.caller.id())
+        u64::from(self.0.id())
     }
 }
 
@@ -127,7 +124,7 @@ async fn inboxes(
     connection: &mut MySqlConnection,
     receivers: &[u64],
 ) -> sqlx::Result<(HashMap<u64, Inbox>, bool)> {
-    let (statement, places) = PAGES.about(receivers);
+    let (statement, places) = PAGES.for_values(receivers);
     let query = sqlx::query(statement).bind(Page::DEFAULT.per_page + LOOK_AHEAD);
     let mut rows = places
         .fold(query, |query, receiver| query.bind(*receiver))
@@ -142,42 +139,41 @@ async fn inboxes(
     Ok((inboxes, is_somebody_leaving))
 }
 
-impl Work for Newest {
-    /// Unlike a commit, pages are work for MySQL's processors, so several rounds of few pages are faster than one of many.
-    const ROUNDS: Rounds = Rounds {
-        lanes: 4,
-        most_lanes: 16,
-        least: 4,
-        largest: PAGES.most(),
+impl Batch for Newest {
+    type Context = NewestContext;
+    /// The page with what it takes of the budget; `None` if it is beyond that, or of those that are read by themselves.
+    type Output = Option<(Received, Reservation)>;
+
+    /// Unlike commits, pages use MySQL's processors, so several small batches are faster than one large batch.
+    const LIMITS: BatchLimits = BatchLimits {
+        concurrency: 4,
+        max_in_flight: 16,
+        min_batch: 4,
+        max_batch: PAGES.capacity(),
+        ..BatchLimits::GROUP_COMMIT
     };
 
-    /// The page with what it takes of the budget; `None` if it is beyond that, or of those that are read by themselves.
-    type Outcome = Option<(Received, Reservation)>;
-
-    async fn alone(&self, database: &Database) -> Result<Self::Outcome, Error> {
-        let mut reservation = self.budget.reservation(self.caller.id());
+    async fn run_one(&self, context: &NewestContext) -> Result<Self::Output, Error> {
+        let mut reservation = context.budget.reservation(self.0.id());
         let mut bounds = Bounds {
             bytes: Page::CONTENT_BYTES,
             reservation: &mut reservation,
         };
-        let page = inbox::page(database, &self.caller, &Page::DEFAULT, &mut bounds).await?;
+        let page = inbox::page(&context.database, &self.0, &Page::DEFAULT, &mut bounds).await?;
         Ok(page.map(|page| (page, reservation)))
     }
 
-    /// A large page is left out, so that a round holds little whatever is in its inboxes.
-    async fn together(
-        database: &Database,
+    /// A large page is left out, so that a batch holds little whatever is in its inboxes.
+    async fn run_batch(
+        context: &NewestContext,
         all: &[Arc<Self>],
-    ) -> Result<Vec<Option<Self::Outcome>>, Error> {
-        let Some(first) = all.first() else {
-            return Ok(Vec::new());
-        };
+    ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
-        unit_of_work!(database, |connection| {
+        unit_of_work!(context.database, |connection| {
             let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
             let lines = || inboxes.values().flat_map(|inbox| &inbox.lines);
             let senders: Vec<_> = lines().map(|line| line.sender).collect();
-            let names = first.names.of(connection, &senders, is_somebody_leaving);
+            let names = context.names.of(connection, &senders, is_somebody_leaving);
             let mut names = names.await?.into_iter();
             for line in inboxes.values_mut().flat_map(|inbox| &mut inbox.lines) {
                 line.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
@@ -190,10 +186,11 @@ impl Work for Newest {
                 } else {
                     inboxes.remove(&receiver)
                 };
-                let page = inbox.unwrap_or_default().page(&one.caller)?;
-                Some((page, one.budget.reservation(one.caller.id())))
+                let page = inbox.unwrap_or_default().page(&one.0)?;
+                Some((page, context.budget.reservation(one.0.id())))
             };
-            Ok(all.iter().enumerate().map(page).map(Some).collect())
+            let pages = all.iter().enumerate().map(page);
+            Ok(pages.map(BatchOutcome::Done).collect())
         })
     }
 }

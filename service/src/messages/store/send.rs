@@ -28,7 +28,7 @@ pub(crate) enum Refusal {
 }
 
 mod statements {
-    use crate::db::{Several, several};
+    use crate::db::{SizedStatement, sized_statement};
 
     /// An insertion to one receiver, with what is to be checked beside the sender and the receiver.
     macro_rules! to_one {
@@ -45,7 +45,7 @@ mod statements {
     /// The same to several, by how many of them there are.
     macro_rules! to_several {
         ($more:literal) => {
-            several!(
+            sized_statement!(
                 [100],
                 "INSERT INTO messages (sender_id, subject, body, created_at) \
                  SELECT sender.id, ?, ?, ? FROM users AS sender WHERE sender.id = ? AND sender.token_epoch = ? \
@@ -61,14 +61,14 @@ mod statements {
         "AND NOT EXISTS (SELECT 1 FROM idempotency_keys AS used \
          WHERE used.user_id = sender.id AND used.idempotency_key = ?) "
     );
-    pub(super) const TO_SEVERAL: Several<1> = to_several!(") FOR SHARE) = ? FOR SHARE");
-    pub(super) const TO_SEVERAL_WITH_KEY: Several<1> = to_several!(
+    pub(super) const TO_SEVERAL: SizedStatement<1> = to_several!(") FOR SHARE) = ? FOR SHARE");
+    pub(super) const TO_SEVERAL_WITH_KEY: SizedStatement<1> = to_several!(
         ") FOR SHARE) = ? AND NOT EXISTS (SELECT 1 FROM idempotency_keys AS used \
          WHERE used.user_id = sender.id AND used.idempotency_key = ?) FOR SHARE"
     );
     pub(super) const RECEIPT: &str =
         "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?";
-    pub(super) const RECEIPTS: Several<1> = several!(
+    pub(super) const RECEIPTS: SizedStatement<1> = sized_statement!(
         [100],
         "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN (",
         "?",
@@ -80,7 +80,7 @@ mod statements {
     pub(super) const SENDER: &str = "SELECT sender.token_epoch, used.fingerprint, used.message_id AS id, used.created_at \
          FROM users AS sender LEFT JOIN idempotency_keys AS used \
          ON used.user_id = sender.id AND used.idempotency_key = ? WHERE sender.id = ?";
-    pub(super) const KNOWN: Several<1> = several!(
+    pub(super) const KNOWN: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT username FROM users WHERE username IN (",
         "?",
@@ -88,10 +88,10 @@ mod statements {
     );
 }
 use statements::{KNOWN, RECEIPTS, TO_SEVERAL, TO_SEVERAL_WITH_KEY};
-const _: () = assert!(TO_SEVERAL.most() >= *RECEIVERS.end());
-const _: () = assert!(TO_SEVERAL_WITH_KEY.most() >= *RECEIVERS.end());
-const _: () = assert!(RECEIPTS.most() >= *RECEIVERS.end());
-const _: () = assert!(KNOWN.most() >= *RECEIVERS.end());
+const _: () = assert!(TO_SEVERAL.capacity() >= *RECEIVERS.end());
+const _: () = assert!(TO_SEVERAL_WITH_KEY.capacity() >= *RECEIVERS.end());
+const _: () = assert!(RECEIPTS.capacity() >= *RECEIVERS.end());
+const _: () = assert!(KNOWN.capacity() >= *RECEIVERS.end());
 
 /// How often a send is tried whose reason for a refusal has gone by the time it is looked for.
 const ATTEMPTS: u32 = 3;
@@ -163,7 +163,7 @@ async fn insert_message(
         None => &TO_SEVERAL,
         Some(_) => &TO_SEVERAL_WITH_KEY,
     };
-    let (statement, places) = several.about(names);
+    let (statement, places) = several.for_values(names);
     let statement = match (&new.receivers, key) {
         (Receivers::Several(_), _) => statement,
         (Receivers::One(_), None) => statements::TO_ONE,
@@ -199,7 +199,7 @@ async fn insert_receipts(
             .bind(id.get())
             .bind(name.as_str()),
         Receivers::Several(names) => {
-            let (statement, places) = RECEIPTS.about(names);
+            let (statement, places) = RECEIPTS.for_values(names);
             places.fold(sqlx::query(statement).bind(id.get()), |query, name| {
                 query.bind(name.as_str())
             })
@@ -278,7 +278,7 @@ async fn unknown(
     connection: &mut MySqlConnection,
     names: &[Username],
 ) -> sqlx::Result<Vec<Username>> {
-    let (statement, places) = KNOWN.about(names);
+    let (statement, places) = KNOWN.for_values(names);
     let known: Vec<String> = places
         .fold(sqlx::query_scalar(statement), |query, name| {
             query.bind(name.as_str())

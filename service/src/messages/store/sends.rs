@@ -8,7 +8,9 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection, FromRow, Row};
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, LARGEST_ROUND, Work, unit_of_work, unless_locked};
+use crate::db::{
+    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unit_of_work, unless_locked,
+};
 use crate::messages::store::send::{Refusal, send};
 use crate::model::message::{Message, MessageId, NewMessage, Postmark};
 use crate::model::user::Username;
@@ -37,11 +39,11 @@ impl Outgoing {
 }
 
 mod statements {
-    use crate::db::{Several, places, several};
+    use crate::db::{SizedStatement, placeholders, sized_statement};
 
     /// Senders and receivers, locked until the transaction ends, but for those whose rows others have locked. By how much
     /// one id that a statement gives is greater than the one before it is the server's to say.
-    pub(super) const USERS: Several<7> = several!(
+    pub(super) const USERS: SizedStatement<7> = sized_statement!(
         [2, 4, 8, 16, 32, 64, 128],
         "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users \
          FORCE INDEX (users_username) WHERE username IN (",
@@ -49,7 +51,7 @@ mod statements {
         ") FOR SHARE SKIP LOCKED"
     );
     /// Which of those that were not found exist.
-    pub(super) const KNOWN: Several<2> = several!(
+    pub(super) const KNOWN: SizedStatement<2> = sized_statement!(
         [8, 128],
         "SELECT username FROM users FORCE INDEX (users_username) WHERE username IN (",
         "?",
@@ -68,13 +70,13 @@ mod statements {
         ($count:tt) => {
             Length {
                 count: $count,
-                messages: concat!(
+                messages: const_str::concat!(
                     "INSERT INTO messages (sender_id, subject, body, created_at) VALUES ",
-                    places!($count, "(?, ?, ?, ?)")
+                    placeholders!($count, "(?, ?, ?, ?)")
                 ),
-                receipts: concat!(
+                receipts: const_str::concat!(
                     "INSERT INTO receipts (receiver_id, message_id) VALUES ",
-                    places!($count, "(?, ?)")
+                    placeholders!($count, "(?, ?)")
                 ),
             }
         };
@@ -93,28 +95,32 @@ mod statements {
 }
 use statements::{KNOWN, LENGTHS, Length, USERS};
 /// Each message has a sender and a receiver.
-const MOST_NAMES: usize = 2 * LARGEST_ROUND;
-const _: () = assert!(USERS.most() >= MOST_NAMES && KNOWN.most() >= MOST_NAMES);
+const MOST_NAMES: usize = 2 * MAX_BATCH;
+const _: () = assert!(USERS.capacity() >= MOST_NAMES && KNOWN.capacity() >= MOST_NAMES);
 
 /// A message and the id of its receiver.
 type Addressed<'a> = (&'a Outgoing, u64);
 
 /// One message that is refused keeps no other one back.
-impl Work for Outgoing {
-    type Outcome = Result<Postmark, Refusal>;
+impl Batch for Outgoing {
+    type Context = Database;
+    type Output = Result<Postmark, Refusal>;
 
-    /// Only those whose sender or receiver is locked by another transaction are sent alone after all, and wait for it.
-    const MOST_HELD: usize = 4;
+    /// Only sends whose sender or receiver another transaction has locked run individually, and wait for it.
+    const LIMITS: BatchLimits = BatchLimits {
+        max_individual: 4,
+        ..BatchLimits::GROUP_COMMIT
+    };
 
-    async fn alone(&self, database: &Database) -> Result<Self::Outcome, Error> {
+    async fn run_one(&self, database: &Database) -> Result<Self::Output, Error> {
         send(database, &self.caller, &self.new, None).await
     }
 
-    /// `None` for each whose sender or receiver another transaction has locked: the others must not wait for that.
-    async fn together(
+    /// Sends whose sender or receiver another transaction has locked run individually, so that the others do not wait.
+    async fn run_batch(
         database: &Database,
         all: &[Arc<Self>],
-    ) -> Result<Vec<Option<Self::Outcome>>, Error> {
+    ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let created_at = Utc::now().trunc_subsecs(3);
         unit_of_work!(database, |connection| {
             unless_locked(all, send_all(connection, all, created_at).await)
@@ -138,7 +144,7 @@ async fn send_all(
     connection: &mut MySqlConnection,
     all: &[Arc<Outgoing>],
     created_at: DateTime<Utc>,
-) -> sqlx::Result<Vec<Option<Result<Postmark, Refusal>>>> {
+) -> sqlx::Result<Vec<BatchOutcome<Result<Postmark, Refusal>>>> {
     let mut transaction = connection.begin().await?;
     let users = Users::of(&mut transaction, all).await?;
     let verdicts: Vec<_> = all.iter().map(|one| users.verdict(one)).collect();
@@ -157,13 +163,13 @@ async fn send_all(
         Verdict::Send(_) => {
             let id = ids.pop_front().and_then(MessageId::stored);
             let id = id.ok_or(sqlx::Error::RowNotFound)?;
-            Ok(Some(Ok(Postmark { id, created_at })))
+            Ok(BatchOutcome::Done(Ok(Postmark { id, created_at })))
         }
-        Verdict::NoSuchReceiver => Ok(Some(Err(Refusal::NoSuchReceivers(vec![
+        Verdict::NoSuchReceiver => Ok(BatchOutcome::Done(Err(Refusal::NoSuchReceivers(vec![
             one.receiver.clone(),
         ])))),
-        Verdict::TokenRevoked => Ok(Some(Err(Refusal::TokenRevoked))),
-        Verdict::Locked => Ok(None),
+        Verdict::TokenRevoked => Ok(BatchOutcome::Done(Err(Refusal::TokenRevoked))),
+        Verdict::Locked => Ok(BatchOutcome::RunIndividually),
     };
     judged.map(outcome).collect()
 }
@@ -189,7 +195,7 @@ impl Users {
         let receivers = all.iter().map(|one| one.receiver.as_str());
         let names: BTreeSet<_> = senders.chain(receivers).collect();
         let names: Vec<_> = names.into_iter().collect();
-        let (statement, places) = USERS.about(&names);
+        let (statement, places) = USERS.for_values(&names);
         let rows = places
             .fold(sqlx::query(statement), |query, name| query.bind(*name))
             .fetch_all(&mut *connection)
@@ -243,7 +249,7 @@ async fn known(connection: &mut MySqlConnection, names: &[&str]) -> sqlx::Result
     if names.is_empty() {
         return Ok(HashSet::new());
     }
-    let (statement, places) = KNOWN.about(names);
+    let (statement, places) = KNOWN.for_values(names);
     let rows = places
         .fold(sqlx::query(statement), |query, name| query.bind(*name))
         .fetch_all(connection)
