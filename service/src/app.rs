@@ -14,7 +14,7 @@ use crate::http::budget::Budget;
 use crate::http::closing::Closing;
 use crate::http::headers::AnswerHeaders;
 use crate::http::{catchers, chunking, framework_log, media_type, readable_headers, sockets};
-use crate::limits::{LimitHeaders, Limits, Turns};
+use crate::limits::{LimitHeaders, Limits};
 use crate::ops::drain::Drain;
 use crate::ops::metrics::Telemetry;
 use crate::ops::{metrics, probes};
@@ -36,14 +36,12 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     telemetry.show(passwords.counters());
     Ok(rocket::custom(rocket_settings(config))
         .manage(Identities::new(database.clone()))
-        .manage(messages::Changes::new(database.clone()))
-        .manage(messages::Reads::new(database.clone(), budget.clone()))
+        .manage(messages::Messages::new(database.clone(), budget.clone()))
         .manage(budget)
         .manage(database)
         .manage(TokenKeys::new(config)?)
         .manage(passwords)
         .manage(Limits::new(config)?)
-        .manage(Turns::new())
         .manage(drain)
         .manage(closing.clone())
         // Ours say it all; Rocket's would come first and say less.

@@ -14,8 +14,9 @@ use crate::auth::{Caller, Identities, TokenEnd};
 use crate::db::Database;
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
-use crate::messages::Reads;
-use crate::model::message::{Mailbox, Message, Page};
+use crate::messages::Messages;
+use crate::model::message::Message;
+use crate::model::page::{Mailbox, Page};
 use crate::users;
 use crate::users::Account;
 
@@ -69,7 +70,7 @@ pub(crate) async fn export<'r>(
     end: TokenEnd,
     database: &State<Database>,
     identities: &'r State<Identities>,
-    reads: &'r State<Reads>,
+    messages: &'r State<Messages>,
 ) -> Result<Exported<TextStream![String + 'r]>, Problem> {
     let account = users::account(database, &caller).await?;
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
@@ -82,7 +83,7 @@ pub(crate) async fn export<'r>(
             let mut page = Some(Page { mailbox, per_page: PER_PIECE, ..Page::DEFAULT });
             while let Some(current) = page {
                 let next = match check(&caller, until, identities).await {
-                    Ok(()) => piece(reads, &caller, &current).await,
+                    Ok(()) => piece(messages, &caller, &current).await,
                     Err(problem) => Err(problem),
                 };
                 match next {
@@ -128,8 +129,8 @@ struct Piece {
 }
 
 /// The messages of a page, separated from those before them, and the next page.
-async fn piece(reads: &Reads, caller: &Caller, page: &Page) -> Result<Piece, Problem> {
-    let found = reads.bounded(caller, page, PIECE_BYTES, PATIENCE);
+async fn piece(messages: &Messages, caller: &Caller, page: &Page) -> Result<Piece, Problem> {
+    let found = messages.page_within(caller, page, PIECE_BYTES, PATIENCE);
     let (found, mut reservation) = found.await?;
     let mut text = String::new();
     for (index, message) in found.messages.iter().enumerate() {
@@ -142,7 +143,7 @@ async fn piece(reads: &Reads, caller: &Caller, page: &Page) -> Result<Piece, Pro
     Ok(Piece {
         text,
         reservation,
-        next: found.rest.map(|last| page.following(last)),
+        next: found.next_cursor.map(|last| page.following(last)),
     })
 }
 

@@ -77,7 +77,7 @@ async fn clear_up(database: &Database) -> Result<(), Error> {
     while users::store::forget_revocations(database).await? {
         sleep(PAUSE).await;
     }
-    while messages::store::forget_keys(database).await? {
+    while messages::store::delete_expired_keys(database).await? {
         sleep(PAUSE).await;
     }
     Ok(())
@@ -87,7 +87,7 @@ async fn clear_up(database: &Database) -> Result<(), Error> {
 async fn clear_away_departures(database: &Database) -> Result<(), Error> {
     let mut last = 0;
     while let Some(departure) = users::store::next_departure(database, last).await? {
-        while messages::store::clear_away(database, &departure).await? {
+        while messages::store::delete_messages_of(database, departure.user.into()).await? {
             sleep(PAUSE).await;
         }
         users::store::complete_departure(database, &departure).await?;

@@ -32,6 +32,7 @@ pub(super) const MOST_IDS: usize = by_ids::ARRIVED.capacity();
 /// The statements about several messages by their ids.
 mod by_ids {
     use crate::db::{SizedStatement, sized_statement};
+    use crate::messages::store::message_columns;
 
     pub(super) const ARRIVED: SizedStatement<1> = sized_statement!(
         [100],
@@ -41,17 +42,24 @@ mod by_ids {
     );
     pub(super) const CONTENTS: SizedStatement<1> = sized_statement!(
         [100],
-        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
-         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
+        concat!(
+            "SELECT ",
+            message_columns!(sender),
+            " FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+             WHERE m.id IN ("
+        ),
         "?",
         ")"
     );
     /// Those of a receiver, who has not deleted them.
     pub(super) const MISSED: SizedStatement<1> = sized_statement!(
         [100],
-        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
-         FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
-         STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.message_id IN (",
+        concat!(
+            "SELECT ",
+            message_columns!(sender),
+            ", r.is_read FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+             STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.message_id IN ("
+        ),
         "?",
         ") AND r.receiver_id = ? AND r.is_deleted = FALSE"
     );

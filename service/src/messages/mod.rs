@@ -1,11 +1,13 @@
-//! Messages, as their sender and their receivers have them.
+//! Messages, as their senders and receivers use them.
 
 mod changes;
 mod reads;
+mod requests;
+mod responses;
 mod routes;
 mod search;
+mod service;
 pub(crate) mod store;
 
-pub(crate) use self::changes::Changes;
-pub(crate) use self::reads::Reads;
 pub(crate) use self::routes::{Docs, routes};
+pub(crate) use self::service::Messages;

@@ -1,9 +1,12 @@
 //! Valid values. Nothing here knows HTTP or SQL.
 
+pub(crate) mod draft;
 pub(crate) mod email;
 pub(crate) mod invalid;
 pub(crate) mod message;
 pub(crate) mod moment;
+pub(crate) mod page;
 pub(crate) mod password;
+pub(crate) mod search;
 pub(crate) mod unicode;
 pub(crate) mod user;
