@@ -14,7 +14,8 @@ local BIGINT = sysbench.sql.type.BIGINT
 local TEXT = sysbench.sql.type.VARCHAR
 local LONGEST = 1024 -- bytes of a text
 
-local FIND = "SELECT m.id, sender.username AS sender, m.sender_id = ? AS is_sender, m.subject, m.body, m.created_at, r.is_read "
+local FIND = "SELECT m.id, sender.username AS sender, m.sender_id = ? AS is_sender, m.subject, m.body, m.created_at, "
+  .. "r.is_read "
   .. "FROM messages AS m STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
   .. "LEFT JOIN receipts AS r FORCE INDEX (receipts_message) "
   .. "ON r.message_id = m.id AND r.receiver_id = ? AND r.is_deleted = FALSE "
@@ -85,7 +86,8 @@ local function prepared(connection, description)
   local statement, parameters = connection:prepare(description[1]), {}
   for number = 2, #description do
     local type = description[number][1]
-    parameters[#parameters + 1] = type == BIGINT and statement:bind_create(BIGINT) or statement:bind_create(TEXT, LONGEST)
+    local parameter = type == BIGINT and statement:bind_create(BIGINT) or statement:bind_create(TEXT, LONGEST)
+    parameters[#parameters + 1] = parameter
   end
   statement:bind_param(unpack(parameters))
   return function(values)

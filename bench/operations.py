@@ -144,7 +144,8 @@ def great_newest(data, *_):
 
 
 OPERATIONS = {
-    operation.__name__: operation for operation in (page, great_newest, great_page, read, unknown, send, mark, delete, remove)
+    operation.__name__: operation
+    for operation in (page, great_newest, great_page, read, unknown, send, mark, delete, remove)
 }
 # They use up messages, so each run needs new ones.
 CONSUMING = {"delete", "remove"}

@@ -41,10 +41,12 @@ class Mysql:
         return f"mysql://root:{self.password}@127.0.0.1:{self.port}/{database}?ssl-mode={mode}"
 
     def client_files(self, folder):
-        """Puts the files into the folder without which sysbench opens no TLS connection, under the names that it wants."""
+        """Writes the files that sysbench needs for TLS into the folder, under the names that it expects."""
         for theirs, ours in (("ca", "cacert"), ("client-cert", "client-cert"), ("client-key", "client-key")):
             content = subprocess.run(
-                ["docker", "exec", self.container, "cat", f"/var/lib/mysql/{theirs}.pem"], capture_output=True, check=True
+                ["docker", "exec", self.container, "cat", f"/var/lib/mysql/{theirs}.pem"],
+                capture_output=True,
+                check=True,
             ).stdout
             (folder / f"{ours}.pem").write_bytes(content)
 
@@ -52,7 +54,9 @@ class Mysql:
         """Of the server, as the kernel counts them."""
         pid = subprocess.run(
             ["docker", "inspect", "--format", "{{.State.Pid}}", self.container],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
         return processor_seconds(pid)
 
@@ -88,8 +92,10 @@ class Service:
     def __enter__(self):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                raise SystemExit(f"error: port {self.port}, which the bench needs for the service, is taken: "
-                                 "stop what listens there and run this again")
+                raise SystemExit(
+                    f"error: port {self.port}, which the bench needs for the service, is taken: "
+                    "stop what listens there and run this again"
+                )
         begin = time.monotonic()
         self.process = subprocess.Popen(
             [self.binary, "serve"], env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -135,8 +141,14 @@ class Outcome(dict):
 
     def __init__(self, requests, seconds, p50_ms, p99_ms, refused=0, broken=0, **more):
         super().__init__(
-            requests=requests, seconds=seconds, per_second=requests / seconds, p50_ms=p50_ms, p99_ms=p99_ms,
-            refused=refused, broken=broken, **more,
+            requests=requests,
+            seconds=seconds,
+            per_second=requests / seconds,
+            p50_ms=p50_ms,
+            p99_ms=p99_ms,
+            refused=refused,
+            broken=broken,
+            **more,
         )
 
 
@@ -148,10 +160,21 @@ def children_seconds():
 def drive_floor(mysql, database, operation, work, connections, seconds, tls=False):
     """The statements alone, by sysbench."""
     command = [
-        "sysbench", str(HERE / "floor.lua"), f"--operation={operation}", f"--work={work}",
-        "--db-driver=mysql", "--mysql-host=127.0.0.1", f"--mysql-port={mysql.port}", "--mysql-user=root",
-        f"--mysql-password={mysql.password}", f"--mysql-db={database}", f"--mysql-ssl={'on' if tls else 'off'}",
-        f"--threads={connections}", f"--time={seconds}", "--percentile=99", "--histogram=on",
+        "sysbench",
+        str(HERE / "floor.lua"),
+        f"--operation={operation}",
+        f"--work={work}",
+        "--db-driver=mysql",
+        "--mysql-host=127.0.0.1",
+        f"--mysql-port={mysql.port}",
+        "--mysql-user=root",
+        f"--mysql-password={mysql.password}",
+        f"--mysql-db={database}",
+        f"--mysql-ssl={'on' if tls else 'off'}",
+        f"--threads={connections}",
+        f"--time={seconds}",
+        "--percentile=99",
+        "--histogram=on",
     ]
     if operation in CONSUMING:
         # A little less than there are, because threads do not share them out evenly.
@@ -165,8 +188,12 @@ def drive_floor(mysql, database, operation, work, connections, seconds, tls=Fals
     events = int(re.search(r"total number of events:\s+(\d+)", text).group(1))
     took = float(re.search(r"total time:\s+([\d.]+)s", text).group(1))
     return Outcome(
-        events, took, median_of_histogram(text), float(re.search(r"99th percentile:\s+([\d.]+)", text).group(1)),
-        mysql_us=server / max(events, 1) * 1e6, tool_us=tool / max(events, 1) * 1e6,
+        events,
+        took,
+        median_of_histogram(text),
+        float(re.search(r"99th percentile:\s+([\d.]+)", text).group(1)),
+        mysql_us=server / max(events, 1) * 1e6,
+        tool_us=tool / max(events, 1) * 1e6,
     )
 
 
@@ -184,8 +211,16 @@ def drive_service(service, mysql, work, connections, seconds, pause_ms=0):
     """The same over HTTP, by wrk. Each connection may rest before each request."""
     threads = min(2, connections)
     command = [
-        "wrk", f"--threads={threads}", f"--connections={connections}", f"--duration={seconds}s", "--timeout=10s",
-        f"--script={HERE / 'service.lua'}", service.url, "--", str(work), str(threads),
+        "wrk",
+        f"--threads={threads}",
+        f"--connections={connections}",
+        f"--duration={seconds}s",
+        "--timeout=10s",
+        f"--script={HERE / 'service.lua'}",
+        service.url,
+        "--",
+        str(work),
+        str(threads),
         str(pause_ms),
     ]
     own, server, tool = service.processor_seconds(), mysql.processor_seconds(), children_seconds()
@@ -193,8 +228,15 @@ def drive_service(service, mysql, work, connections, seconds, pause_ms=0):
     own, server = service.processor_seconds() - own, mysql.processor_seconds() - server
     tool, requests = children_seconds() - tool, max(said["requests"], 1)
     return Outcome(
-        said["requests"], said["seconds"], said["p50_ms"], said["p99_ms"], said["refused"], said["broken"],
-        service_us=own / requests * 1e6, mysql_us=server / requests * 1e6, tool_us=tool / requests * 1e6,
+        said["requests"],
+        said["seconds"],
+        said["p50_ms"],
+        said["p99_ms"],
+        said["refused"],
+        said["broken"],
+        service_us=own / requests * 1e6,
+        mysql_us=server / requests * 1e6,
+        tool_us=tool / requests * 1e6,
     )
 
 

@@ -60,7 +60,9 @@ def depth(results, folder):
     figure, axes = pyplot.subplots(figsize=(10, 4))
     for key, label, colour in (("by_next", "following next", SERVICE), ("by_number", "page=N", FLOOR)):
         points = stage[key]
-        axes.plot([one["page"] for one in points], [one["median_ms"] for one in points], "o-", color=colour, label=label)
+        axes.plot(
+            [one["page"] for one in points], [one["median_ms"] for one in points], "o-", color=colour, label=label
+        )
     axes.set(title="latency of a page in ms", xscale="log", yscale="log", xlabel="page")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -3,8 +3,8 @@
 --   wrk --threads 2 --connections 32 --duration 10s --script service.lua URL -- FILE THREADS [PAUSE]
 --
 -- The file has one request a line: method, path, token, body and mark, divided by tabs; threads share the lines out
--- among themselves. PAUSE is how many milliseconds a connection rests before each request, on average: at random, as clients
--- that know nothing of each other do. Prints the outcome as a line of JSON.
+-- among themselves. PAUSE is how many milliseconds a connection rests before each request, on average: at random, as
+-- clients that know nothing of each other do. Prints the outcome as a line of JSON.
 
 local threads = {}
 
@@ -13,12 +13,14 @@ function setup(thread)
   threads[#threads + 1] = thread
 end
 
--- As long as a browser's. LuaJIT tells strings apart by four of their bytes at the beginning, the end, the middle and the
--- first quarter: many that are the same there take it minutes to read. The mark is in the first quarter of each request.
+-- As long as a browser's. LuaJIT tells strings apart by four of their bytes at the beginning, the end, the middle and
+-- the first quarter: many that are the same there take it minutes to read. The mark is in the first quarter of each
+-- request.
 local function user_agent(mark) return mark:rep(14) end
 
 local function format(method, path, token, body, mark)
-  local lines = { method .. " " .. path .. " HTTP/1.1", "Host: " .. wrk.headers["Host"], "User-Agent: " .. user_agent(mark) }
+  local request_line = method .. " " .. path .. " HTTP/1.1"
+  local lines = { request_line, "Host: " .. wrk.headers["Host"], "User-Agent: " .. user_agent(mark) }
   if token ~= "" then lines[#lines + 1] = "Authorization: Bearer " .. token end
   if body ~= "" then
     lines[#lines + 1] = "Content-Type: application/json"

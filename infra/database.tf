@@ -13,7 +13,7 @@ resource "aws_db_parameter_group" "main" {
   description = "Settings of the database of ${local.name}"
   family      = "mysql8.4"
 
-  # Whoever connects without TLS is refused.
+  # Connections without TLS are rejected.
   parameter {
     name  = "require_secure_transport"
     value = "1"
@@ -36,7 +36,7 @@ resource "aws_db_parameter_group" "main" {
     value = tostring(local.database_connections)
   }
 
-  # Seconds after which a connection that nobody uses is closed. The service closes its own earlier.
+  # Seconds after which an idle connection is closed. The service closes its own earlier.
   parameter {
     name  = "wait_timeout"
     value = "600"
@@ -75,13 +75,16 @@ resource "aws_db_instance" "main" {
   #checkov:skip=CKV_AWS_293:A choice of the form (protect), on by default.
   identifier = local.name
 
+  # A version past its standard support is upgraded and not charged for as Extended Support, and a change that was planned
+  # and confirmed takes effect now, not in the maintenance window.
   engine                      = "mysql"
   engine_version              = "8.4"
   instance_class              = var.database_class
   parameter_group_name        = aws_db_parameter_group.main.name
   auto_minor_version_upgrade  = true
   allow_major_version_upgrade = false
-  apply_immediately           = true # what was planned and confirmed happens now, not on some night
+  engine_lifecycle_support    = "open-source-rds-extended-support-disabled"
+  apply_immediately           = true
 
   db_name             = "herolo"
   username            = "herolo_master"
@@ -119,7 +122,7 @@ resource "aws_db_instance" "main" {
 # RDS would make it itself, without an end and outside of `destroy`.
 resource "aws_cloudwatch_log_group" "database" {
   #checkov:skip=CKV_AWS_158:Encrypted by CloudWatch; a key of our own costs, and the logs hold no messages.
-  #checkov:skip=CKV_AWS_338:A month is enough to find a fault; a year of errors serves nobody.
+  #checkov:skip=CKV_AWS_338:A month is enough to find a fault; a year of error logs has no use.
   for_each = toset(["error"])
 
   name              = "/aws/rds/instance/${local.name}/${each.value}"

@@ -1,5 +1,5 @@
-# Who may talk to whom. One rule per resource, so that a change of one never touches another. The VPC's name server and
-# the clock of AWS are reached without a rule.
+# The allowed connections. One rule per resource, so that a change of one never affects another. The VPC's name server
+# and the time service of AWS need no rule.
 
 # --- The host ---
 

@@ -11,37 +11,37 @@ locals {
   alarms = merge(
     {
       host-down = {
-        description = "The host fails the checks of AWS. AWS restarts it on other hardware if that is the cause; else see the console."
+        description = "The host fails AWS's status checks. AWS restarts it on other hardware if that is the cause; otherwise see the console."
         namespace   = "AWS/EC2", metric = "StatusCheckFailed", dimensions = local.host_dimensions
         statistic   = "Maximum", comparison = "GreaterThanOrEqualToThreshold", threshold = 1
         period      = 60, periods = 3, missing = "breaching"
       }
       host-busy = {
-        description = "The host's processor is busy: fewer requests, or a larger instance_type."
+        description = "The host's CPU is busy: reduce requests, or choose a larger instance_type."
         namespace   = "AWS/EC2", metric = "CPUUtilization", dimensions = local.host_dimensions
         statistic   = "Average", comparison = "GreaterThanThreshold", threshold = 80
         period      = 300, periods = 3, missing = "missing"
       }
       database-busy = {
-        description = "The database's processor is busy: sys.statement_analysis shows which statements take the time; or take a larger database_class."
+        description = "The database's CPU is busy: see sys.statement_analysis for the expensive statements, or choose a larger database_class."
         namespace   = "AWS/RDS", metric = "CPUUtilization", dimensions = local.database_dimensions
         statistic   = "Average", comparison = "GreaterThanThreshold", threshold = 80
-        period      = 300, periods = 3, missing = "breaching" # a database without figures is away
+        period      = 300, periods = 3, missing = "breaching" # a database without metrics is unavailable
       }
       database-storage-low = {
-        description = "Less than 2 GiB of the database's disk are free, though it grows by itself: raise database_storage_gib."
+        description = "Less than 2 GiB of the database's disk are free, although it grows automatically: raise database_storage_gib."
         namespace   = "AWS/RDS", metric = "FreeStorageSpace", dimensions = local.database_dimensions
         statistic   = "Minimum", comparison = "LessThanThreshold", threshold = 2 * 1024 * 1024 * 1024
         period      = 300, periods = 2, missing = "missing"
       }
       database-memory-low = {
-        description = "Less than 64 MiB of the database's memory are free: take a larger database_class."
+        description = "Less than 64 MiB of the database's memory are free: choose a larger database_class."
         namespace   = "AWS/RDS", metric = "FreeableMemory", dimensions = local.database_dimensions
         statistic   = "Average", comparison = "LessThanThreshold", threshold = 64 * 1024 * 1024
         period      = 300, periods = 3, missing = "missing"
       }
       database-connections = {
-        description = "More than 80 % of the database's connections are taken: look for stuck clients."
+        description = "More than 80 % of the database's connections are in use: look for stuck clients."
         namespace   = "AWS/RDS", metric = "DatabaseConnections", dimensions = local.database_dimensions
         statistic   = "Maximum", comparison = "GreaterThanThreshold", threshold = floor(0.8 * local.database_connections)
         period      = 300, periods = 3, missing = "missing"
@@ -49,7 +49,7 @@ locals {
     },
     local.host_has_credits ? {
       host-credits = {
-        description = "The host has used up its processor credits: a larger instance_type, or one of the m family."
+        description = "The host has used up its CPU credits: choose a larger instance_type, or one of the m family."
         namespace   = "AWS/EC2", metric = "CPUCreditBalance", dimensions = local.host_dimensions
         statistic   = "Minimum", comparison = "LessThanThreshold", threshold = 10
         period      = 300, periods = 12, missing = "missing" # a new one has none yet
@@ -57,7 +57,7 @@ locals {
     } : {},
     local.database_has_credits ? {
       database-credits = {
-        description = "The database has used up its processor credits: a larger database_class, or one of the m family."
+        description = "The database has used up its CPU credits: choose a larger database_class, or one of the m family."
         namespace   = "AWS/RDS", metric = "CPUCreditBalance", dimensions = local.database_dimensions
         statistic   = "Minimum", comparison = "LessThanThreshold", threshold = 10
         period      = 300, periods = 12, missing = "missing" # a new one has none yet

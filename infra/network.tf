@@ -15,7 +15,7 @@ data "aws_availability_zones" "available" {
 }
 
 resource "aws_vpc" "main" {
-  #checkov:skip=CKV2_AWS_11:Flow logs would cost more than the one public host they watch; its firewall, SSH and Traefik log who comes.
+  #checkov:skip=CKV2_AWS_11:Flow logs would cost more than the one public host they watch; its firewall, SSH and Traefik log connections.
   cidr_block           = "10.20.0.0/16"
   enable_dns_support   = true
   enable_dns_hostnames = true

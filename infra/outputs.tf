@@ -1,7 +1,7 @@
 # --- For Ansible, which reads nothing else ---
 
 output "deployment" {
-  description = "All that Ansible needs to know: where the host and the database are, and what the form says about the service."
+  description = "The input of Ansible: the addresses of the host and the database, and the settings of the form for the service."
   value = {
     environment  = var.environment
     region       = var.region
@@ -31,21 +31,21 @@ output "deployment" {
 # --- For people ---
 
 output "url" {
-  description = "Where the API is reached."
+  description = "The URL of the API."
   value       = "https://${var.domain}"
 }
 
 output "address" {
-  description = "The host's address, which stays the same when the host is replaced."
+  description = "The host's address, which does not change when the host is replaced."
   value       = aws_eip.host.public_ip
 }
 
 output "dns_record_to_enter" {
-  description = "The DNS record to enter at your provider, with dns_provider = \"none\"; else empty."
+  description = "The DNS record to add at your provider, with dns_provider = \"none\"; otherwise empty."
   value       = var.dns_provider == "none" ? "${var.domain}. 60 IN A ${aws_eip.host.public_ip}" : ""
 }
 
 output "dashboard_url" {
-  description = "The dashboard that shows the state at a glance."
+  description = "The URL of the CloudWatch dashboard."
   value       = "https://${var.region}.console.aws.amazon.com/cloudwatch/home?region=${var.region}#dashboards/dashboard/${local.name}"
 }

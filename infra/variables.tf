@@ -1,11 +1,11 @@
-# The form of an environment, in the order of environments/example.tfvars. What is wrong in it is refused here, before
-# anything is created; the messages say what to type.
+# The form of an environment, in the order of environments/example.tfvars. Invalid values are rejected here, before any
+# resource is created; the messages tell what to type.
 
 # --- Address ---
 
 variable "domain" {
   type        = string
-  description = "The name under which the API is reached, without https:// and path."
+  description = "The domain name of the API, without https:// and path."
 
   validation {
     condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.domain)) && length(var.domain) <= 253
@@ -15,7 +15,7 @@ variable "domain" {
 
 variable "region" {
   type        = string
-  description = "The AWS region in which everything is created."
+  description = "The AWS region of all resources."
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
@@ -25,7 +25,7 @@ variable "region" {
 
 variable "dns_provider" {
   type        = string
-  description = "Who makes the DNS record of the domain: \"route53\", \"duckdns\", or \"none\" for you, by hand."
+  description = "How the DNS record of the domain is created: \"route53\", \"duckdns\", or \"none\" for by hand."
   default     = "none"
 
   validation {
@@ -41,7 +41,7 @@ variable "dns_provider" {
 
 variable "route53_zone" {
   type        = string
-  description = "The hosted zone that gets the record, with Route 53. By default the domain without its first label, or the whole domain if it has only two."
+  description = "The hosted zone of the record, for Route 53. The default is the domain without its first label, or the whole domain if it has only two labels."
   default     = null
 
   validation {
@@ -54,7 +54,7 @@ variable "route53_zone" {
 
 variable "acme_email" {
   type        = string
-  description = "The e-mail address that the certificate authority may write to."
+  description = "The contact e-mail address for the certificate authority."
 
   validation {
     condition     = can(regex("^[^@[:space:]]+@([A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+$", var.acme_email))
@@ -64,7 +64,7 @@ variable "acme_email" {
 
 variable "acme_authority" {
   type        = string
-  description = "Who issues the certificate: \"production\" (Let's Encrypt), \"staging\" (its test authority, which browsers do not trust), or the https:// address of another ACME directory."
+  description = "The certificate authority: \"production\" (Let's Encrypt), \"staging\" (its test authority, which browsers do not trust), or the https:// URL of another ACME directory."
   default     = "production"
 
   validation {
@@ -77,7 +77,7 @@ variable "acme_authority" {
 
 variable "replicas" {
   type        = number
-  description = "How many copies of the service run."
+  description = "The number of replicas of the service."
   default     = 3
 
   validation {
@@ -88,7 +88,7 @@ variable "replicas" {
 
 variable "instance_type" {
   type        = string
-  description = "The EC2 type of the host."
+  description = "The EC2 instance type of the host."
   default     = "t3.small"
 
   validation {
@@ -120,7 +120,7 @@ variable "disk_gib" {
 
 variable "database_class" {
   type        = string
-  description = "The RDS class of the database."
+  description = "The RDS instance class of the database."
   default     = "db.t4g.small"
 
   validation {
@@ -131,7 +131,7 @@ variable "database_class" {
 
 variable "database_storage_gib" {
   type        = number
-  description = "The size of the database's disk in GiB. It grows by itself, to at most twice this."
+  description = "The size of the database's disk in GiB. It grows automatically, up to twice this size."
   default     = 20
 
   validation {
@@ -142,7 +142,7 @@ variable "database_storage_gib" {
 
 variable "database_multi_az" {
   type        = bool
-  description = "Whether a standby in a second zone takes over when the database fails. It doubles the database's price."
+  description = "Whether a standby in a second availability zone takes over when the database fails. It doubles the cost of the database."
   default     = false
 }
 
@@ -150,7 +150,7 @@ variable "database_multi_az" {
 
 variable "ssh_cidrs" {
   type        = list(string)
-  description = "The IPv4 networks that may reach SSH on the host; the machine that deploys must be in one of them."
+  description = "The IPv4 networks that can connect to the host by SSH. They must include the machine that deploys."
 
   validation {
     condition     = length(var.ssh_cidrs) > 0 && length(var.ssh_cidrs) <= 20
@@ -175,7 +175,7 @@ variable "ssh_cidrs" {
 
 variable "ssh_public_key" {
   type        = string
-  description = "The OpenSSH public key that may log in to the host."
+  description = "The OpenSSH public key for logging in to the host."
 
   validation {
     condition     = can(regex("^ssh-(ed25519|rsa) AAAA[A-Za-z0-9+/]{40,}={0,2}( [^\n]*)?$", var.ssh_public_key))
@@ -183,11 +183,11 @@ variable "ssh_public_key" {
   }
 }
 
-# --- Care ---
+# --- Maintenance ---
 
 variable "alarm_email" {
   type        = string
-  description = "Who gets an e-mail when something needs attention; \"\" for nobody. AWS asks that address for confirmation once."
+  description = "The e-mail address for alarms, or \"\" for none. AWS first sends an e-mail to confirm the subscription."
   default     = ""
 
   validation {
@@ -198,13 +198,13 @@ variable "alarm_email" {
 
 variable "protect" {
   type        = bool
-  description = "Whether AWS refuses to delete the database until told otherwise, and keeps a last snapshot when it is deleted."
+  description = "Whether the database is protected against deletion, and a final snapshot is kept when it is deleted."
   default     = true
 }
 
 variable "backup_days" {
   type        = number
-  description = "For how many days the database can be restored to any second."
+  description = "The number of days within which the database can be restored to any second."
   default     = 7
 
   validation {
@@ -217,7 +217,7 @@ variable "backup_days" {
 
 variable "environment" {
   type        = string
-  description = "The name of the environment, from the name of its form: environments/prod.tfvars is \"prod\"."
+  description = "The name of the environment, taken from the name of its form: \"prod\" for environments/prod.tfvars."
 
   validation {
     condition     = can(regex("^[a-z]([a-z0-9]|-[a-z0-9]){0,19}$", var.environment)) && length(var.environment) <= 20
@@ -227,7 +227,7 @@ variable "environment" {
 
 variable "database_master_password" {
   type        = string
-  description = "The password of the database's master user, from environments/<environment>.secrets.yml. Neither plan nor state holds it."
+  description = "The password of the database's master user, from environments/<environment>.secrets.yml. Neither the plan nor the state contains it."
   sensitive   = true
   ephemeral   = true
 
@@ -239,7 +239,7 @@ variable "database_master_password" {
 
 variable "database_master_password_version" {
   type        = number
-  description = "A number that changes with the password, since Terraform does not see a change of the password itself."
+  description = "A number that changes with the password, because Terraform cannot detect a change of the password itself."
   default     = 1
 
   validation {
@@ -250,6 +250,6 @@ variable "database_master_password_version" {
 
 variable "lift_protection" {
   type        = bool
-  description = "Set by `scripts/infra destroy` alone, after the typed confirmation: lets AWS delete a protected database. Its last snapshot is made all the same."
+  description = "Set only by `scripts/infra destroy`, after the typed confirmation: allows a protected database to be deleted. The final snapshot is still created."
   default     = false
 }

@@ -13,7 +13,8 @@ choose_environment() {
   environment=$1
   environments=${HEROLO_ENVIRONMENTS:-$PWD/environments}
   [[ $environment =~ ^[a-z]([a-z0-9]|-[a-z0-9]){0,19}$ && $environment != example ]] ||
-    fail "'$environment' is no name for an environment: give a short word in lower case, such as prod (make deploy ENV=prod)"
+    fail "'$environment' is no name for an environment: give a short word in lower case, such as prod (make deploy" \
+      "ENV=prod)"
   # Absolute, since Terraform works in another folder.
   environments=$(cd "$environments" 2>/dev/null && pwd) || fail "there is no folder '$environments'"
   form=$environments/$environment.tfvars
@@ -39,7 +40,8 @@ read_deployment() {
 of_deployment() {
   python3 -c '
 import functools, json, sys
-print(functools.reduce(dict.get, sys.argv[2].split("."), json.load(open(sys.argv[1]))["deployment"]))' "$deployment" "$1"
+deployment = json.load(open(sys.argv[1]))["deployment"]
+print(functools.reduce(dict.get, sys.argv[2].split("."), deployment))' "$deployment" "$1"
 }
 
 # choose_ssh: sets `ssh_options`, with which ssh and Ansible reach the host of the deployment. Its key is trusted at the
@@ -62,7 +64,8 @@ find_ssh_key() {
   local public file
   public=$(sed -n 's/^ *ssh_public_key *= *"\([a-z0-9-]* [A-Za-z0-9+/=]*\).*/\1/p' "$form")
   if [ -n "${SSH_KEY:-}" ]; then
-    [ -f "$SSH_KEY" ] || fail "there is no file '$SSH_KEY': SSH_KEY is the private key that belongs to ssh_public_key in environments/$environment.tfvars"
+    [ -f "$SSH_KEY" ] || fail "there is no file '$SSH_KEY': SSH_KEY is the private key that belongs to" \
+      "ssh_public_key in environments/$environment.tfvars"
     ssh_key=$SSH_KEY
     return
   fi
@@ -75,11 +78,13 @@ find_ssh_key() {
   for file in "$HOME"/.ssh/*.pub; do
     ssh_key=${file%.pub}
     if [ -f "$ssh_key" ] && grep -qF "$public" "$file"; then
-      ssh-keygen -y -P '' -f "$ssh_key" >/dev/null 2>&1 || fail "$ssh_key has a passphrase, for which nobody can be asked in between: type 'ssh-add $ssh_key' first"
+      ssh-keygen -y -P '' -f "$ssh_key" >/dev/null 2>&1 || fail "$ssh_key has a passphrase, for which nobody can" \
+        "be asked in between: type 'ssh-add $ssh_key' first"
       return
     fi
   done
-  fail "the private key of ssh_public_key in environments/$environment.tfvars is not in ~/.ssh and not in the agent: name it, SSH_KEY=path/to/key"
+  fail "the private key of ssh_public_key in environments/$environment.tfvars is not in ~/.ssh and not in the" \
+    "agent: name it, SSH_KEY=path/to/key"
 }
 
 # on_remote: runs the shell commands on standard input on the host, as root.
@@ -99,14 +104,6 @@ ask() {
 
 require_form() {
   [ -f "$form" ] ||
-    fail "there is no environments/$environment.tfvars: cp environments/example.tfvars environments/$environment.tfvars, fill it in and run this again"
-}
-
-# Terraform 1.11 or newer.
-require_terraform() {
-  local version
-  require_command terraform "install Terraform 1.11 or newer (https://developer.hashicorp.com/terraform/install) and run this again"
-  version=$(terraform version 2>/dev/null | sed -n '1s/^Terraform v//p')
-  [[ $version =~ ^(1\.(1[1-9]|[2-9][0-9])|[2-9])\. ]] ||
-    fail "Terraform ${version:-of an unknown version} is too old: install 1.11 or newer (https://developer.hashicorp.com/terraform/install) and run this again"
+    fail "there is no environments/$environment.tfvars: cp environments/example.tfvars" \
+      "environments/$environment.tfvars, fill it in and run this again"
 }

@@ -23,7 +23,9 @@ def main(form):
         if "diagnostic" in message:
             complaints.append(explain(message["diagnostic"], form, shown))
     if not judged:
-        complaints = [f"{shown}: Terraform says nothing about it: type `terraform version` and mend what that complains about"]
+        complaints = [
+            f"{shown}: Terraform says nothing about it: type `terraform version` and mend what that complains about"
+        ]
     for complaint in sorted({complaint for complaint in complaints if complaint}, key=by_line):
         print(f"error: {complaint}")
 
@@ -34,10 +36,13 @@ def explain(diagnostic, form, shown):
     in_form = os.path.basename(place.get("filename", "")) == os.path.basename(form)
     where = f"{shown} line {place['start']['line']}" if in_form else shown
     if summary == "No value for required variable":
-        return f'{shown}: a line is missing: {quoted(detail)} = ... (environments/example.tfvars explains it)'
+        return f"{shown}: a line is missing: {quoted(detail)} = ... (environments/example.tfvars explains it)"
     if summary == "Value for undeclared variable":
         name = quoted(detail)
-        return f'{shown} line {line_of(name, form)}: there is no setting "{name}": mend its name (environments/example.tfvars has them all)'
+        return (
+            f'{shown} line {line_of(name, form)}: there is no setting "{name}": mend its name '
+            "(environments/example.tfvars has them all)"
+        )
     if summary == "Invalid value for variable":
         return f"{where}: {detail.split(' This was checked by the validation rule at')[0]}"
     if summary == "Variables not allowed":

@@ -7,6 +7,9 @@
 # Everything that is said to a person goes to standard error, so that a script's standard output can be its result.
 # Written for bash 3.2, which is what macOS has.
 
+# shellcheck source=SCRIPTDIR/provide.sh
+. "$(dirname "${BASH_SOURCE[0]}")/provide.sh"
+
 # Says in one line what happens next.
 step() {
   printf '==> %s\n' "$*" >&2
@@ -27,23 +30,25 @@ require_command() {
   have "$1" || fail "$1 is missing: $2"
 }
 
-require_cargo() {
-  require_command cargo "install Rust with rustup (https://rustup.rs) and run this again"
-}
-
 # Ends the script unless the Docker daemon can be used, naming which of the three usual reasons it is.
 require_docker() {
   local complaint
-  require_command docker "install Docker Engine or Docker Desktop (https://docs.docker.com/get-docker) and run this again"
+  require_command docker \
+    "install Docker Engine or Docker Desktop (https://docs.docker.com/get-docker) and run this again"
   # `docker version` asks the daemon, `docker --version` would not.
   complaint=$(docker version --format '{{.Server.Version}}' 2>&1 >/dev/null) && return
   case $complaint in
     *"ermission denied"*)
-      fail "no permission to use Docker: run 'sudo usermod -aG docker $(id -un)', log in again and run this again" ;;
+      fail "no permission to use Docker: run 'sudo usermod -aG docker $(id -un)', log in again and run this again"
+      ;;
     *"annot connect"* | *"failed to connect"* | *"docker daemon is not running"*)
-      fail "the Docker daemon is not running: start it ('sudo systemctl start docker', or open Docker Desktop) and run this again" ;;
+      fail "the Docker daemon is not running: start it ('sudo systemctl start docker', or open Docker Desktop)" \
+        "and run this again"
+      ;;
     *)
-      fail "Docker does not answer (${complaint##*$'\n'}): mend what 'docker version' complains about and run this again" ;;
+      fail "Docker does not answer (${complaint##*$'\n'}): mend what 'docker version' complains about and run this" \
+        "again"
+      ;;
   esac
 }
 
@@ -113,6 +118,16 @@ random_hex() {
 # Where cargo puts what it builds, by whichever of its settings.
 target_directory() {
   cargo metadata --format-version 1 --no-deps --locked | sed -n 's/.*"target_directory":"\([^"]*\)".*/\1/p'
+}
+
+# Every file of ours that is a shell script by its first line, committed or about to be.
+list_shell_scripts() {
+  local file
+  git ls-files --cached --others --exclude-standard | while IFS= read -r file; do
+    if [ -f "$file" ] && head -n 1 "$file" | grep -aqE '^#!.*[/ ](ba)?sh|^# shellcheck shell='; then
+      echo "$file"
+    fi
+  done
 }
 
 # remove_containers LABEL: removes the containers that carry it, and their volumes.

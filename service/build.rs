@@ -1,5 +1,4 @@
-//! Makes what the binary carries: the files of the pages, as they are and compressed. It also tells cargo that a new
-//! migration file means a new build.
+//! Makes what the binary carries: the list of migrations, and the files of the pages, as they are and compressed.
 
 use std::error::Error;
 use std::fs;
@@ -10,16 +9,19 @@ use flate2::{Compression, write::GzEncoder};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
+/// A file each, `NNNN_name.sql`.
+const MIGRATIONS: &str = "migrations";
 /// Our own pages: a folder each.
 const PAGES: &str = "pages";
 /// What the reference needs of Swagger UI's distribution.
 const SWAGGER_UI: [&str; 2] = ["swagger-ui-bundle.js", "swagger-ui.css"];
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=migrations");
+    println!("cargo:rerun-if-changed={MIGRATIONS}");
     println!("cargo:rerun-if-changed={PAGES}");
     let out = std::env::var("OUT_DIR")?;
     let out = Path::new(&out);
+    list_migrations(&out.join("migrations.rs"))?;
     for folder in fs::read_dir(PAGES)? {
         let folder = folder?;
         let into = out.join(folder.file_name());
@@ -35,6 +37,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     keep_swagger_ui(&out.join("docs"))
+}
+
+/// Writes the migrations as the value of a slice: version, name and SQL of each, in the order of their versions.
+fn list_migrations(list: &Path) -> Result<(), Box<dyn Error>> {
+    let mut migrations = Vec::new();
+    for file in fs::read_dir(MIGRATIONS)? {
+        let path = file?.path();
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let (version, name) = stem
+            .split_once('_')
+            .ok_or_else(|| format!("{}: must be NNNN_name.sql", path.display()))?;
+        migrations.push((
+            version.parse::<i64>()?,
+            name.replace('_', " "),
+            fs::read_to_string(&path)?,
+        ));
+    }
+    migrations.sort();
+    fs::write(list, format!("&{migrations:?}"))?;
+    Ok(())
 }
 
 /// A file of ours without what browsers pass over: comments, and indentation. No text in it goes on over several lines, or

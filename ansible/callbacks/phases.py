@@ -10,7 +10,7 @@ from ansible.plugins.callback import CallbackBase
 DOCUMENTATION = """
 name: phases
 type: notification
-short_description: a line for each role, and the words of what failed
+short_description: one line per role, and the messages of failed tasks
 description:
   - The whole output of Ansible is for its log. This is what a person reads meanwhile.
   - Results of tasks with C(no_log) hold no secret by the time that Ansible hands them to a callback.
@@ -72,7 +72,9 @@ class CallbackModule(CallbackBase):
         if self.failure:
             outcome = "FAILED"
         elif self.changes:
-            outcome = f"{self.changes} {'change' if self.changes == 1 else 'changes'}{' to come' if self.check_mode else ''}"
+            outcome = (
+                f"{self.changes} {'change' if self.changes == 1 else 'changes'}{' to come' if self.check_mode else ''}"
+            )
         else:
             outcome = "nothing to change"
         self._write(f"{outcome:<52} {time.monotonic() - self.begin:5.0f} s\n")
@@ -85,7 +87,7 @@ class CallbackModule(CallbackBase):
         self.failure = self.failure or f"{result.task_name}: {words}"
 
     def _words_of(self, values):
-        """What went wrong, in the words of the task or of the command that it ran; of a loop, of the first that failed."""
+        """What went wrong, in the words of the task or of its command; in a loop, of the first item that failed."""
         for part in values.get("results") or []:
             if part.get("failed"):
                 return self._words_of(part)

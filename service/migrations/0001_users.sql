@@ -1,21 +1,24 @@
--- Accounts. A row is read on every request (is the token's user still there, in the same epoch?) by its primary key.
+-- Accounts. Each request reads a row by its primary key, to check that the token's user exists and has the token's
+-- epoch.
 CREATE TABLE IF NOT EXISTS users (
-    -- Immutable, never reused: tokens name it, so that a name that changes hands does not hand over old tokens.
+    -- Never changes and is never reused. Tokens contain it, so the tokens of a name's previous owner are not valid for
+    -- the next one.
     id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
-    -- Lower case a-z 0-9 . _ - only, so bytes compare as people read.
+    -- Only lower-case a-z 0-9 . _ -, so comparing bytes is enough; `~` and the id in the tombstone of a deleted
+    -- account.
     username VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     -- As the user typed it.
     email VARCHAR(254) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL,
-    -- `email` in lower case, which can be longer than its original in some scripts.
-    email_key VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL,
+    -- The same for all spellings of one mailbox. In some scripts it is longer than `email`.
+    normalized_email VARCHAR(512) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin NOT NULL,
     -- PHC string (argon2id): parameters, salt and hash.
     password_hash VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
-    -- A token is good only for the epoch that it was issued in: raising the epoch revokes all tokens at once.
+    -- A token is valid only in the epoch in which it was issued: raising the epoch revokes all tokens at once.
     token_epoch INT UNSIGNED NOT NULL DEFAULT 0,
     created_at DATETIME(3) NOT NULL,
     PRIMARY KEY (id),
-    -- Login, the receiver of a send, and one account per name however many ask for it at once.
+    -- Logging in, finding the receiver of a message, and one account per name, also among concurrent requests.
     UNIQUE KEY users_username (username),
-    -- One account per e-mail address, whatever its case.
-    UNIQUE KEY users_email (email_key)
+    -- One account per mailbox.
+    UNIQUE KEY users_email (normalized_email)
 ) ENGINE = InnoDB;

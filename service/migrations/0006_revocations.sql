@@ -1,12 +1,12 @@
--- Whose tokens were revoked of late, so that every replica ends what those tokens still listen to. What decides about a
--- token is the epoch in `users`; this tells that it was raised, at a cost that does not depend on who listens.
+-- Recent revocations of access tokens, from which every replica learns which streams to end. A token's validity depends
+-- on the epoch in `users` alone; reading the changes from here costs the same however many streams there are.
 CREATE TABLE IF NOT EXISTS revocations (
     user_id BIGINT UNSIGNED NOT NULL,
-    -- The epoch from which on tokens are good.
+    -- The first epoch whose tokens are valid.
     token_epoch INT UNSIGNED NOT NULL,
-    -- By the database's clock.
+    -- By the clock of the database.
     revoked_at DATETIME(3) NOT NULL,
     PRIMARY KEY (user_id),
-    -- The latest, and forgetting the oldest.
+    -- Reading the latest revocations, and deleting the oldest.
     KEY revocations_revoked (revoked_at)
 ) ENGINE = InnoDB;

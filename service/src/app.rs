@@ -7,18 +7,11 @@ use rocket::{
     shield::Shield,
 };
 
-use crate::auth::{Identities, Passwords, TokenKeys};
 use crate::config::{Config, ConfigError};
-use crate::db::{self, Database, MigrationError};
-use crate::http::budget::Budget;
-use crate::http::closing::Closing;
-use crate::http::headers::AnswerHeaders;
-use crate::http::{catchers, chunking, framework_log, media_type, readable_headers, sockets};
-use crate::limits::{LimitHeaders, Limits};
-use crate::ops::drain::Drain;
-use crate::ops::metrics::Telemetry;
-use crate::ops::{metrics, probes};
-use crate::{export, housekeeping, live, messages, pages, users};
+use crate::db::MigrationError;
+use crate::http::framework_log;
+use crate::ops::{drain, metrics, probes};
+use crate::{auth, db, export, http, jobs, limits, live, messages, pages, users};
 
 /// Puts the service together: the one way in which the binary and every test boot it.
 ///
@@ -28,44 +21,24 @@ use crate::{export, housekeeping, live, messages, pages, users};
 /// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     framework_log::listen_to_log();
-    let closing = Closing::default();
-    let drain = Drain::new(config.drain_seconds, closing.clone());
-    let database = Database::new(config)?;
-    let budget = Budget::new();
-    let (telemetry, passwords) = (Telemetry::new(), Passwords::start());
-    telemetry.show(passwords.counters());
+    // A stage may use what those before it manage. Fairings see requests in this order.
     Ok(rocket::custom(rocket_settings(config))
-        .manage(Identities::new(database.clone()))
-        .manage(messages::Messages::new(database.clone(), budget.clone()))
-        .manage(budget)
-        .manage(database)
-        .manage(TokenKeys::new(config)?)
-        .manage(passwords)
-        .manage(Limits::new(config)?)
-        .manage(drain)
-        .manage(closing.clone())
         // Ours say it all; Rocket's would come first and say less.
         .attach(Shield::new())
-        .attach(AnswerHeaders::new(config)?)
-        .attach(LimitHeaders)
-        .attach(telemetry)
-        .attach(chunking::FewPieces)
-        .attach(readable_headers::ReadableHeaders)
-        .attach(media_type::BodyRefusal)
-        .attach(closing)
-        .attach(sockets::bounded_writes())
-        .attach(probes::start_up_watch())
-        .attach(housekeeping::Chores::default())
-        .attach(live::Live::default())
-        .register("/", catchers::catchers())
-        .mount("/", users::routes())
-        .mount("/", messages::routes())
-        .mount("/", export::routes())
-        .mount("/", live::routes())
-        .mount("/", crate::openapi::routes())
-        .mount("/", probes::routes())
-        .mount("/", metrics::routes())
-        .mount("/", pages::routes(config)))
+        .attach(db::stage(config)?)
+        .attach(metrics::stage())
+        .attach(http::stage(config)?)
+        .attach(drain::stage(config))
+        .attach(probes::stage())
+        .attach(jobs::stage())
+        .attach(auth::stage(config)?)
+        .attach(limits::stage(config)?)
+        .attach(users::stage())
+        .attach(messages::stage())
+        .attach(live::stage())
+        .attach(export::stage())
+        .attach(crate::openapi::stage())
+        .attach(pages::stage(config)))
 }
 
 /// Brings the database's schema to this version; safe to repeat, and at the same time as another run. A database that

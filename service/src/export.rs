@@ -3,6 +3,7 @@
 use std::time::Duration;
 use utoipa::OpenApi;
 
+use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header};
 use rocket::response::Responder;
 use rocket::response::stream::TextStream;
@@ -10,15 +11,14 @@ use rocket::tokio::time::Instant;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
 
-use crate::auth::{Caller, Identities, TokenEnd};
-use crate::db::Database;
+use crate::auth::{Caller, Identities, TokenExpiry};
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
 use crate::messages::Messages;
+use crate::model::account::Account;
 use crate::model::message::Message;
 use crate::model::page::{Mailbox, Page};
-use crate::users;
-use crate::users::Account;
+use crate::users::Users;
 
 /// Bytes of the messages that are held at a time, at most.
 const PIECE_BYTES: usize = 1024 * 1024;
@@ -32,7 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[openapi(paths(export))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the export.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("export", |rocket| async { rocket.mount("/", routes()) })
+}
+
+fn routes() -> Vec<Route> {
     routes![export]
 }
 
@@ -67,15 +72,15 @@ pub(crate) struct Exported<S> {
 #[get("/users/<_>/export")]
 pub(crate) async fn export<'r>(
     caller: Caller,
-    end: TokenEnd,
-    database: &State<Database>,
+    expiry: TokenExpiry,
+    users: &State<Users>,
     identities: &'r State<Identities>,
     messages: &'r State<Messages>,
 ) -> Result<Exported<TextStream![String + 'r]>, Problem> {
-    let account = users::account(database, &caller).await?;
+    let account = users.account(&caller).await?;
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
     let account = json(&account)?;
-    let until = Instant::now() + end.remaining();
+    let until = Instant::now() + expiry.remaining();
     let document = TextStream! {
         yield format!("{{\"account\":{account}");
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {

@@ -4,6 +4,7 @@
 use std::io::Cursor;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::route::{Handler, Outcome, Route};
 use rocket::{Data, Request, Response};
@@ -77,8 +78,14 @@ const DOCS: &[File] = &[
     ),
 ];
 
+/// Attaches the pages that are not switched off.
+pub(crate) fn stage(config: &Config) -> AdHoc {
+    let routes = routes(config);
+    AdHoc::on_ignite("pages", |rocket| async { rocket.mount("/", routes) })
+}
+
 /// The routes of the pages that are not switched off.
-pub(crate) fn routes(config: &Config) -> Vec<Route> {
+fn routes(config: &Config) -> Vec<Route> {
     let inbox = (config.inbox_page, INBOX, INBOX_POLICY);
     let docs = (config.docs_page, DOCS, DOCS_POLICY);
     [inbox, docs]

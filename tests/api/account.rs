@@ -46,7 +46,7 @@ async fn until_revoked(user: &User) {
 }
 
 #[tokio::test]
-async fn a_new_password_replaces_the_old_one_and_revokes_all_tokens_on_every_replica() {
+async fn a_new_password_revokes_all_tokens_on_every_replica() {
     let (service, alice, bob) = two().await;
     let replica = service.replica(|_| ()).await;
     let elsewhere = at(&replica, &alice);
@@ -254,7 +254,7 @@ async fn a_deleted_account_is_gone_and_so_is_what_it_sent() {
 }
 
 #[tokio::test]
-async fn whoever_takes_a_name_that_was_given_up_gets_nothing_of_its_last_owner() {
+async fn a_reused_name_gives_no_access_to_its_previous_owners_data() {
     let (service, alice, bob) = two().await;
     bob.send(&alice, "for the first alice").await;
     assert_eq!(delete(&alice).await.status, 204);

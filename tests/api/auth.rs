@@ -201,7 +201,7 @@ async fn a_token_that_is_not_exactly_right_is_refused() {
 }
 
 #[tokio::test]
-async fn other_schemes_and_more_than_one_token_are_refused() {
+async fn other_schemes_and_more_than_one_header_are_refused() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     for authorization in [
@@ -214,7 +214,10 @@ async fn other_schemes_and_more_than_one_token_are_refused() {
     let request = alice
         .request(Method::GET, "/messages")
         .header("Authorization", "Bearer x");
-    problem(&Answer::of(request).await, 401);
+    let twice = Answer::of(request).await;
+    let document = problem(&twice, 400);
+    assert_eq!(document["type"], "urn:problem-type:herolo:malformed");
+    assert!(document["detail"].to_string().contains("Authorization"));
 }
 
 #[tokio::test]
@@ -280,7 +283,7 @@ async fn raising_the_epoch_revokes_every_token_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_dies_with_its_user_and_does_not_pass_to_who_takes_the_name() {
+async fn a_token_ends_with_its_user_and_is_not_valid_for_the_next_one() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     service.database.execute("DELETE FROM users").await;

@@ -185,6 +185,7 @@ async fn a_header_that_changes_the_meaning_and_cannot_be_read_is_refused() {
         b"Content-Encoding: \xff",
         b"Last-Event-ID: \xff",
         b"Authorization: Bearer \xff",
+        b"Authorization: Bearer x",
         b"Idempotency-Key: one\r\nIdempotency-Key: one",
         b"Content-Type: text/plain\r\nContent-Type: application/x-www-form-urlencoded",
         b"Last-Event-ID: 1\r\nLast-Event-ID: 2",

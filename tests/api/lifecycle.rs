@@ -1,8 +1,11 @@
 //! The service as its operators see it: a process that starts, waits for its database, drains and ends.
 
+use std::sync::Arc;
+
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use sqlx::Row as _;
+use tokio::task::JoinSet;
 
 use crate::support::raw::Connection;
 use crate::support::{
@@ -176,6 +179,54 @@ async fn a_request_under_way_at_the_end_of_the_drain_is_finished() {
     let received = connection.finish().await;
     assert_eq!(received.statuses(), [100, 201], "{received:?}");
     assert!(received.text.contains("in time"));
+    assert_eq!(process.exit().await.code(), Some(0), "{}", process.log());
+}
+
+#[tokio::test]
+async fn a_stop_under_load_fails_no_request_under_way() {
+    const REQUESTS: usize = 100;
+    let (process, _database) = ready(|herolo| {
+        herolo
+            .set("HEROLO_DRAIN_SECONDS", "0")
+            .set("HEROLO_DATABASE_MAX_CONNECTIONS", "4")
+            .set("RUST_LOG", "herolo=debug")
+    })
+    .await;
+    let alice = process.user("alice").await;
+    process.user("bob").await;
+    // A send to several receivers is a transaction of its own, so these requests wait for four connections.
+    let body = json!({"receivers": ["alice", "bob"], "subject": "late", "message": "in time"});
+    let body = body.to_string();
+    let head = format!(
+        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: {}\r\nExpect: 100-continue\r\n\r\n",
+        alice.token,
+        body.len()
+    );
+    let body: Arc<str> = body.into();
+    let mut begun = Vec::new();
+    for _ in 0..REQUESTS {
+        let mut connection = Connection::open(process.url()).await;
+        connection.send(head.as_bytes()).await;
+        connection.read_until("100 Continue").await;
+        begun.push(connection);
+    }
+
+    process.signal(Signal::TERM);
+    process.until_log_says("the pool stays open").await;
+    let mut answers = JoinSet::new();
+    for mut connection in begun {
+        let body = Arc::clone(&body);
+        answers.spawn(async move {
+            connection.send(body.as_bytes()).await;
+            connection.finish().await
+        });
+    }
+    let answers = answers.join_all().await;
+
+    let failures = answers.iter().filter(|got| got.statuses() != [100, 201]);
+    let failures: Vec<_> = failures.map(|got| &got.text).collect();
+    assert_eq!(failures.len(), 0, "{failures:#?}");
     assert_eq!(process.exit().await.code(), Some(0), "{}", process.log());
 }
 

@@ -51,7 +51,7 @@ fn too_many(answer: &Answer, name: &str, seconds: u64) {
 }
 
 #[tokio::test]
-async fn an_account_sends_so_many_a_minute_and_is_told_how_many_are_left() {
+async fn sends_of_an_account_are_limited_and_headers_say_what_remains() {
     let service = limited(0, 0, 4).await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let policy = "\"sends\";q=4;w=60, \"sends-client\";q=40;w=60";
@@ -75,7 +75,7 @@ async fn an_account_sends_so_many_a_minute_and_is_told_how_many_are_left() {
 }
 
 #[tokio::test]
-async fn an_account_searches_so_often_a_minute_and_reads_as_often_as_it_likes() {
+async fn searches_of_an_account_are_limited_and_reads_are_not() {
     let service = Service::start_with(|config| config.limit_searches = 3).await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let policy = "\"searches\";q=3;w=60, \"searches-client\";q=30;w=60";
@@ -138,7 +138,7 @@ async fn a_client_sends_ten_times_as_many_from_all_its_accounts() {
 }
 
 #[tokio::test]
-async fn who_guesses_is_stopped_and_the_owner_is_not() {
+async fn a_guessing_client_is_stopped_and_the_owner_is_not() {
     let service = limited(3, 0, 0).await;
     service.user("alice").await;
     for _ in 0..3 {
@@ -205,7 +205,7 @@ async fn a_refused_login_does_not_tell_whether_there_is_such_a_user() {
 }
 
 #[tokio::test]
-async fn who_knows_the_password_may_log_in_again_and_again() {
+async fn logins_with_the_correct_password_are_not_limited() {
     let service = limited(3, 0, 0).await;
     service.user("alice").await;
     for _ in 0..3 {
@@ -286,7 +286,7 @@ async fn an_ipv6_network_is_one_client() {
 }
 
 #[tokio::test]
-async fn nobody_chooses_their_address_where_no_header_is_set_or_it_says_none() {
+async fn a_client_cannot_choose_its_address_without_a_trusted_header() {
     let unset = Service::start_with(|config| config.limit_sign_ups = 1).await;
     assert_eq!(sign_up(&unset, OWNER, "alice").await.status, 201);
     let again = sign_up(&unset, ATTACKER, "bob").await;

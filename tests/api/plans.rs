@@ -529,7 +529,10 @@ async fn no_read_makes_more_round_trips_than_it_needs() {
         assert_eq!(statements_of(&service, read).await, expected, "{path}");
     }
     // An account that is on its way out makes lists be read whole.
-    service.database.execute("DELETE FROM departures").await;
+    service
+        .database
+        .execute("DELETE FROM account_deletions")
+        .await;
     for (tag, status, expected) in [("*", 304, CHECK + 1), ("\"none\"", 200, CHECK + 2)] {
         let ask = async || {
             let answer = poll(&bob, "", tag).await;

@@ -229,7 +229,7 @@ async fn a_sender_who_leaves_is_a_change_at_once() {
     // The moments between, in which the sender has no name and the messages are still there.
     let known = tag(&bob, "").await;
     for statement in [
-        "INSERT INTO departures (user_id, departed_at) VALUES (999999, '9999-01-01')",
+        "INSERT INTO account_deletions (user_id, deleted_at) VALUES (999999, '9999-01-01')",
         "UPDATE users SET username = '~99' WHERE username = 'alice'",
     ] {
         service.database.execute(statement).await;

@@ -71,7 +71,7 @@ async fn a_hundred_receivers_are_served_and_one_more_is_refused() {
     service
         .database
         .execute(
-            "INSERT INTO users (username, email, email_key, password_hash, created_at) \
+            "INSERT INTO users (username, email, normalized_email, password_hash, created_at) \
              WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 100) \
              SELECT CONCAT('user', i), '', CONCAT('user', i), '', NOW(3) FROM n",
         )

@@ -368,14 +368,15 @@ async fn names_of_senders_are_kept_but_not_while_somebody_leaves() {
     let just = |name: &str| BTreeSet::from([format!("\"{name}\"")]);
     assert_eq!(senders().await, just("alice"));
 
-    // No account's name changes without a departure, so what is shown then is what was kept.
+    // No account's name changes without a pending deletion, so what is shown then is what was kept.
     let rename = "UPDATE users SET username = '~99' WHERE username = 'alice'";
     service.database.execute(rename).await;
     let shown = senders().await;
     assert!(shown.is_superset(&just("alice")), "{shown:?}: nothing kept");
 
     // That of somebody else, so that the message stays.
-    let depart = "INSERT INTO departures (user_id, departed_at) VALUES (999999, '9999-01-01')";
-    service.database.execute(depart).await;
+    let deletion =
+        "INSERT INTO account_deletions (user_id, deleted_at) VALUES (999999, '9999-01-01')";
+    service.database.execute(deletion).await;
     assert_eq!(senders().await, just("~99"));
 }

@@ -144,7 +144,7 @@ async fn a_taken_name_or_address_is_a_conflict_that_says_which() {
 }
 
 #[tokio::test]
-async fn of_many_who_want_one_name_at_once_exactly_one_gets_it() {
+async fn of_concurrent_sign_ups_for_one_name_exactly_one_succeeds() {
     let service = Service::start().await;
     let asking = (0..12).map(|index| {
         let body = new_user("alice", &format!("{index}@example.com"));
@@ -227,7 +227,7 @@ async fn a_wrong_password_and_an_unknown_user_are_the_same() {
 }
 
 #[tokio::test]
-async fn a_password_is_one_whatever_keyboard_it_comes_from_and_otherwise_taken_as_it_is() {
+async fn a_password_is_the_same_from_every_keyboard_and_else_unchanged() {
     let service = Service::start().await;
     let mut body = new_user("alice", "alice@example.com");
     body["password"] = json!(" Pässwörd \u{0}\u{1F511} ");
@@ -250,7 +250,7 @@ async fn a_password_is_one_whatever_keyboard_it_comes_from_and_otherwise_taken_a
 }
 
 #[tokio::test]
-async fn a_password_that_was_hashed_as_it_was_sent_goes_on_to_be_right_and_is_renewed() {
+async fn a_hash_of_a_verbatim_password_stays_valid_and_is_replaced() {
     use argon2::{Argon2, Params, PasswordHasher as _};
     let service = Service::start().await;
     service
@@ -282,12 +282,16 @@ async fn a_password_that_was_hashed_as_it_was_sent_goes_on_to_be_right_and_is_re
 }
 
 #[tokio::test]
-async fn a_password_that_is_guessed_first_is_refused_with_the_reason() {
+async fn an_easily_guessed_password_is_refused_with_the_reason() {
     let service = Service::start().await;
     for (password, reason) in [
         ("**********", "at least 4 different characters"),
-        ("Password1", "one of the commonest"),
-        ("SecretStr('**********')", "programs write where they hide"),
+        ("Password1", "one of the most common"),
+        (
+            "SecretStr('**********')",
+            "placeholder that programs put in place",
+        ),
+        ("ｐａｓｓｗｏｒｄ１", "one of the most common"),
         ("Zaphod42", "more than the username"),
     ] {
         let mut body = new_user("zaphod", "zaphod@example.com");

@@ -44,7 +44,9 @@ def use_openapi_generator(url: str) -> None:
     sent = alice.send_message("alice", new, idempotency_key=key)
     assert alice.send_message("alice", new, idempotency_key=key) == sent
     assert (sent.receiver, sent.receivers, sent.created_at.utcoffset()) == ("bob", None, datetime.timedelta(0)), sent
-    several = alice.send_message("alice", api.NewMessage(receivers=["alice", "bob"], subject="Minutes", message="Here."))
+    several = alice.send_message(
+        "alice", api.NewMessage(receivers=["alice", "bob"], subject="Minutes", message="Here.")
+    )
     assert [receiver.username for receiver in several.receivers] == ["alice", "bob"], several
 
     # It writes the offset without a colon, `+0530`.
@@ -54,7 +56,11 @@ def use_openapi_generator(url: str) -> None:
     first = bob.list_messages_with_http_info("bob", per_page=1)
     assert first.data.messages[0].id == several.id and first.data.next, first.data
     known = {name.lower(): value for name, value in first.headers.items()}["etag"]
-    expect(api.exceptions.ApiException, 304, lambda: bob.list_messages_with_http_info("bob", per_page=1, if_none_match=known))
+    expect(
+        api.exceptions.ApiException,
+        304,
+        lambda: bob.list_messages_with_http_info("bob", per_page=1, if_none_match=known),
+    )
     assert alice.list_messages("alice", box="sent").messages[1].receivers[0].username == "bob"
 
     for read in (True, False, True):
@@ -77,7 +83,7 @@ def use_openapi_generator(url: str) -> None:
 
 
 def expect(kind: type, status: int, call: Callable[[], object]) -> object:
-    """The error with which a call of openapi-generator's client must end, or the answer without a body that it gives."""
+    """The error that a call of openapi-generator's client must raise, or the answer without a body that it returns."""
     try:
         answer = call()
     except kind as fault:
@@ -121,7 +127,9 @@ def use_openapi_python_client(url: str) -> None:
     for is_read in (True, False, True):
         assert mark("dave", sent.id, client=dave, body=models.ReadMark(read=is_read)).read is is_read
     assert operation("users", "get_account")("dave", client=dave).unread == 1
-    deleted = importlib.import_module("herolo_client.api.messages.delete_message").sync_detailed("carol", sent.id, client=carol)
+    deleted = importlib.import_module("herolo_client.api.messages.delete_message").sync_detailed(
+        "carol", sent.id, client=carol
+    )
     assert deleted.status_code == 204, deleted
 
     gone = read("dave", sent.id, client=dave)
@@ -150,7 +158,9 @@ def use_models(url: str) -> None:
     erin = models.NewUser(username="erin", email="erin@example.com", password=PASSWORD)
     models.User.model_validate_json(ask("POST", "/users", erin))
     # With the password itself: a model of secrets would have signed up with asterisks.
-    token = models.AccessToken.model_validate_json(ask("POST", "/users/erin/token", models.Password(password=PASSWORD))).access_token
+    token = models.AccessToken.model_validate_json(
+        ask("POST", "/users/erin/token", models.Password(password=PASSWORD))
+    ).access_token
     new = models.NewMessage(receivers=["erin"], subject="Lunch", message="At noon?")
     sent = models.Message.model_validate_json(ask("POST", "/users/erin/messages", new))
     marked = ask("PATCH", f"/users/erin/messages/{sent.id}", models.ReadMark(read=True))
@@ -160,8 +170,12 @@ def use_models(url: str) -> None:
     assert models.Account.model_validate_json(ask("GET", "/users/erin")).unread == 0
     export = models.Export.model_validate_json(ask("GET", "/users/erin/export"))
     assert export.received[0].created_at == sent.created_at
-    problem = models.Problem.model_validate_json(ask("PATCH", f"/users/erin/messages/{sent.id}", models.Health(started=True)))
-    assert str(problem.type) == INVALID and {error.pointer for error in problem.errors} == {"#/read", "#/started"}, problem
+    problem = models.Problem.model_validate_json(
+        ask("PATCH", f"/users/erin/messages/{sent.id}", models.Health(started=True))
+    )
+    assert str(problem.type) == INVALID and {error.pointer for error in problem.errors} == {"#/read", "#/started"}, (
+        problem
+    )
 
 
 def main() -> None:

@@ -123,7 +123,8 @@ def running_service(options: argparse.Namespace, database: str, log: pathlib.Pat
     environment = {
         **clean_environment(),
         "HEROLO_PORT": str(port),
-        "HEROLO_DATABASE_URL": f"mysql://root:{password}@127.0.0.1:{options.database_port}/{database}?ssl-mode=REQUIRED",
+        "HEROLO_DATABASE_URL": f"mysql://root:{password}@127.0.0.1:{options.database_port}/{database}"
+        "?ssl-mode=REQUIRED",
         "HEROLO_TOKEN_KEYS": f"guide:{b64encode(secrets.token_bytes(32)).decode()}",
         "HEROLO_CORS_ORIGINS": PUBLISHED_ORIGIN,
     }
@@ -178,8 +179,14 @@ def play(command: list, folder: pathlib.Path) -> tuple[str, str]:
     """Runs a session in this folder. What it prints, and what is wrong with how it ends."""
     try:
         done = subprocess.run(
-            command, cwd=folder, env=clean_environment(), timeout=PATIENCE, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            command,
+            cwd=folder,
+            env=clean_environment(),
+            timeout=PATIENCE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
     except subprocess.TimeoutExpired as fault:
         return (fault.output or b"").decode(), f"the session does not end in {PATIENCE} s"
@@ -228,7 +235,10 @@ def main() -> None:
         wrong.append(f"{fences} fences do not enclose {len(snippets)} snippets and {outputs} outputs")
     print(*wrong, sep="\n\n", end="\n\n" if wrong else "")
     each = ", ".join(f"{counts[language]} of {len(session)} in {language}" for language, session in sessions.items())
-    print(f"{sum(counts.values())} of {len(snippets)} snippets ran ({each}), {outputs} outputs compared, {len(wrong)} wrong")
+    print(
+        f"{sum(counts.values())} of {len(snippets)} snippets ran ({each}), "
+        f"{outputs} outputs compared, {len(wrong)} wrong"
+    )
     sys.exit(bool(wrong))
 
 

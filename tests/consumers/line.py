@@ -66,7 +66,9 @@ class Request(socketserver.BaseRequestHandler):
             self.request.sendall(BUSY)
             return
         with socket.create_connection(("127.0.0.1", self.server.service_port)) as service:
-            service.sendall(re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head)[:-2] + b"Connection: close\r\n\r\n" + body)
+            service.sendall(
+                re.sub(rb"(?i)\r\nconnection: [^\r]*", b"", head)[:-2] + b"Connection: close\r\n\r\n" + body
+            )
             is_stream = head.split(b" ", 2)[1].endswith(b"/events")
             answer = self.stream(service) if is_stream else pieces(service)
             if attempt == 1:

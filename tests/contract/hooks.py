@@ -4,8 +4,8 @@ A made-up request is one of nobody's about nothing, which says little. So most o
 what the service has: a user with their token, a message that they received, a receiver that there is. The others go out
 as they were made.
 
-Environment: HEROLO_CONTRACT_URL, where the service listens; HEROLO_CONTRACT_STATISTICS, the file that gets the number of
-answers of each status to each operation, for `tally.py`.
+Environment: HEROLO_CONTRACT_URL, where the service listens; HEROLO_CONTRACT_STATISTICS, the file that gets the number
+of answers of each status to each operation, for `tally.py`.
 """
 
 import collections
@@ -26,9 +26,7 @@ URL = os.environ["HEROLO_CONTRACT_URL"]
 STATISTICS = os.environ["HEROLO_CONTRACT_STATISTICS"]
 
 DOCUMENT = requests.get(f"{URL}/openapi.json", timeout=10).json()
-OPERATIONS = {
-    operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()
-}
+OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
 # After their success an account or its tokens are no more.
 ENDING = {"changePassword", "deleteAccount", "revokeTokens"}
 # They take the password, which a user has to have.
@@ -127,7 +125,7 @@ def is_walk(case: schemathesis.Case) -> bool:
 
 @schemathesis.hook
 def before_load_schema(_: HookContext, document: dict) -> None:
-    """Has each event of the stream compared with the schema of events; the document calls the stream as a whole text."""
+    """Compares each event of the stream with the schema of events; the document calls the whole stream a text."""
     answer = document["paths"]["/users/{username}/events"]["get"]["responses"]["200"]
     answer["content"]["text/event-stream"] = {"schema": {"$ref": "#/components/schemas/Event"}}
 
@@ -178,7 +176,7 @@ def fitted(case: schemathesis.Case, body: dict) -> dict:
     operation, name = operation_of(case), f"new-{secrets.token_hex(8)}"
     is_new = is_walk(case) or choose(body, 2) == 0
     for field in {"password", "new_password"} & body.keys():
-        # None that is guessed first, or that is too short once its letters are composed.
+        # None that is easily guessed, or that is too short once its letters are composed.
         body = {**body, field: f"{body[field][:100]}-{secrets.token_hex(8)}"} if is_new else body
     if operation == "createUser" and is_new:
         return {**body, "username": name, "email": f"{name}@example.com"}
@@ -235,12 +233,12 @@ def after_call(_: HookContext, case: schemathesis.Case, response: schemathesis.R
 
 # What makes a request invalid that each of its values alone does not, by a part of what the service says of it.
 BEYOND_SCHEMAS = [
-    "(as Unicode's NFC has it)",  # of a password's length, which a schema counts before letters are composed
-    "different characters",  # passwords that are guessed first
-    "one of the commonest passwords",
-    "what programs write where they hide a password",
+    "(in Unicode's NFC)",  # of a password's length, which a schema counts before letters are composed
+    "different characters",  # passwords that are easily guessed
+    "one of the most common passwords",
+    "a placeholder that programs put in place of a password",
     "and up to four other characters",
-    "as the DNS can have it",  # of the domain of an e-mail address
+    "that is valid in the DNS",  # of the domain of an e-mail address
     "is not the name of a user",
     "with this per_page; follow `next` to read on",  # of pages, fewer the longer they are
     "applies to received messages",  # `unread` in the sent box
@@ -250,12 +248,14 @@ BEYOND_SCHEMAS = [
 
 
 @schemathesis.hook
-def filter_failure(_: HookContext, failure: Exception, case: schemathesis.Case, response: schemathesis.Response) -> bool:
+def filter_failure(
+    _: HookContext, failure: Exception, case: schemathesis.Case, response: schemathesis.Response
+) -> bool:
     """Whether a failure is one."""
     if isinstance(failure, RejectedPositiveData) and response.status_code in (400, 422):
         return not any(reason in response.text for reason in BEYOND_SCHEMAS)
     if isinstance(failure, AcceptedNegativeData):
-        # The strings are accepted for booleans, which are published as nothing else, or generated clients had to choose.
+        # The strings are accepted for booleans, but the document has booleans only: generated clients need one type.
         if operation_of(case) == "markMessage" and case.body in ({"read": "true"}, {"read": "false"}):
             return False
         # One of these that is not UTF-8 counts as one that is not there, as the document says.

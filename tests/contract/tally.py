@@ -4,8 +4,8 @@ ever refused proves nothing.
 
     tests/contract/tally.py openapi.json all|linked STATISTICS...
 
-The statistics are what `hooks.py` writes. `linked` are the operations that another one's answer leads to. The last line is
-the number of all answers.
+The statistics are what `hooks.py` writes. `linked` are the operations that another one's answer leads to. The last
+line is the number of all answers.
 """
 
 import collections

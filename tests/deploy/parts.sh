@@ -105,7 +105,8 @@ END
   docker cp --quiet "$folder/acme" "$run-acme:/acme" >/dev/null
   docker start "$run-acme" >/dev/null
   wait_until 20 curl --silent --fail --insecure --output "$folder/acme-root.pem" \
-    "https://$(docker port "$run-acme" 15000/tcp)/roots/0" || fail "the test ACME server does not start: docker logs $run-acme"
+    "https://$(docker port "$run-acme" 15000/tcp)/roots/0" || fail "the test ACME server does not start: docker" \
+    "logs $run-acme"
   cat "$folder/acme-api-ca.pem" "$folder/acme-root.pem" >"$folder/acme-ca.pem"
 }
 
@@ -123,8 +124,9 @@ names_api() {
   curl --silent --show-error --fail --output /dev/null --data "$2" "http://$(docker port "$run-names" 8055/tcp)/$1"
 }
 
-# start_host ADDRESS SSH_PORT PUBLIC_KEY DOMAIN...: a new machine with that public address (one of 127.0.0.0/8, so nothing
-# outside this machine reaches it) that lets that key in as admin, and that sees the domains lead to its address.
+# start_host ADDRESS SSH_PORT PUBLIC_KEY DOMAIN...: a new machine with that public address (one of 127.0.0.0/8, so
+# nothing outside this machine reaches it) that lets that key in as admin, and that sees the domains lead to its
+# address.
 start_host() {
   local image address=$1 ssh_port=$2 domain names=()
   image=$("$parts/image" host)

@@ -226,11 +226,17 @@ pages_have_their_policy() {
   local path policy
   for path in / /inbox/app.js /docs /docs/ /docs/swagger-ui-bundle.js; do
     policy=$(policy_of "$path")
-    [[ $policy == "200 default-src 'none'; script-src 'self';"* ]] || { echo "$path: $policy" >&2; return 1; }
+    [[ $policy == "200 default-src 'none'; script-src 'self';"* ]] || {
+      echo "$path: $policy" >&2
+      return 1
+    }
   done
   for path in /livez /users/alice /inbox/none /nowhere; do
     policy=$(policy_of "$path")
-    [[ $policy == *" default-src 'none'; frame-ancestors 'none'" ]] || { echo "$path: $policy" >&2; return 1; }
+    [[ $policy == *" default-src 'none'; frame-ancestors 'none'" ]] || {
+      echo "$path: $policy" >&2
+      return 1
+    }
   done
 }
 
@@ -269,7 +275,10 @@ long_pages() {
     read=$((read + $(grep -o '"subject":"long"' "$folder/answer" | wc -l)))
     path=$(field next)
   done
-  [ "$read" -eq 100 ] || { echo "read: $read" >&2; return 1; }
+  [ "$read" -eq 100 ] || {
+    echo "read: $read" >&2
+    return 1
+  }
 }
 
 # 140 messages to oneself of 65,535 control characters, each of them six bytes of JSON; an export has them twice.
@@ -313,7 +322,10 @@ containers_at_edge() {
 # The first time fills what is kept for use again (heaps, connections); what leaks comes on top of it.
 nothing_is_held() {
   local once twice
-  wait_until 60 connections_are_gone || { echo 'there are connections of clients' >&2; return 1; }
+  wait_until 60 connections_are_gone || {
+    echo 'there are connections of clients' >&2
+    return 1
+  }
   once=$(resident) && never_read && wait_until 60 connections_are_gone && twice=$(resident) || return
   echo "MiB once: ${once//$'\n'/ }, twice: ${twice//$'\n'/ }" >&2
   [ "$(containers_at_edge)" = "$containers" ] && has_empty_tmp &&
@@ -365,7 +377,10 @@ def is_open(port):
 with ThreadPoolExecutor(1000) as pool:
     print(*(port for port, found in zip(range(1, 65536), pool.map(is_open, range(1, 65536))) if found))
 ' "$(private_address host)")
-  [ "$open" = '22 80 443' ] || { echo "open: $open" >&2; return 1; }
+  [ "$open" = '22 80 443' ] || {
+    echo "open: $open" >&2
+    return 1
+  }
 }
 
 # ---- inside
@@ -586,10 +601,14 @@ has_no_record() {
 
 # ---- secrets
 
-# Every secret of this deployment must be nowhere but in its file, in the swarm's store and in the processes that need it.
+# Every secret of this deployment must be nowhere but in its file, in the swarm's store and in the processes that need
+# it.
 prove_secrecy() {
   begin_section 'where secrets are not'
-  { sed -n 's/^[a-z_]*: *"\(k1:\)\{0,1\}\(.*\)"$/\2/p' "$folder/environments/$environment.secrets.yml"; echo "$alice"; } >"$folder/canaries"
+  {
+    sed -n 's/^[a-z_]*: *"\(k1:\)\{0,1\}\(.*\)"$/\2/p' "$folder/environments/$environment.secrets.yml"
+    echo "$alice"
+  } >"$folder/canaries"
   passes 'there are six to search for' six_canaries
   passes "no secret is in Terraform's state or plan, or in what the scripts and Ansible have said" has_no_canary all_of_operator
   passes "no secret is in what Docker tells of services, containers, secrets, configs and images" has_no_canary inspect_all
@@ -613,11 +632,17 @@ all_of_operator() {
 has_no_canary() {
   "$@" >"$folder/haystack" || return
   [ -s "$folder/haystack" ] || return
-  ! grep -aFf "$folder/canaries" "$folder/haystack" >"$folder/found" || { cut -c 1-200 "$folder/found" | head -n 3 >&2; return 1; }
+  ! grep -aFf "$folder/canaries" "$folder/haystack" >"$folder/found" || {
+    cut -c 1-200 "$folder/found" | head -n 3 >&2
+    return 1
+  }
 }
 
 finds_a_planted_canary() {
-  ! { all_logs; head -n 1 "$folder/canaries"; } | has_no_canary cat 2>/dev/null && [ -s "$folder/found" ]
+  ! {
+    all_logs
+    head -n 1 "$folder/canaries"
+  } | has_no_canary cat 2>/dev/null && [ -s "$folder/found" ]
 }
 
 inspect_all() {
@@ -660,7 +685,10 @@ refuses_to_destroy() {
 
 leaves_nothing_in_cloud() {
   local left
-  left=$(in_cloud left) && [ -z "$left" ] || { echo "$left" >&2; return 1; }
+  left=$(in_cloud left) && [ -z "$left" ] || {
+    echo "$left" >&2
+    return 1
+  }
 }
 
 # What the cloud's end of the instance and the database has taken along, and then the parts that were somebody else's.

@@ -1,4 +1,4 @@
-"""What the tests of the pages share: the service as a process, its API, and a browser that complains about everything."""
+"""Shared by the tests of the pages: the service as a process, its API, and a browser that reports every complaint."""
 
 from __future__ import annotations
 
@@ -44,8 +44,18 @@ expect.set_options(timeout=PATIENCE * 1000)
 LOOKS = {
     "desk-light": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "light"},
     "desk-dark": {"viewport": {"width": 1280, "height": 800}, "color_scheme": "dark"},
-    "phone-light": {"viewport": {"width": 390, "height": 780}, "color_scheme": "light", "has_touch": True, "is_mobile": True},
-    "phone-dark": {"viewport": {"width": 390, "height": 780}, "color_scheme": "dark", "has_touch": True, "is_mobile": True},
+    "phone-light": {
+        "viewport": {"width": 390, "height": 780},
+        "color_scheme": "light",
+        "has_touch": True,
+        "is_mobile": True,
+    },
+    "phone-dark": {
+        "viewport": {"width": 390, "height": 780},
+        "color_scheme": "dark",
+        "has_touch": True,
+        "is_mobile": True,
+    },
 }
 
 
@@ -69,7 +79,9 @@ class Service:
         # All tests are one client.
         unlimited = {f"HEROLO_LIMIT_{what}": "0" for what in ("LOGINS", "SIGN_UPS", "SENDS")}
         # The service refuses what it does not know, such as settings of other tests.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEROLO_") or name in SECRETS}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith("HEROLO_") or name in SECRETS
+        }
         self.environment = {**inherited, **unlimited, "HEROLO_PORT": str(self.port), "HEROLO_DRAIN_SECONDS": "0"}
         self.process: subprocess.Popen[bytes] | None = None
         subprocess.run([herolo, "migrate"], env=self.environment, check=True, stderr=subprocess.DEVNULL)
@@ -105,7 +117,9 @@ class Service:
 
     def user(self, name: str) -> User:
         """A new user of this name, with a token."""
-        status, answer = self.request("POST", "/users", {"username": name, "email": f"{name}@example.com", "password": PASSWORD})
+        status, answer = self.request(
+            "POST", "/users", {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+        )
         assert status == 201, answer
         return User(self, name)
 
@@ -231,8 +245,11 @@ class Tab:
 
     def hide(self, is_hidden: bool = True) -> None:
         """The tab is in the background, or not any more."""
-        self.page.evaluate("""(is) => { Object.defineProperty(document, "hidden", { get: () => is, configurable: true });
-            document.dispatchEvent(new Event("visibilitychange")); }""", is_hidden)
+        self.page.evaluate(
+            """(is) => { Object.defineProperty(document, "hidden", { get: () => is, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange")); }""",
+            is_hidden,
+        )
 
     def write(self, to: str, subject: str, message: str) -> None:
         """Fills in the form of a new message."""
@@ -246,14 +263,20 @@ class Tab:
         self.page.get_by_role("button", name="Send").click()
 
     def examine(self, view: str) -> None:
-        """Takes a picture of a view, and has axe-core look for barriers and ourselves for what stands out of the page."""
-        self.page.evaluate("Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity)"
-                           ".map((one) => one.finished.catch(() => {})))")
+        """Takes a picture of a view; axe-core looks for barriers, and this for what is wider than the page."""
+        self.page.evaluate(
+            "Promise.all(document.getAnimations().filter((one) => one.effect.getTiming().iterations !== Infinity)"
+            ".map((one) => one.finished.catch(() => {})))"
+        )
         self.picture(view)
         results = Axe().run(self.page)
-        found = [f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']]}" for one in results.response["violations"]]
+        found = [
+            f"{one['id']}: {one['help']}: {[node['html'] for node in one['nodes']]}"
+            for one in results.response["violations"]
+        ]
         assert not found, f"{view} ({self.look}): {found}"
-        too_wide = self.page.evaluate("""[document.documentElement, ...document.querySelectorAll("#list-scroll, #pane, .row-text, dialog")]
+        too_wide = self.page.evaluate("""[
+            document.documentElement, ...document.querySelectorAll("#list-scroll, #pane, .row-text, dialog")]
             .filter((one) => one.scrollWidth > one.clientWidth).map((one) => one.className || one.tagName)""")
         assert not too_wide, f"{view} ({self.look}) is too wide: {too_wide}"
 

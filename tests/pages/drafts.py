@@ -89,8 +89,11 @@ def escape_while_characters_are_composed_closes_nothing(service: Service, tab: C
     one.write(alice.name, "にほん", "にほんご")
     text = one.page.get_by_label("Message", exact=True)
     for key in ("Escape", "Enter"):
-        text.evaluate("""(field, key) => field.dispatchEvent(new KeyboardEvent("keydown", {
-            key, ctrlKey: key === "Enter", isComposing: true, bubbles: true, cancelable: true }))""", key)
+        text.evaluate(
+            """(field, key) => field.dispatchEvent(new KeyboardEvent("keydown", {
+            key, ctrlKey: key === "Enter", isComposing: true, bubbles: true, cancelable: true }))""",
+            key,
+        )
     one.page.wait_for_timeout(300)
     expect(text).to_be_visible()
     assert alice.received() == []
@@ -100,7 +103,7 @@ def escape_while_characters_are_composed_closes_nothing(service: Service, tab: C
 
 @test
 def each_draft_keeps_the_key_it_was_tried_with(service: Service, tab: Callable[..., Tab]) -> None:
-    """Also when another was sent between two tries; and a form that is opened again while it is sent is not sent twice."""
+    """Also when another was sent between two tries; a form that is reopened while it is sent is not sent twice."""
     alice, ben = service.user("alice-keyed"), service.user("ben-keyed")
     ben.send(alice.name, "Question")
     one = tab("desk-light")

@@ -16,7 +16,9 @@ def a_lost_service_comes_back_and_nothing_is_missed(service: Service, tab: Calla
     """Neither a message that came meanwhile nor one that was being sent, and neither is there twice."""
     bob, alice = service.user("bob-lost"), service.user("alice-lost")
     one = tab("desk-light")
-    one.expects("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    one.expects(
+        "ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"
+    )
     one.sign_in(alice.name)
     bob.send(alice.name, "Before")
     expect(one.row("Before")).to_be_visible()
@@ -60,7 +62,9 @@ def a_send_whose_answer_is_lost_is_sent_once(service: Service, tab: Callable[...
             return route.abort()
         if len(keys) == 2:
             body = json.dumps({"title": "Too many requests", "status": 429})
-            return route.fulfill(status=429, headers={"Retry-After": "2", "Content-Type": "application/problem+json"}, body=body)
+            return route.fulfill(
+                status=429, headers={"Retry-After": "2", "Content-Type": "application/problem+json"}, body=body
+            )
         return route.continue_()
 
     one.page.route("**/messages", lose)
@@ -106,7 +110,9 @@ def what_cannot_be_loaded_can_be_tried_again(service: Service, tab: Callable[...
 
     def refuse(route: Route) -> None:
         if fail["is_on"]:
-            return route.fulfill(status=500, content_type="application/problem+json", body='{"detail":"The fault is ours."}')
+            return route.fulfill(
+                status=500, content_type="application/problem+json", body='{"detail":"The fault is ours."}'
+            )
         return route.continue_()
 
     one.page.route("**/messages?*", refuse)
@@ -130,7 +136,9 @@ def a_swallowed_request_ends_in_a_message(service: Service, tab: Callable[..., T
     one.expects("ERR_CONNECTION_RESET")
     one.context.add_init_script("""const real = AbortSignal.timeout.bind(AbortSignal);
         AbortSignal.timeout = (milliseconds) => real(milliseconds / 20);""")
-    away = one.page.get_by_role("alert").filter(has_text="The service cannot be reached. Check your connection and try again.")
+    away = one.page.get_by_role("alert").filter(
+        has_text="The service cannot be reached. Check your connection and try again."
+    )
     with socket.create_server(("127.0.0.1", 0)) as silent:
         nowhere = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         one.page.route("**/messages?*", lambda route: route.continue_(url=nowhere))
@@ -185,7 +193,8 @@ def a_lost_connection_is_told_once(service: Service, tab: Callable[..., Tab]) ->
     one.page.clock.install()
     one.reload()
     one.page.evaluate("""() => { window.told = 0;
-        new MutationObserver((changes) => { told += changes.length; }).observe(document.getElementById("alerts"), { childList: true }); }""")
+        new MutationObserver((changes) => { told += changes.length; })
+            .observe(document.getElementById("alerts"), { childList: true }); }""")
 
     def tried_often() -> bool:
         one.page.clock.run_for(5000)

@@ -201,7 +201,7 @@ def nine_tabs_share_one_stream(service: Service, tab: Callable[..., Tab]) -> Non
     first.context.on("request", lambda request: streams.add(request.url) if request.url.endswith("/events") else None)
     first.sign_in(alice.name)
     tabs = [first]
-    for number in range(8):
+    for _ in range(8):
         tabs.append(first.another())
         tabs[-1].open()
         expect(tabs[-1].page.get_by_role("heading", name="Inbox")).to_be_visible()
@@ -247,7 +247,9 @@ def a_stream_that_is_ended_at_once_is_not_fought_for(service: Service, tab: Call
 
     def evict(route: Route) -> None:
         tries.append(one.page.evaluate("performance.now()"))
-        body = "id:1\nevent:hello\ndata:{}\n\nid:1\nevent:surprise\ndata:{}\n\nretry:100\nid:1\nevent:goodbye\ndata:{}\n\n"
+        body = (
+            "id:1\nevent:hello\ndata:{}\n\nid:1\nevent:surprise\ndata:{}\n\nretry:100\nid:1\nevent:goodbye\ndata:{}\n\n"
+        )
         route.fulfill(status=200, content_type="text/event-stream", body=body)
 
     one.page.clock.install()
@@ -276,7 +278,12 @@ def a_refused_stream_is_asked_for_when_the_service_says(service: Service, tab: C
 
     def refuse(route: Route) -> None:
         tries.append(one.page.evaluate("performance.now()"))
-        route.fulfill(status=429, headers={"Retry-After": "90"}, content_type="application/problem+json", body='{"detail":"Enough."}')
+        route.fulfill(
+            status=429,
+            headers={"Retry-After": "90"},
+            content_type="application/problem+json",
+            body='{"detail":"Enough."}',
+        )
 
     one.page.clock.install()
     one.page.route("**/events", refuse)
@@ -303,7 +310,11 @@ def a_reset_loads_the_list_anew(service: Service, tab: Callable[..., Tab]) -> No
 
     def stream(route: Route) -> None:
         event = "reset" if go["is_on"] else "hello"
-        route.fulfill(status=200, content_type="text/event-stream", body=f"id:1\nevent:{event}\ndata:{{}}\n\nretry:100\nid:1\nevent:goodbye\ndata:{{}}\n\n")
+        route.fulfill(
+            status=200,
+            content_type="text/event-stream",
+            body=f"id:1\nevent:{event}\ndata:{{}}\n\nretry:100\nid:1\nevent:goodbye\ndata:{{}}\n\n",
+        )
 
     one.page.route("**/events", stream)
     one.sign_in(alice.name)

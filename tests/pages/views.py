@@ -208,7 +208,10 @@ def what_people_write_stays_text_and_fits(service: Service, tab: Callable[..., T
     alice = service.user("alice-texts")
     texts = [
         ("<img src=x onerror=alert(1)>", "</script><script>alert(2)</script><style>*{display:none}</style>"),
-        ("&lt;b&gt; {{7*7}} ${7*7}", "javascript:alert(3) <a href='javascript:alert(4)'>here</a>\n<iframe srcdoc='x'></iframe>"),
+        (
+            "&lt;b&gt; {{7*7}} ${7*7}",
+            "javascript:alert(3) <a href='javascript:alert(4)'>here</a>\n<iframe srcdoc='x'></iframe>",
+        ),
         ("ש" * 120 + " שלום", "مرحبا بالعالم، كيف حالك؟\n" * 4),
         ("👩‍👩‍👧‍👦🎉" * 8, "🇬🇧 " * 60),
         ("W" * 255, "w" * 65_535),
@@ -226,7 +229,8 @@ def what_people_write_stays_text_and_fits(service: Service, tab: Callable[..., T
             one.page.locator("#rows a").nth(index).click()
             expect(one.page.locator(".message h2")).to_be_focused()
             assert one.page.locator(".message h2").text_content() == subject
-            until(lambda: one.page.locator(".message-text").text_content() == message, "the text")  # noqa: B023, used at once
+            shown = one.page.locator(".message-text")
+            until(lambda: shown.text_content() == message, "the text")  # noqa: B023, used at once
             assert one.page.locator(".message-text *, .message h2 *").count() == 0
             one.examine(f"hostile-{index}")
             one.page.keyboard.press("Escape")
@@ -250,7 +254,10 @@ def a_list_with_more_to_load_is_not_called_empty(service: Service, tab: Callable
     one = tab("desk-light")
     one.expects("ERR_FAILED")
     page = one.page
-    page.route("**/messages?per_page=20", lambda route: route.continue_(url=route.request.url.replace("per_page=20", "per_page=1")))
+    page.route(
+        "**/messages?per_page=20",
+        lambda route: route.continue_(url=route.request.url.replace("per_page=20", "per_page=1")),
+    )
     one.sign_in(alice.name)
     expect(page.locator("#rows a")).to_have_count(1)
     # What is loaded stays as it is.
@@ -266,7 +273,7 @@ def a_list_with_more_to_load_is_not_called_empty(service: Service, tab: Callable
 
 @test
 def what_is_shown_is_what_there_is(service: Service, tab: Callable[..., Tab]) -> None:
-    """A blank subject has a name, only unread is kept by a reload, an empty inbox has nothing to choose, clocks are the reader's."""
+    """A blank subject has a name, a reload keeps "only unread", an empty inbox offers no choice, local clocks."""
     alice = service.user("alice-shown")
     american = tab("desk-light", locale="en-US")
     page = american.page
@@ -318,7 +325,9 @@ def a_list_on_its_way_loses_neither_an_arrival_nor_a_mark(service: Service, tab:
 
     page.get_by_label("Only unread").uncheck()
     marks: list[Route] = []
-    page.route("**/messages/*", lambda route: marks.append(route) if route.request.method == "PATCH" else route.continue_())
+    page.route(
+        "**/messages/*", lambda route: marks.append(route) if route.request.method == "PATCH" else route.continue_()
+    )
     one.row("Second").click()
     one.until(lambda: len(marks) == 1, "the mark is on its way")
     page.get_by_label("Only unread").check()
@@ -341,8 +350,13 @@ def errors_are_in_words_and_lead_to_the_field(service: Service, tab: Callable[..
     expect(page.get_by_role("alert").filter(has_text="no user with this name and password")).to_be_visible()
     expect(page.get_by_label("Password", exact=True)).to_be_focused()
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    for status, button, words in ((503, "Sign in", "The service is not available just now."), (200, "Try again", "The service cannot be reached.")):
-        page.route("**/messages?*", partial(Route.fulfill, status=status, content_type="text/html", body="<h1>Proxy</h1>"))
+    for status, button, words in (
+        (503, "Sign in", "The service is not available just now."),
+        (200, "Try again", "The service cannot be reached."),
+    ):
+        page.route(
+            "**/messages?*", partial(Route.fulfill, status=status, content_type="text/html", body="<h1>Proxy</h1>")
+        )
         page.get_by_role("button", name=button).click()
         expect(page.locator("#list-error")).to_contain_text(words)
         page.unroute("**/messages?*")

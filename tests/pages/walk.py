@@ -52,8 +52,11 @@ def the_reference_shows_every_operation_and_tries_one(service: Service, tab: Cal
 def the_reference_works_as_it_is_filled_in(service: Service, tab: Callable[..., Tab]) -> None:
     """Nothing is typed; whoever signs up, gets a token and sends sees their message."""
     document = service.request("GET", "/openapi.json")[1]
-    operations = {operation["operationId"]: (method, path)
-                  for path, item in document["paths"].items() for method, operation in item.items()}
+    operations = {
+        operation["operationId"]: (method, path)
+        for path, item in document["paths"].items()
+        for method, operation in item.items()
+    }
     taken = {"desk-light": 201, "phone-light": 409}  # the second to sign up has the name of the first
     for look, signed_up in taken.items():
         one = tab(look)
@@ -93,7 +96,9 @@ def execute(one: Tab, operation: tuple[str, str], status: int) -> Any:
     """Tries an operation of the reference as it is filled in, and returns the request that this made."""
     block = opened(one, operation)
     method, path = operation
-    with one.page.expect_response(lambda answer: answer.request.method == method.upper() and "/users" in answer.url) as answer:
+    with one.page.expect_response(
+        lambda answer: answer.request.method == method.upper() and "/users" in answer.url
+    ) as answer:
         block.get_by_role("button", name="Execute").click()
     assert answer.value.status == status, f"{method} {path}: {answer.value.status}: {answer.value.text()}"
     expect(block.locator(".live-responses-table .response-col_status").last).to_contain_text(str(status))
@@ -101,13 +106,43 @@ def execute(one: Tab, operation: tuple[str, str], status: int) -> Any:
 
 
 LETTERS = [
-    ("noor", "Thank you for the books", "They came this morning. I have already begun the first one and cannot put it down.", 2900),
-    ("carol", "Photos from the lake", "I have put all of them into the shared folder. The one with the heron is my favourite.", 1480),
-    ("ines", "Re: Train times", "The 9:12 is fine with me. I will be at the station a little earlier and get us coffee.", 300),
-    ("carol", "Choir moves to Thursday", "The hall is taken on Wednesdays from now on, so we meet on Thursdays at seven.", 64),
-    ("bob", "Dinner on Friday", "Shall we try the new place by the river? They have tables outside, and the weather is to stay.\n\n"
-     "I could book one for eight. Tell me who else is coming, and whether Noor is back by then.\n\nBob", 22),
-    ("dmitri", "The draft, second round", "I have gone through it once more. Most of it reads well; two places need a closer look.", 4),
+    (
+        "noor",
+        "Thank you for the books",
+        "They came this morning. I have already begun the first one and cannot put it down.",
+        2900,
+    ),
+    (
+        "carol",
+        "Photos from the lake",
+        "I have put all of them into the shared folder. The one with the heron is my favourite.",
+        1480,
+    ),
+    (
+        "ines",
+        "Re: Train times",
+        "The 9:12 is fine with me. I will be at the station a little earlier and get us coffee.",
+        300,
+    ),
+    (
+        "carol",
+        "Choir moves to Thursday",
+        "The hall is taken on Wednesdays from now on, so we meet on Thursdays at seven.",
+        64,
+    ),
+    (
+        "bob",
+        "Dinner on Friday",
+        "Shall we try the new place by the river? They have tables outside, and the weather is to stay.\n\n"
+        "I could book one for eight. Tell me who else is coming, and whether Noor is back by then.\n\nBob",
+        22,
+    ),
+    (
+        "dmitri",
+        "The draft, second round",
+        "I have gone through it once more. Most of it reads well; two places need a closer look.",
+        4,
+    ),
 ]
 
 
@@ -174,27 +209,27 @@ def main() -> None:
 
 def run(one: Test, service: Service, open_tab: Callable[..., Tab]) -> None:
     """Says whether it passes, and if not, where it failed."""
-    tabs: list[Tab] = []
+    opened_tabs: list[Tab] = []
 
     def tab(look: str, **options: Any) -> Tab:
-        tabs.append(open_tab(look, **options))
-        return tabs[-1]
+        opened_tabs.append(open_tab(look, **options))
+        return opened_tabs[-1]
 
     sentence = one.__name__.replace("_", " ")
     try:
         one(service, tab)
-        for each in tabs:
+        for each in opened_tabs:
             each.close()
         print(f"ok - {sentence}", flush=True)
     except Exception:
-        for each in tabs:
+        for each in opened_tabs:
             if not each.page.is_closed():
                 each.picture("failed-test")
                 print(*each.complaints, sep="\n")
         traceback.print_exc(file=sys.stdout)
         print(f"not ok - {sentence}", flush=True)
     finally:
-        for each in tabs:
+        for each in opened_tabs:
             each.context.close()
 
 

@@ -1,18 +1,21 @@
-//! The guard of everything that belongs to a user.
+//! The guard of every operation on a user's data.
 
 use std::time::Duration;
 
 use rocket::request::{FromRequest, Outcome, Request};
 
-use crate::auth::{Identities, TokenKeys};
+use crate::auth::lookup::Identities;
+use crate::auth::tokens::TokenKeys;
 use crate::http::late_check;
 use crate::http::problem::Problem;
+use crate::http::request::{state, username_in_path};
 use crate::model::user::{UserId, Username};
 
-/// The user whose token came with the request and whose name stands in its path.
+/// The user whose access token was sent and whose name is in the path.
 ///
-/// Only this guard makes one, after it checked the token and that the user still exists in the token's epoch. Every
-/// function that reads or writes a user's data asks for a `&Caller`, so that none can be called without the check.
+/// Only this guard makes one, after it has checked the token, and that the user still exists and the token's epoch is
+/// the user's. Every function that reads or writes a user's data asks for a `&Caller`, so that none can be called
+/// without the check.
 #[derive(Clone)]
 pub(crate) struct Caller {
     id: UserId,
@@ -46,7 +49,7 @@ impl Caller {
         if identity.token_epoch != claims.epoch {
             return Err(Problem::InvalidToken);
         }
-        if !names(request, &identity.username) {
+        if !username_in_path(request).is_some_and(|name| identity.username.matches(name)) {
             return Err(Problem::OtherUser);
         }
         Ok(Self {
@@ -76,31 +79,32 @@ async fn check(request: &Request<'_>) -> Result<(), Problem> {
     Caller::identify(request).await.map(drop)
 }
 
-/// The moment when the access token of the request is over.
-pub(crate) struct TokenEnd {
+/// When the access token of the request expires.
+pub(crate) struct TokenExpiry {
     remaining: Duration,
 }
 
-impl TokenEnd {
-    /// How long it is until then.
+impl TokenExpiry {
+    /// The time from the arrival of the request until then.
     pub(crate) fn remaining(&self) -> Duration {
         self.remaining
+    }
+
+    fn of(request: &Request<'_>) -> Result<Self, Problem> {
+        let token = bearer_token(request).ok_or(Problem::MissingToken)?;
+        let remaining = state::<TokenKeys>(request)?.remaining(token);
+        let remaining = remaining.map_err(|_| Problem::InvalidToken)?;
+        Ok(Self { remaining })
     }
 }
 
 #[rocket::async_trait]
-impl<'r> FromRequest<'r> for TokenEnd {
+impl<'r> FromRequest<'r> for TokenExpiry {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let remaining = bearer_token(request)
-            .ok_or(Problem::MissingToken)
-            .and_then(|token| {
-                let keys = state::<TokenKeys>(request)?;
-                keys.remaining(token).map_err(|_| Problem::InvalidToken)
-            });
-        match remaining {
-            Ok(remaining) => Outcome::Success(Self { remaining }),
+        match Self::of(request) {
+            Ok(expiry) => Outcome::Success(expiry),
             Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
         }
     }
@@ -108,23 +112,9 @@ impl<'r> FromRequest<'r> for TokenEnd {
 
 /// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
 fn bearer_token<'r>(request: &'r Request<'_>) -> Option<&'r str> {
-    let mut headers = request.headers().get("Authorization");
-    let (scheme, token) = headers.next()?.split_once(' ')?;
-    let only_one = headers.next().is_none();
-    (only_one && scheme.eq_ignore_ascii_case("Bearer")).then(|| token.trim())
-}
-
-/// Whether the `<username>` of the path `/users/<username>/...` is this one.
-fn names(request: &Request<'_>, username: &Username) -> bool {
-    request
-        .param::<&str>(1)
-        .and_then(Result::ok)
-        .is_some_and(|named| username.is_named(named))
-}
-
-fn state<'r, T: Send + Sync + 'static>(request: &'r Request<'_>) -> Result<&'r T, Problem> {
-    request
-        .rocket()
-        .state::<T>()
-        .ok_or_else(|| Problem::internal("the service was built without a part"))
+    let (scheme, token) = request
+        .headers()
+        .get_one("Authorization")?
+        .split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

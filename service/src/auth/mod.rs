@@ -1,14 +1,18 @@
-//! Who calls: the guard that proves it, the access tokens it reads, and the passwords they are bought with.
+//! Authentication: the guard that checks access tokens, the tokens themselves, and the passwords that they are issued
+//! for.
 
+mod argon2id;
+mod authenticator;
 mod caller;
+mod hasher;
 mod lookup;
-mod passwords;
-mod reauth;
+mod stage;
 pub(crate) mod store;
 mod tokens;
 
-pub(crate) use self::caller::{Caller, TokenEnd};
+pub(crate) use self::authenticator::{Authenticator, Reauthenticated};
+pub(crate) use self::caller::{Caller, TokenExpiry};
+pub(crate) use self::hasher::PasswordHasher;
 pub(crate) use self::lookup::Identities;
-pub(crate) use self::passwords::{Passwords, Verdict};
-pub(crate) use self::reauth::Confirmed;
-pub(crate) use self::tokens::{Claims, TokenKeys};
+pub(crate) use self::stage::stage;
+pub(crate) use self::tokens::TokenKeys;

@@ -1,4 +1,4 @@
-//! What tokens and passwords are checked against, in MySQL.
+//! The columns of accounts that access tokens and passwords are checked against.
 
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
@@ -6,7 +6,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use crate::db::{Database, Error, MAX_BATCH, SizedStatement, sized_statement, unit_of_work};
 use crate::model::user::{UserId, Username};
 
-/// What a request's token is checked against.
+/// An account, as access tokens are checked against it.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) id: UserId,
@@ -14,7 +14,7 @@ pub(crate) struct Identity {
     pub(crate) token_epoch: u32,
 }
 
-/// What a login is checked against.
+/// An account, as passwords are checked against it.
 pub(crate) struct Credentials {
     pub(crate) id: UserId,
     pub(crate) password_hash: String,
@@ -29,7 +29,7 @@ const IDENTITIES: SizedStatement<4> = sized_statement!(
 );
 const _: () = assert!(IDENTITIES.capacity() >= MAX_BATCH);
 
-/// Those of the users that tokens name who still exist, in any order. At most [`MAX_BATCH`] users.
+/// Those of at most [`MAX_BATCH`] users that still exist, in any order.
 pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
@@ -38,7 +38,7 @@ pub(crate) async fn identities(
         .await)
 }
 
-/// The same within a unit of work.
+/// The same on a connection that the caller has.
 pub(crate) async fn select_identities(
     connection: &mut MySqlConnection,
     users: &[UserId],
@@ -60,7 +60,7 @@ pub(crate) async fn select_identities(
     rows.iter().map(identity).collect()
 }
 
-/// The user that wants to log in, if there is one.
+/// The account with this name, if there is one.
 pub(crate) async fn credentials(
     database: &Database,
     username: &Username,
@@ -78,8 +78,8 @@ pub(crate) async fn credentials(
     }))
 }
 
-/// Replaces a password's hash by one of today's parameters, unless the password was changed meanwhile.
-pub(crate) async fn rehash(
+/// Replaces an outdated password hash, unless the password was changed in the meantime.
+pub(crate) async fn replace_hash(
     database: &Database,
     user: UserId,
     old: &str,

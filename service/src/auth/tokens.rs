@@ -11,13 +11,13 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, ConfigError};
 use crate::model::user::UserId;
 
-/// Issuer and verifier are this one service, so both names are constants.
+/// The service is both issuer and audience, so both names are constants.
 const ISSUER: &str = "herolo";
 const AUDIENCE: &str = "herolo-api";
-/// Says that this is an access token and nothing else (RFC 9068 section 2.1, RFC 8725 section 3.11).
+/// The type that no other JWT has (RFC 9068 section 2.1, RFC 8725 section 3.11).
 const TYPE: &str = "at+jwt";
 
-/// The keys that sign and verify access tokens: the first signs, all verify.
+/// The keys that sign and verify access tokens: the first one signs, all of them verify.
 pub(crate) struct TokenKeys {
     ring: Vec<Key>,
     validation: Validation,
@@ -30,7 +30,7 @@ struct Key {
     verifying: DecodingKey,
 }
 
-/// What a valid token says.
+/// The claims of a valid token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Claims {
     pub(crate) user: UserId,
@@ -38,7 +38,7 @@ pub(crate) struct Claims {
     pub(crate) epoch: u32,
 }
 
-/// A token that this service did not issue, that is over, or that is for something else.
+/// The token was not issued by this service, has expired or is not an access token.
 #[derive(Debug)]
 pub(crate) struct InvalidToken;
 
@@ -53,7 +53,8 @@ struct Payload {
 }
 
 impl TokenKeys {
-    /// Takes the ring from the settings and proves with a round trip that the cryptographic backend works.
+    /// Takes the keys from the settings, then signs and verifies a token, which shows that the cryptographic backend
+    /// works.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let ring = config
             .signing_keys()?
@@ -69,17 +70,17 @@ impl TokenKeys {
             validation: validation(),
             lifetime_seconds: config.token_lifetime,
         };
-        keys.prove()
-            .map_err(|fault| ConfigError::new("HEROLO_TOKEN_KEYS", fault))
+        keys.self_test()
+            .map_err(|error| ConfigError::new("HEROLO_TOKEN_KEYS", error))
             .map(|()| keys)
     }
 
-    /// Seconds that a token is valid from its issue.
+    /// The seconds from a token's issue to its expiry.
     pub(crate) fn lifetime_seconds(&self) -> u64 {
         self.lifetime_seconds
     }
 
-    /// A new token for the user, valid from now on.
+    /// Issues a token that is valid from now on.
     pub(crate) fn issue(&self, claims: Claims) -> Result<String, jsonwebtoken::errors::Error> {
         self.issue_at(claims, now())
     }
@@ -105,7 +106,7 @@ impl TokenKeys {
         encode(&header, &payload, &key.signing)
     }
 
-    /// What the token says, if one of the keys signed it and it is not over.
+    /// The token's claims, if one of the keys signed it and it has not expired.
     pub(crate) fn verify(&self, token: &str) -> Result<Claims, InvalidToken> {
         let payload = self.payload(token)?;
         let user = payload.sub.parse().map_err(|_| InvalidToken)?;
@@ -115,7 +116,7 @@ impl TokenKeys {
         })
     }
 
-    /// How long the token is still valid.
+    /// The time until the token expires.
     pub(crate) fn remaining(&self, token: &str) -> Result<Duration, InvalidToken> {
         let end = self.payload(token)?.exp;
         Ok(Duration::from_secs(end.saturating_sub(now())))
@@ -136,25 +137,24 @@ impl TokenKeys {
             .map_err(|_| InvalidToken)
     }
 
-    fn prove(&self) -> Result<(), String> {
+    fn self_test(&self) -> Result<(), String> {
         let claims = Claims {
             user: UserId::from(1),
             epoch: 0,
         };
         let token = self
             .issue(claims)
-            .map_err(|fault| format!("signing a token does not work: {fault}"))?;
+            .map_err(|error| format!("a token cannot be signed: {error}"))?;
         match self.verify(&token) {
             Ok(read) if read == claims => Ok(()),
             _ => Err(
-                "a token just signed does not verify: the cryptographic backend does not work"
-                    .to_owned(),
+                "a new token does not verify: the cryptographic backend does not work".to_owned(),
             ),
         }
     }
 }
 
-/// One algorithm, no leeway; whatever the token's own header asks for.
+/// One algorithm and no leeway, whatever the token's header says.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;

@@ -103,8 +103,8 @@ pub(crate) fn unless_locked<T, U>(
     }
 }
 
-/// Runs items of one type. An item that arrives alone runs at once; items that arrive while batches run wait for the next
-/// one. A batch contains only items that were already queued, so no result predates its request.
+/// Runs items of one type. An item that arrives alone runs at once; items that arrive while batches run wait for the
+/// next one. A batch contains only items that were already queued, so no result predates its request.
 pub(crate) struct Batcher<B: Batch> {
     inner: Arc<Inner<B>>,
     individual: Semaphore,
@@ -136,8 +136,8 @@ impl<B: Batch> Batcher<B> {
         }
     }
 
-    /// Runs an item, in a batch if others are running. A batch that has begun runs to its end, whether or not its waiters
-    /// are cancelled; a queued item is dropped with its waiter.
+    /// Runs an item, in a batch if others are running. A batch that has begun runs to its end, whether or not its
+    /// waiters are cancelled; a queued item is dropped with its waiter.
     pub(crate) async fn submit(&self, item: impl Into<Arc<B>>) -> Result<B::Output, Error> {
         let item = item.into();
         let (sender, receiver) = oneshot::channel();

@@ -1,41 +1,52 @@
 //! The connection pool, with a deadline on everything, the retries that MySQL asks for, and the schema's migrations.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rocket::tokio::time::{Instant, sleep, timeout, timeout_at};
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 pub(crate) use self::batch::{
     Batch, BatchLimits, BatchOutcome, Batcher, MAX_BATCH, run_individually, unless_locked,
 };
+pub(crate) use self::fairing::stage;
 pub(crate) use self::faults::is_locked;
 use self::faults::{
     is_away, is_lock_wait, is_no_table, is_to_be_tried_again, is_untrusted, spoils_connection,
 };
-use self::pool::{Held, Pool};
+use self::pool::{ACQUIRE_TIMEOUT, Pool, PooledConnection};
 pub(crate) use self::statement::{SizedStatement, placeholders, sized_statement};
 
-use crate::config::{Config, ConfigError};
+use crate::config::ConfigError;
 
 mod batch;
+mod fairing;
 mod faults;
 mod pool;
 mod statement;
 
 /// The whole of one unit of work, waiting for a connection and retries included.
 const DEADLINE: Duration = Duration::from_millis(2_500);
-/// Of which a request may wait for a connection.
-const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
 /// How often a transaction that MySQL rolled back for a deadlock or a lock wait is tried.
 const ATTEMPTS: u32 = 4;
 /// How long `herolo migrate` may run, waiting for another migration included.
 const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
 
-static MIGRATOR: Migrator = sqlx::migrate!();
+/// Version, name and SQL of each migration, as build.rs has listed them.
+const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
+
+/// Not `sqlx::migrate!`: sqlx's macros compile the driver, TLS and the async runtime twice.
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
+        let sql = sql.into_sql_str();
+        Migration::new(version, name.into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+});
 
 /// Does one unit of work, a statement or a transaction, on one connection and within the deadline:
 /// `unit_of_work!(database, |connection| ...)`, where `...` may await. It is done again where MySQL rolled it back
@@ -47,10 +58,10 @@ macro_rules! unit_of_work {
         async {
             let mut unit = $database.begin();
             loop {
-                let mut held = unit.connect().await?;
-                let $connection: &mut sqlx::mysql::MySqlConnection = &mut held;
+                let mut pooled = unit.connect().await?;
+                let $connection: &mut sqlx::mysql::MySqlConnection = &mut pooled;
                 let outcome = unit.bounded(async { $work }).await;
-                if let Some(outcome) = unit.settle(held, outcome).await {
+                if let Some(outcome) = unit.finish_attempt(pooled, outcome).await {
                     break outcome;
                 }
             }
@@ -90,22 +101,11 @@ impl Error {
 }
 
 /// The database as the stores use it; clones share its connections.
-#[derive(Clone)]
-pub(crate) struct Database {
-    pool: Pool,
-    /// Set once the database was there with the right schema; until then its faults mean "not yet".
-    started: Arc<AtomicBool>,
-}
+#[derive(Clone, rocket_db_pools::Database)]
+#[database("mysql")]
+pub(crate) struct Database(Pool);
 
 impl Database {
-    /// Opens no connection yet.
-    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self {
-            pool: Pool::new(config.connect_options()?, config.database_max_connections),
-            started: Arc::default(),
-        })
-    }
-
     /// Begins a unit of work; see [`unit_of_work`].
     pub(crate) fn begin(&self) -> UnitOfWork<'_> {
         UnitOfWork {
@@ -128,15 +128,15 @@ impl Database {
     fn no_connection(&self) -> String {
         format!(
             "no connection to {} was free or could be opened within {} s",
-            self.pool.address(),
-            ACQUIRE_DEADLINE.as_secs()
+            self.0.address(),
+            ACQUIRE_TIMEOUT.as_secs()
         )
     }
 
     /// Whether the database is there with a schema that this version can work on.
     pub(crate) async fn check(&self) -> Result<(), Unready> {
         self.check_schema().await?;
-        self.started.store(true, Ordering::Relaxed);
+        self.0.started.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -169,17 +169,17 @@ impl Database {
 
     /// Whether the database has been there with the right schema since this process began.
     pub(crate) fn has_started(&self) -> bool {
-        self.started.load(Ordering::Relaxed)
+        self.0.started.load(Ordering::Relaxed)
     }
 
     /// Open connections and those of them that rest, for the metrics.
     pub(crate) fn connections(&self) -> (usize, usize) {
-        self.pool.connections()
+        self.0.connections()
     }
 
     /// Closes connections that nobody needed for a while, as long as the service runs.
     pub(crate) async fn close_idle_connections(&self) {
-        self.pool.close_idle_connections().await;
+        self.0.close_idle_connections().await;
     }
 }
 
@@ -193,9 +193,9 @@ pub(crate) struct UnitOfWork<'a> {
 impl UnitOfWork<'_> {
     /// A connection of the pool. Whatever keeps it from opening, a wrong password too, is the operator's to mend, and
     /// to a caller the database is away.
-    pub(crate) async fn connect(&self) -> Result<Held, Error> {
-        let deadline = self.deadline.min(Instant::now() + ACQUIRE_DEADLINE);
-        match timeout_at(deadline, self.database.pool.hold()).await {
+    pub(crate) async fn connect(&self) -> Result<PooledConnection, Error> {
+        let deadline = self.deadline.min(Instant::now() + ACQUIRE_TIMEOUT);
+        match timeout_at(deadline, self.database.0.acquire()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(fault)) => Err(Error::Unavailable(fault.to_string())),
             Err(_) => Err(Error::Unavailable(self.database.no_connection())),
@@ -213,21 +213,21 @@ impl UnitOfWork<'_> {
     }
 
     /// The outcome for the caller, or `None` if the work has to be done again.
-    pub(crate) async fn settle<T>(
+    pub(crate) async fn finish_attempt<T>(
         &mut self,
-        connection: Held,
+        connection: PooledConnection,
         outcome: sqlx::Result<T>,
     ) -> Option<Result<T, Error>> {
         let fault = match outcome {
             Ok(value) => {
-                connection.give_back();
+                connection.release();
                 return Some(Ok(value));
             }
             Err(fault) => fault,
         };
         if is_to_be_tried_again(&fault) && self.attempt < ATTEMPTS {
             tracing::debug!(attempt = self.attempt, "trying again: {fault}");
-            connection.give_back();
+            connection.release();
             sleep(jitter(self.attempt)).await;
             self.attempt += 1;
             return None;
@@ -237,7 +237,7 @@ impl UnitOfWork<'_> {
         if spoils_connection(&fault) {
             drop(connection);
         } else {
-            connection.give_back();
+            connection.release();
         }
         Some(Err(self.database.classify(fault)))
     }
@@ -340,7 +340,7 @@ async fn connect_patiently(
     let deadline = Instant::now() + patience;
     loop {
         let pool = MySqlPoolOptions::new().max_connections(1);
-        let fault = match timeout(ACQUIRE_DEADLINE, pool.connect_with(options.clone())).await {
+        let fault = match timeout(ACQUIRE_TIMEOUT, pool.connect_with(options.clone())).await {
             Ok(Ok(pool)) => return Ok(pool),
             Ok(Err(fault)) if !is_away(&fault) || is_untrusted(&fault) => {
                 return Err(MigrationError::Refused(fault));

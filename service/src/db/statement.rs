@@ -40,8 +40,8 @@ impl<const N: usize> SizedStatement<N> {
         *sized.unwrap_or(&self.0[N - 1])
     }
 
-    /// The smallest statement for the values, and a value for each of its placeholders. Values are repeated to fill them
-    /// all, so the statement must be one that this does not change, such as one with `IN`.
+    /// The smallest statement for the values, and a value for each of its placeholders. Values are repeated to fill
+    /// them all, so the statement must be one that this does not change, such as one with `IN`.
     pub(crate) fn for_values<'v, T>(
         &self,
         values: &'v [T],

@@ -11,9 +11,14 @@ pub(crate) mod etag;
 pub(crate) mod framework_log;
 pub(crate) mod headers;
 pub(crate) mod late_check;
+pub(crate) mod managed;
 pub(crate) mod media_type;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod readable_headers;
+pub(crate) mod request;
 pub(crate) mod request_id;
 pub(crate) mod sockets;
+mod stage;
+
+pub(crate) use self::stage::stage;

@@ -18,7 +18,12 @@ const MEANINGFUL: [&str; 5] = [
     "Last-Event-ID",
 ];
 /// Those of them of which one value is read: of two, either may be meant.
-const SINGLE: [&str; 3] = ["Content-Type", "Idempotency-Key", "Last-Event-ID"];
+const SINGLE: [&str; 4] = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+];
 
 /// Names of headers that a line of the log has.
 const LOGGED_NAMES: usize = 4;

@@ -1,28 +1,34 @@
-//! What was counted for whom, in memory that does not grow.
+//! The counts of rate limits, in a table of a fixed size.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use governor::nanos::Nanos;
 use governor::state::StateStore;
 
-/// Sets of places, of which each key belongs to one.
+/// The sets of the table, as in a set-associative cache: each key belongs to one.
 const SETS: usize = 512;
-/// Places of a set. Looked through one after the other, all in four lines of the processor's cache.
-const PLACES: usize = 16;
+/// The slots of a set. They are searched linearly and fill four cache lines of the processor.
+const WAYS: usize = 16;
 
-/// Somebody who was counted. The time is the one at which all that was counted is forgotten (GCRA's theoretical arrival
-/// time), in nanoseconds since the start; 0 where there is nobody.
+/// The count of a key: GCRA's theoretical arrival time in nanoseconds since the start, after which the count is zero
+/// again. An empty slot has 0.
 #[derive(Clone, Copy, Default)]
-struct Place {
+struct Slot {
     key: u64,
-    until: u64,
+    arrival: u64,
 }
 
-type Set = Mutex<[Place; PLACES]>;
+impl Slot {
+    fn is_of(&self, key: u64) -> bool {
+        self.arrival > 0 && self.key == key
+    }
+}
 
-/// The counts of up to 8,192 keys; clones share them. Where more come, a key that is new takes the place of the one of
-/// its set that is forgotten soonest. So whoever is at their limit is the last to be forgotten: for each that is to make
-/// room for nothing, an attacker has to bring sixteen up to their limits, in a set that they cannot know.
+type Set = Mutex<[Slot; WAYS]>;
+
+/// The counts of up to 8,192 keys; clones share them. A new key in a full set replaces the one whose count expires
+/// first, so a key that has reached its limit is replaced last: to evict one, an attacker has to bring sixteen others
+/// of the same set, which is not predictable, to their limits.
 #[derive(Clone)]
 pub(super) struct Table(Arc<[Set]>);
 
@@ -31,27 +37,26 @@ impl Table {
         Self((0..SETS).map(|_| Set::default()).collect())
     }
 
-    /// Does something with the key's place, or the one that it would take.
-    fn at<T>(&self, key: u64, action: impl FnOnce(&mut Place) -> T) -> T {
+    /// Calls `action` with the key's slot, or with the one that it would replace.
+    fn with_slot<T>(&self, key: u64, action: impl FnOnce(&mut Slot) -> T) -> T {
         let set = usize::try_from(key % SETS as u64).unwrap_or(0);
-        let mut places = self.0[set].lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = |place: &Place| place.until > 0 && place.key == key;
-        let soonest = || {
-            let places = places.iter().enumerate();
-            places
-                .min_by_key(|(_, place)| place.until)
-                .map_or(0, |(at, _)| at)
+        let mut slots = self.0[set].lock().unwrap_or_else(PoisonError::into_inner);
+        let first_to_expire = || {
+            let slots = slots.iter().enumerate();
+            slots
+                .min_by_key(|(_, slot)| slot.arrival)
+                .map_or(0, |(index, _)| index)
         };
-        let at = places.iter().position(is_known);
-        let at = at.unwrap_or_else(soonest);
-        action(&mut places[at])
+        let index = slots.iter().position(|slot| slot.is_of(key));
+        let index = index.unwrap_or_else(first_to_expire);
+        action(&mut slots[index])
     }
 
-    /// Forgets what was counted for this key.
-    pub(super) fn forget(&self, key: u64) {
-        self.at(key, |place| {
-            if place.key == key {
-                *place = Place::default();
+    /// Removes the count of a key.
+    pub(super) fn remove(&self, key: u64) {
+        self.with_slot(key, |slot| {
+            if slot.is_of(key) {
+                *slot = Slot::default();
             }
         });
     }
@@ -64,12 +69,12 @@ impl StateStore for Table {
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        self.at(*key, |place| {
-            let is_known = place.until > 0 && place.key == *key;
-            let (outcome, until) = decide(is_known.then(|| place.until.into()))?;
-            *place = Place {
+        self.with_slot(*key, |slot| {
+            let arrival = slot.is_of(*key).then(|| slot.arrival.into());
+            let (outcome, arrival) = decide(arrival)?;
+            *slot = Slot {
                 key: *key,
-                until: until.into(),
+                arrival: arrival.into(),
             };
             Ok(outcome)
         })
@@ -82,44 +87,44 @@ mod tests {
 
     /// Raises what is counted for a key by this, and gives what was there.
     fn count(table: &Table, key: u64, by: u64) -> u64 {
-        let outcome: Result<u64, ()> = table.measure_and_replace(&key, |until| {
-            let until = until.map_or(0, u64::from);
-            Ok((until, (until + by).into()))
+        let outcome: Result<u64, ()> = table.measure_and_replace(&key, |arrival| {
+            let arrival = arrival.map_or(0, u64::from);
+            Ok((arrival, (arrival + by).into()))
         });
         outcome.expect("nothing is refused")
     }
 
     #[test]
-    fn each_key_has_a_count_of_its_own_and_those_of_a_full_set_that_count_least_make_room() {
+    fn a_full_set_replaces_the_keys_with_the_lowest_counts() {
         let table = Table::new();
         let key = |number: usize| (number * SETS) as u64;
-        for number in 0..PLACES {
+        for number in 0..WAYS {
             assert_eq!(count(&table, key(number), 100 + number as u64), 0);
         }
         assert_eq!(count(&table, key(0) + 1, 1), 0, "another set");
         assert_eq!(count(&table, key(7), 1), 107);
-        assert_eq!(count(&table, key(PLACES), 1), 0);
-        assert_eq!(count(&table, key(PLACES), 1_000), 1);
-        assert_eq!(count(&table, key(0), 1), 0, "it made room");
-        for number in 2..PLACES {
+        assert_eq!(count(&table, key(WAYS), 1), 0);
+        assert_eq!(count(&table, key(WAYS), 1_000), 1);
+        assert_eq!(count(&table, key(0), 1), 0, "it was replaced");
+        for number in 2..WAYS {
             assert!(count(&table, key(number), 1) > 0, "{number}");
         }
     }
 
     #[test]
-    fn what_is_forgotten_begins_anew_and_nothing_else_does() {
+    fn removing_a_key_resets_its_count_alone() {
         let table = Table::new();
         count(&table, 5, 10);
         count(&table, 5 + SETS as u64, 20);
-        table.forget(5 + 2 * SETS as u64);
+        table.remove(5 + 2 * SETS as u64);
         assert_eq!(count(&table, 5, 1), 10);
-        table.forget(5);
+        table.remove(5);
         assert_eq!(count(&table, 5, 1), 0);
         assert_eq!(count(&table, 5 + SETS as u64, 1), 20);
     }
 
     #[test]
-    fn a_refusal_counts_nothing() {
+    fn a_refused_request_is_not_counted() {
         let table = Table::new();
         count(&table, 1, 10);
         let refused: Result<(), ()> = table.measure_and_replace(&1, |_| Err(()));

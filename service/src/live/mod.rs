@@ -23,7 +23,7 @@ use self::audience::Audience;
 use self::budget::Budget;
 use self::position::Position;
 use self::reader::Reader;
-pub(crate) use self::routes::{Docs, routes};
+pub(crate) use self::routes::{Docs, stage};
 use self::seat::{News, Seat};
 use crate::auth::Caller;
 use crate::db::{Database, Error};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 use utoipa::OpenApi;
 
+use rocket::fairing::AdHoc;
 use rocket::http::ContentType;
 use rocket::request::{FromRequest, Outcome, Request};
 use rocket::response::stream::ReaderStream;
@@ -10,7 +11,7 @@ use rocket::response::{self, Responder, Response};
 use rocket::tokio::time::Instant;
 use rocket::{Route, Shutdown, State, get, routes};
 
-use crate::auth::{Caller, TokenEnd};
+use crate::auth::{Caller, TokenExpiry};
 use crate::db::Database;
 use crate::http::problem::Problem;
 use crate::live::Live;
@@ -32,7 +33,14 @@ const HEADERS: [(&str, &str); 2] = [
 #[openapi(paths(events), components(schemas(EventFields)))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the route of events and what follows new messages.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("live", |rocket| async {
+        rocket.attach(Live::default()).mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![events]
 }
 
@@ -85,7 +93,7 @@ pub(crate) struct EventFields {
 pub(crate) async fn events(
     caller: Caller,
     last: LastEvent,
-    end: TokenEnd,
+    end: TokenExpiry,
     live: &State<Live>,
     database: &State<Database>,
     drain: &State<Drain>,

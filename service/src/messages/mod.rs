@@ -1,6 +1,7 @@
 //! Messages, as their senders and receivers use them.
 
 mod changes;
+mod cleanup;
 mod reads;
 mod requests;
 mod responses;
@@ -9,5 +10,5 @@ mod search;
 mod service;
 pub(crate) mod store;
 
-pub(crate) use self::routes::{Docs, routes};
+pub(crate) use self::routes::{Docs, stage};
 pub(crate) use self::service::Messages;

@@ -10,7 +10,7 @@ use crate::http::problem::Problem;
 use crate::messages::store;
 use crate::messages::store::{Bounds, MessagePage, Newest, NewestContext};
 use crate::model::page::Page;
-use crate::users::Names;
+use crate::users::UsernameCache;
 
 /// Reads pages of messages within the budget. No page predates its request.
 pub(crate) struct Reads {
@@ -24,7 +24,7 @@ impl Reads {
         Self {
             newest: Batcher::new(NewestContext {
                 database: database.clone(),
-                names: Names::new(),
+                names: UsernameCache::new(),
                 budget: budget.clone(),
             }),
             database,

@@ -3,7 +3,7 @@
 use rocket::request::{FromRequest, Outcome, Request};
 use serde_json::Value;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, Type};
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use crate::http::body::{Fields, FromFields};
@@ -38,17 +38,22 @@ pub(crate) struct MessagePath {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "describes a body that is read field by field")]
 pub(crate) struct NewMessageFields {
-    /// The name of the receiver, in any case. It may be the sender.
-    #[schema(value_type = Option<String>, nullable = false, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "bob")]
+    #[schema(schema_with = receiver_schema)]
     receiver: Option<Username>,
     /// The names of the receivers, in any case. A receiver that is named twice gets the message once. If one of the names
     /// does not exist, nobody gets the message.
-    #[schema(value_type = Option<Vec<crate::http::docs::Name>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
+    #[schema(value_type = Option<Vec<Username>>, nullable = false, min_items = 1, max_items = 100, example = json!(["bob", "carol"]))]
     receivers: Option<Vec<Username>>,
     #[schema(inline)]
     subject: Subject,
     #[schema(inline)]
     message: Text,
+}
+
+fn receiver_schema() -> Object {
+    Username::schema_described_as(
+        "The name of the receiver, case-insensitive. It may be the sender.",
+    )
 }
 
 impl FromFields for NewMessage {
@@ -154,14 +159,8 @@ pub(crate) struct PageParams {
     #[param(nullable = false, example = true)]
     unread: Option<bool>,
     /// Only messages that this user sent. Not applicable to the sent box.
-    #[param(
-        nullable = false,
-        min_length = 3,
-        max_length = 64,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        example = "alice"
-    )]
-    from: Option<String>,
+    #[param(inline, nullable = false, example = "alice")]
+    from: Option<Username>,
     /// Only messages created at or after this time (RFC 3339). Also accepted: offsets such as `+0100` and `+01`, a space
     /// instead of the `T` or of an unescaped `+`, a comma before the fraction, and a time without seconds. A leap second
     /// counts as the second after it.

@@ -140,7 +140,7 @@ fn tag_of_page(caller: &Caller, page: &Page, found: &MessagePage) -> Option<Enti
     }
     let senders = found.messages.iter().map(|message| &message.sender);
     let tombstones: Vec<_> = senders
-        .filter(|sender| sender.is_of_nobody())
+        .filter(|sender| sender.is_tombstone())
         .map(Username::as_str)
         .collect();
     Some(tag_of_state(caller, page, &found.state, &tombstones))

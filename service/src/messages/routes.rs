@@ -1,16 +1,22 @@
 //! The operations on messages.
 
+use rocket::fairing::AdHoc;
 use rocket::response::status::{Created, NoContent};
 use rocket::{Route, State, delete, get, patch, post, routes};
 use utoipa::OpenApi;
 
 use crate::auth::Caller;
+use crate::db::Database;
 use crate::http::body::Body;
+use crate::http::budget::Budget;
 use crate::http::chunking::Pieces;
 use crate::http::docs::{self, Known, Owner};
 use crate::http::etag::IfNoneMatch;
+use crate::http::managed::managed;
 use crate::http::problem::Problem;
-use crate::limits::{Permit, Searches, Sends};
+use crate::jobs::Jobs;
+use crate::limits::{RateLimited, Searches, Sends};
+use crate::messages::cleanup;
 use crate::messages::requests::{
     IdempotencyHeader, MessagePath, NewMessageFields, OptionalKey, PageParams, ReadMark,
 };
@@ -25,7 +31,20 @@ use crate::model::page::Page;
 #[openapi(paths(send, feed, read, mark, delete))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the routes of messages, what they share, and their cleanup.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("messages", |rocket| async {
+        let (database, budget) = (managed::<Database>(&rocket), managed::<Budget>(&rocket));
+        let jobs = managed::<Jobs>(&rocket);
+        jobs.add(cleanup::sent_by_deleted_accounts);
+        jobs.add(cleanup::idempotency_keys);
+        rocket
+            .manage(Messages::new(database, budget))
+            .mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![send, feed, read, mark, delete]
 }
 
@@ -53,7 +72,7 @@ pub(crate) fn routes() -> Vec<Route> {
 #[post("/users/<_>/messages", data = "<new>")]
 pub(crate) async fn send(
     caller: Caller,
-    _permit: Permit<'_, Sends>,
+    _limit: RateLimited<'_, Sends>,
     key: OptionalKey,
     new: Body<NewMessage>,
     messages: &State<Messages>,
@@ -83,7 +102,7 @@ pub(crate) async fn send(
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
     caller: Caller,
-    _permit: Permit<'_, Searches>,
+    _limit: RateLimited<'_, Searches>,
     page: Page,
     known: IfNoneMatch,
     messages: &State<Messages>,

@@ -6,7 +6,7 @@ use crate::auth::Caller;
 use crate::db::Database;
 use crate::http::budget::{self, Budget, Reservation};
 use crate::http::problem::Problem;
-use crate::limits::Turns;
+use crate::limits::ConcurrencyLimit;
 use crate::messages::changes::Changes;
 use crate::messages::reads::Reads;
 use crate::messages::store;
@@ -23,7 +23,7 @@ pub(crate) struct Messages {
     database: Database,
     changes: Changes,
     reads: Reads,
-    searches: Turns,
+    searches: ConcurrencyLimit,
     budget: Budget,
 }
 
@@ -32,7 +32,7 @@ impl Messages {
         Self {
             changes: Changes::new(database.clone()),
             reads: Reads::new(database.clone(), budget.clone()),
-            searches: Turns::new(),
+            searches: ConcurrencyLimit::new(),
             database,
             budget,
         }
@@ -59,9 +59,9 @@ impl Messages {
         caller: &Caller,
         page: &Page,
     ) -> Result<(MessagePage, Reservation), Problem> {
-        let _turn = match page.filter {
+        let _permit = match page.filter {
             Filter::NONE => None,
-            _ => Some(self.searches.take(caller.id()).await?),
+            _ => Some(self.searches.acquire(caller.id()).await?),
         };
         self.reads.page(caller, page).await
     }

@@ -1,36 +1,42 @@
-//! What is a valid e-mail address, and which addresses are one.
+//! E-mail addresses: their syntax, and which spellings belong to one mailbox.
 
 use email_address::{EmailAddress, Options};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::model::invalid::Invalid;
-use crate::model::unicode::{composed, folded};
+use crate::model::unicode::{nfc, nfc_case_folded};
 
-/// Bytes of an e-mail address (RFC 5321, section 4.5.3.1.3, less the angle brackets).
-const LONGEST: usize = 254;
+/// The maximum length in bytes (RFC 5321, section 4.5.3.1.3, less the angle brackets).
+const MAX_BYTES: usize = 254;
 
-/// An e-mail address: checked for its syntax, kept as it was typed, and one account's however its mailbox is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// An address with a valid syntax, as it was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(
+    value_type = String, format = "idn-email", max_length = 254, example = "alice@example.com",
+    description = "Kept as it is typed. A mailbox belongs to one account only, however its address is written: in \
+                   upper or lower case, with its domain in Unicode or in A-labels (`xn--`), with or without needless \
+                   quotes."
+)]
 #[serde(transparent)]
 pub(crate) struct Email(String);
 
 impl Email {
     /// # Errors
-    /// What is wrong with the address, going on from "email".
+    /// What is wrong with the address, as a continuation of "email".
     pub(crate) fn parse(address: String) -> Result<Self, Invalid> {
-        if address.len() > LONGEST {
+        if address.len() > MAX_BYTES {
             return Err("must be at most 254 bytes long".into());
         }
         let syntax = Options::default()
             .without_display_text()
             .without_domain_literal();
-        EmailAddress::parse_with_options(&composed(&address), syntax)
+        EmailAddress::parse_with_options(&nfc(&address), syntax)
             .map_err(|_| "must be an e-mail address such as alice@example.com")?;
         let (_, domain) = parts(&address);
-        a_labels(domain).ok_or(
-            "must end with the name of a domain, as the DNS can have it, such as example.com",
-        )?;
+        a_labels(domain)
+            .ok_or("must end with a domain name that is valid in the DNS, such as example.com")?;
         Ok(Self(address))
     }
 
@@ -43,23 +49,23 @@ impl Email {
         &self.0
     }
 
-    /// What all spellings of one mailbox have in common. The local part without regard to case, composition and needless
-    /// quotes (RFC 5321 section 4.1.2: it is for the receiving host alone to tell `groß` from `gross`); the domain as
-    /// the DNS has it, in A-labels.
-    pub(crate) fn key(&self) -> String {
+    /// The normalized address, which is the same for all spellings of one mailbox: the local part without differences
+    /// in case, composition and needless quotes (RFC 5321 section 4.1.2: only the receiving host can tell `groß` from
+    /// `gross`), the domain in A-labels.
+    pub(crate) fn normalized(&self) -> String {
         let (local, domain) = parts(&self.0);
-        // What was accepted by other rules may have a domain that the DNS cannot have.
-        let domain = a_labels(domain).unwrap_or_else(|| folded(domain));
-        format!("{}@{domain}", folded(&unquoted(local)))
+        // An address that an older version accepted may have a domain that is not valid in the DNS.
+        let domain = a_labels(domain).unwrap_or_else(|| nfc_case_folded(domain));
+        format!("{}@{domain}", nfc_case_folded(&unquoted(local)))
     }
 }
 
-/// The local part and the domain. Quotes may hold an `@`, which is not the last one.
+/// The local part and the domain. An `@` inside quotes is never the last one.
 fn parts(address: &str) -> (&str, &str) {
     address.rsplit_once('@').unwrap_or((address, ""))
 }
 
-/// The domain as the DNS has it (UTS 46, nontransitional): letters, digits and hyphens. `None` if it cannot.
+/// The domain in A-labels (UTS 46, nontransitional): letters, digits and hyphens. `None` if it is not valid in the DNS.
 fn a_labels(domain: &str) -> Option<String> {
     let (letters, hyphens) = (AsciiDenyList::STD3, Hyphens::CheckFirstLast);
     Uts46::new()
@@ -68,7 +74,7 @@ fn a_labels(domain: &str) -> Option<String> {
         .map(std::borrow::Cow::into_owned)
 }
 
-/// The local part without quotes where it needs none, and otherwise with no more backslashes than it needs.
+/// The local part without needless quotes and backslashes.
 fn unquoted(local: &str) -> String {
     let inner = local
         .strip_prefix('"')
@@ -92,7 +98,7 @@ fn unquoted(local: &str) -> String {
     format!("\"{}\"", plain.replace('\\', r"\\").replace('"', "\\\""))
 }
 
-/// Whether a local part needs no quotes (RFC 5322 section 3.2.3, RFC 6532 section 3.2).
+/// Whether a local part is valid without quotes (RFC 5322 section 3.2.3, RFC 6532 section 3.2).
 fn is_dot_atom(text: &str) -> bool {
     let is_atext = |letter: char| {
         !letter.is_ascii()
@@ -111,29 +117,29 @@ mod tests {
         Email::parse(address.to_owned())
     }
 
-    fn key(address: &str) -> String {
-        email(address).expect(address).key()
+    fn normalized(address: &str) -> String {
+        email(address).expect(address).normalized()
     }
 
     #[test]
-    fn an_address_keeps_its_spelling_and_is_one_with_the_others_of_its_mailbox() {
+    fn an_address_keeps_its_spelling_and_has_a_normalized_one() {
         let typed = email("Alice@Example.COM").expect("valid");
         assert_eq!(typed.as_str(), "Alice@Example.COM");
-        assert_eq!(typed.key(), "alice@example.com");
+        assert_eq!(typed.normalized(), "alice@example.com");
     }
 
     #[test]
-    fn a_domain_is_one_in_letters_and_as_the_dns_has_it() {
+    fn a_domain_is_the_same_in_unicode_and_in_a_labels() {
         for spelling in [
             "b@müller.example",
             "b@MÜLLER.example",
             "b@mu\u{308}ller.example",
             "b@XN--mller-kva.example",
         ] {
-            assert_eq!(key(spelling), "b@xn--mller-kva.example");
+            assert_eq!(normalized(spelling), "b@xn--mller-kva.example");
         }
-        assert_ne!(key("a@faß.example"), key("a@fass.example"));
-        assert_eq!(key("a@ab--cd.example"), "a@ab--cd.example");
+        assert_ne!(normalized("a@faß.example"), normalized("a@fass.example"));
+        assert_eq!(normalized("a@ab--cd.example"), "a@ab--cd.example");
     }
 
     #[test]
@@ -159,19 +165,22 @@ mod tests {
         let no_label = "ă".repeat(25) + &"\u{10330}".repeat(3);
         assert!(
             email(&format!("a@{no_label}.example")).is_err()
-                || key(&format!("a@{no_label}.example")).len() <= 512
+                || normalized(&format!("a@{no_label}.example")).len() <= 512
         );
     }
 
     #[test]
     fn a_local_part_is_one_whatever_its_case_and_composition() {
-        assert_eq!(key("ΑΣ@example.com"), key("ας@example.com"));
-        assert_eq!(key("ΑΣ@example.com"), key("ασ@example.com"));
-        assert_eq!(key("mu\u{308}@example.com"), key("MÜ@example.com"));
+        assert_eq!(normalized("ΑΣ@example.com"), normalized("ας@example.com"));
+        assert_eq!(normalized("ΑΣ@example.com"), normalized("ασ@example.com"));
+        assert_eq!(
+            normalized("mu\u{308}@example.com"),
+            normalized("MÜ@example.com")
+        );
         for (one, other) in [("groß", "gross"), ("a", "á"), ("i", "ı"), ("ﬁ", "fi")] {
             assert_ne!(
-                key(&format!("{one}@example.com")),
-                key(&format!("{other}@example.com"))
+                normalized(&format!("{one}@example.com")),
+                normalized(&format!("{other}@example.com"))
             );
         }
     }
@@ -183,11 +192,14 @@ mod tests {
             r#""al\ice"@example.com"#,
             r#""\A\L\I\C\E"@example.com"#,
         ] {
-            assert_eq!(key(spelling), "alice@example.com", "{spelling}");
+            assert_eq!(normalized(spelling), "alice@example.com", "{spelling}");
         }
-        assert_eq!(key(r#""a.b"@example.com"#), key("a.b@example.com"));
         assert_eq!(
-            key(r#""a\ b"@example.com"#.replace("\\ ", " ").as_str()),
+            normalized(r#""a.b"@example.com"#),
+            normalized("a.b@example.com")
+        );
+        assert_eq!(
+            normalized(r#""a\ b"@example.com"#.replace("\\ ", " ").as_str()),
             "\"a b\"@example.com"
         );
         for (one, other) in [
@@ -198,17 +210,20 @@ mod tests {
             (r#""a\"b""#, r#""a\\b""#),
         ] {
             assert_ne!(
-                key(&format!("{one}@example.com")),
-                key(&format!("{other}@example.com"))
+                normalized(&format!("{one}@example.com")),
+                normalized(&format!("{other}@example.com"))
             );
         }
-        assert_eq!(key(r#""\a b"@example.com"#), key(r#""a b"@example.com"#));
+        assert_eq!(
+            normalized(r#""\a b"@example.com"#),
+            normalized(r#""a b"@example.com"#)
+        );
     }
 
     #[test]
-    fn a_key_fits_into_its_column() {
+    fn a_normalized_address_fits_into_its_column() {
         let longest = format!("{}@example.com", "ΐ".repeat(32));
-        assert!(key(&longest).chars().count() <= 512);
+        assert!(normalized(&longest).chars().count() <= 512);
     }
 
     #[test]

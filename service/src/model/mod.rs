@@ -1,5 +1,6 @@
 //! Valid values. Nothing here knows HTTP or SQL.
 
+pub(crate) mod account;
 pub(crate) mod draft;
 pub(crate) mod email;
 pub(crate) mod invalid;

@@ -1,26 +1,28 @@
-//! What is a valid password, and which passwords are one.
+//! Passwords: how they are normalized, and which ones are too easily guessed.
 
 use std::collections::BTreeSet;
 
 use secrecy::{ExposeSecret, SecretString};
+use utoipa::ToSchema;
 
 use crate::model::invalid::Invalid;
-use crate::model::unicode::{composed, folded};
+use crate::model::unicode::{nfc, nfkc_case_folded};
 use crate::model::user::Username;
 
-/// Characters (Unicode scalar values) of a password in its prepared form.
+/// The length of a normalized password in characters (Unicode scalar values).
 const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
-/// Different characters that it has at least.
-const DIFFERENT: usize = 4;
-/// Characters that it has besides a name that anybody can guess, at least.
-const BESIDES_A_NAME: usize = 5;
-/// The product's own name, which is guessed as well.
+/// The minimum of different characters.
+const MIN_DISTINCT: usize = 4;
+/// The minimum of characters beside a name that is easily guessed.
+const MIN_BESIDE_NAME: usize = 5;
+/// The product's own name, which is easily guessed, too.
 const PRODUCT: &str = "herolo";
 
-/// A word a line, below some lines of comment. Looked through in a thousandth of the time that a hash takes.
-const COMMONEST: &str = include_str!("commonest.txt");
+/// One password a line, below some lines of comment. Searching them takes a thousandth of the time of a hash.
+const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 
-/// What programs send where they mean to hide a password, or have none: whoever reads their source can sign in with it.
+/// Placeholders that programs send by mistake where they redact a password or have none. They stand in the programs'
+/// source, so anybody can sign in with them.
 const PLACEHOLDERS: [&str; 10] = [
     "undefined",
     "object object",
@@ -33,22 +35,28 @@ const PLACEHOLDERS: [&str; 10] = [
     "none",
     "null",
 ];
-/// The same, with text of their own around it.
+/// The beginnings of placeholders that contain further text.
 const PLACEHOLDER_STARTS: [&str; 4] = ["secretstr(", "secretstring(", "secretbox<", "secret("];
 
-/// A password in the form in which it is hashed, so that it is the same from every keyboard: all blanks are one, letters
-/// are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
-fn prepared(password: &str) -> SecretString {
-    let blanks: String = password
+/// The form of a password that is hashed, which does not depend on the keyboard: every space separator becomes a space,
+/// and letters are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
+fn normalized(password: &str) -> SecretString {
+    let spaced: String = password
         .chars()
-        .map(|letter| if is_blank(letter) { ' ' } else { letter })
+        .map(|letter| {
+            if is_space_separator(letter) {
+                ' '
+            } else {
+                letter
+            }
+        })
         .collect();
-    let blanks = SecretString::from(blanks);
-    SecretString::from(composed(blanks.expose_secret()).into_owned())
+    let spaced = SecretString::from(spaced);
+    SecretString::from(nfc(spaced.expose_secret()).into_owned())
 }
 
-/// Unicode's space separators (Zs).
-fn is_blank(letter: char) -> bool {
+/// Unicode's category Zs.
+fn is_space_separator(letter: char) -> bool {
     matches!(
         letter,
         ' ' | '\u{A0}' | '\u{1680}' | '\u{2000}'
@@ -56,47 +64,46 @@ fn is_blank(letter: char) -> bool {
     )
 }
 
-/// A password that an account is to have: 8 to 128 characters, and none that is guessed first.
-#[derive(Debug)]
+/// The form of a password that is compared with easily guessed ones. Unlike the form that is hashed, it has neither
+/// compatibility variants nor case: `ｐａｓｓｗｏｒｄ１` is as easily guessed as `password1`.
+fn folded(password: &str) -> SecretString {
+    SecretString::from(nfkc_case_folded(password))
+}
+
+/// A valid password for an account.
+#[derive(Debug, ToSchema)]
+#[schema(
+    value_type = String, min_length = 8, max_length = 128, example = "correct horse battery",
+    description = "Composed and decomposed letters are the same, and so are all space separators (RFC 8265 section \
+                   4.2); the length is that of the composed form. Easily guessed passwords are refused: those with \
+                   fewer than 4 different characters, the most common ones, placeholders such as `[REDACTED]`, and \
+                   the username with up to four other characters."
+)]
 pub(crate) struct NewPassword(SecretString);
 
 impl NewPassword {
     /// # Errors
-    /// What is wrong with the password, going on from "password".
+    /// What is wrong with the password, as a continuation of "password".
     pub(crate) fn parse(password: String) -> Result<Self, Invalid> {
         let verbatim = SecretString::from(password);
-        let prepared = prepared(verbatim.expose_secret());
-        let text = prepared.expose_secret();
+        let normalized = normalized(verbatim.expose_secret());
+        let text = normalized.expose_secret();
         if !LENGTH.contains(&text.chars().count()) {
-            return Err("must be 8 to 128 characters long (as Unicode's NFC has it)".into());
+            return Err("must be 8 to 128 characters long (in Unicode's NFC)".into());
         }
-        if text.chars().collect::<BTreeSet<_>>().len() < DIFFERENT {
-            return Err(format!("must have at least {DIFFERENT} different characters").into());
+        if text.chars().collect::<BTreeSet<_>>().len() < MIN_DISTINCT {
+            return Err(format!("must have at least {MIN_DISTINCT} different characters").into());
         }
-        let folded = SecretString::from(folded(text));
-        let text = folded.expose_secret();
-        if commonest().any(|word| word == text) {
-            return Err(
-                "must not be one of the commonest passwords, which are guessed first".into(),
-            );
-        }
-        if is_placeholder(text) {
-            return Err("must not be what programs write where they hide a password".into());
-        }
-        if is_little_more_than(PRODUCT, text) {
-            return Err(
-                format!("must be more than '{PRODUCT}' and up to four other characters").into(),
-            );
-        }
-        Ok(Self(prepared))
+        refuse_easily_guessed(folded(text).expose_secret())?;
+        Ok(Self(normalized))
     }
 
-    /// Refuses a password that is its owner's name, which is guessed as well.
+    /// Refuses a password that is little more than the name of its account.
     ///
     /// # Errors
-    /// What is wrong with the password, going on from "password".
-    pub(crate) fn of(self, username: &Username) -> Result<Self, Invalid> {
-        let folded = SecretString::from(folded(self.0.expose_secret()));
+    /// What is wrong with the password, as a continuation of "password".
+    pub(crate) fn for_user(self, username: &Username) -> Result<Self, Invalid> {
+        let folded = folded(self.0.expose_secret());
         if is_little_more_than(username.as_str(), folded.expose_secret()) {
             return Err("must be more than the username and up to four other characters".into());
         }
@@ -108,9 +115,25 @@ impl NewPassword {
     }
 }
 
-/// The words of the list.
-fn commonest() -> impl Iterator<Item = &'static str> {
-    COMMONEST.lines().filter(|line| !line.starts_with("# "))
+fn refuse_easily_guessed(folded: &str) -> Result<(), Invalid> {
+    if common_passwords().any(|word| word == folded) {
+        return Err("must not be one of the most common passwords, which are guessed first".into());
+    }
+    if is_placeholder(folded) {
+        return Err("must not be a placeholder that programs put in place of a password".into());
+    }
+    if is_little_more_than(PRODUCT, folded) {
+        return Err(
+            format!("must be more than '{PRODUCT}' and up to four other characters").into(),
+        );
+    }
+    Ok(())
+}
+
+fn common_passwords() -> impl Iterator<Item = &'static str> {
+    COMMON_PASSWORDS
+        .lines()
+        .filter(|line| !line.starts_with("# "))
 }
 
 fn is_placeholder(password: &str) -> bool {
@@ -121,41 +144,48 @@ fn is_placeholder(password: &str) -> bool {
             .any(|start| password.starts_with(start))
 }
 
-/// Whether hardly anything is left of a password without the name, however often it has it.
+/// Whether little is left of a password without the name, however often it contains the name.
 fn is_little_more_than(name: &str, password: &str) -> bool {
-    password.contains(name) && password.replace(name, "").chars().count() < BESIDES_A_NAME
+    password.contains(name) && password.replace(name, "").chars().count() < MIN_BESIDE_NAME
 }
 
-/// A password that is claimed to be an account's. One too short to be anybody's is just a wrong one; one too long is
-/// refused before it costs a hash.
+/// A password that is to be compared with an account's. One that is too short for any account is merely incorrect; one
+/// that is too long is refused before it costs a hash.
+#[derive(Debug, ToSchema)]
+#[schema(
+    value_type = String, max_length = 128, example = "correct horse battery",
+    description = "Composed and decomposed letters are the same, and so are all space separators."
+)]
+pub(crate) struct SubmittedPassword(PasswordForms);
+
+/// The texts whose hash an account may have.
 #[derive(Debug)]
-pub(crate) struct ClaimedPassword {
-    prepared: SecretString,
-    /// As it was sent, where that is another text. Hashes from before passwords were prepared are of such texts.
-    verbatim: Option<SecretString>,
+pub(crate) struct PasswordForms {
+    pub(crate) normalized: SecretString,
+    /// The password as it was sent, if that is another text. Hashes from before normalization are of such texts.
+    pub(crate) verbatim: Option<SecretString>,
 }
 
-impl ClaimedPassword {
+impl SubmittedPassword {
     /// # Errors
-    /// What is wrong with the password, going on from "password".
+    /// What is wrong with the password, as a continuation of "password".
     pub(crate) fn parse(password: String) -> Result<Self, Invalid> {
         let verbatim = SecretString::from(password);
-        let prepared = prepared(verbatim.expose_secret());
+        let normalized = normalized(verbatim.expose_secret());
         let is_too_long =
             |form: &SecretString| form.expose_secret().chars().count() > *LENGTH.end();
-        if is_too_long(&prepared) && is_too_long(&verbatim) {
+        if is_too_long(&normalized) && is_too_long(&verbatim) {
             return Err("must be at most 128 characters long".into());
         }
-        let is_other = verbatim.expose_secret() != prepared.expose_secret();
-        Ok(Self {
-            prepared,
+        let is_other = verbatim.expose_secret() != normalized.expose_secret();
+        Ok(Self(PasswordForms {
+            normalized,
             verbatim: is_other.then_some(verbatim),
-        })
+        }))
     }
 
-    /// The form that is hashed, and the text as it was sent where that is another one.
-    pub(crate) fn into_forms(self) -> (SecretString, Option<SecretString>) {
-        (self.prepared, self.verbatim)
+    pub(crate) fn into_forms(self) -> PasswordForms {
+        self.0
     }
 }
 
@@ -163,15 +193,15 @@ impl ClaimedPassword {
 mod tests {
     use super::*;
 
-    fn is_taken(password: &str) -> bool {
+    fn is_accepted(password: &str) -> bool {
         NewPassword::parse(password.to_owned()).is_ok()
     }
 
-    fn is_taken_of(name: &str, password: &str) -> bool {
+    fn is_accepted_for(name: &str, password: &str) -> bool {
         let name = Username::parse(name.to_owned()).expect("a name");
         NewPassword::parse(password.to_owned())
             .expect(password)
-            .of(&name)
+            .for_user(&name)
             .is_ok()
     }
 
@@ -194,19 +224,22 @@ mod tests {
     #[test]
     fn a_password_counts_composed_characters_and_not_bytes() {
         let digits = "0123456789".repeat(13);
-        assert!(!is_taken("äbcdefü"));
+        assert!(!is_accepted("äbcdefü"));
         assert!(
-            !is_taken("a\u{308}bcdefu\u{308}"),
+            !is_accepted("a\u{308}bcdefu\u{308}"),
             "nine in decomposed form"
         );
-        assert!(is_taken("äbcdefüö"));
-        assert!(is_taken(&digits[..128]));
-        assert!(!is_taken(&digits[..129]));
+        assert!(is_accepted("äbcdefüö"));
+        assert!(is_accepted(&digits[..128]));
+        assert!(!is_accepted(&digits[..129]));
         assert!(
-            is_taken(&"a\u{308}bcd".repeat(32)),
+            is_accepted(&"a\u{308}bcd".repeat(32)),
             "160 in decomposed form"
         );
-        assert!(!is_taken(&"\u{FB1D}bcd".repeat(32)), "160 in composed form");
+        assert!(
+            !is_accepted(&"\u{FB1D}bcd".repeat(32)),
+            "160 in composed form"
+        );
     }
 
     #[test]
@@ -220,13 +253,13 @@ mod tests {
             "121212123",
             "e\u{301}ééééééé",
         ] {
-            assert!(!is_taken(password), "{password:?}");
+            assert!(!is_accepted(password), "{password:?}");
         }
-        assert!(is_taken("abcdabcdx"));
+        assert!(is_accepted("abcdabcdx"));
     }
 
     #[test]
-    fn the_commonest_passwords_are_refused_in_any_case() {
+    fn common_passwords_are_refused_in_any_case() {
         for password in [
             "password",
             "PassWord",
@@ -236,23 +269,41 @@ mod tests {
             "iloveyou",
             "zag12wsx",
         ] {
-            assert!(!is_taken(password), "{password:?}");
+            assert!(!is_accepted(password), "{password:?}");
         }
         for password in ["correct horse", "password of alice", "# Passwords"] {
-            assert!(is_taken(password), "{password:?}");
+            assert!(is_accepted(password), "{password:?}");
         }
-        let words: Vec<_> = commonest().collect();
+        let words: Vec<_> = common_passwords().collect();
         assert!((8_000..9_000).contains(&words.len()), "{}", words.len());
         for word in words {
             assert!(
-                word.chars().count() >= 8 && folded(word) == word,
+                word.chars().count() >= 8 && folded(word).expose_secret() == word,
                 "{word:?}"
             );
         }
     }
 
     #[test]
-    fn what_programs_send_instead_of_a_password_is_refused() {
+    fn compatibility_variants_of_guessed_passwords_are_refused() {
+        for password in [
+            "ｐａｓｓｗｏｒｄ１",
+            "Ｐassword1",
+            "［ＲＥＤＡＣＴＥＤ］",
+            "Ｈｅｒｏｌｏ2026",
+        ] {
+            assert!(!is_accepted(password), "{password:?}");
+        }
+        assert!(!is_accepted_for("zaphod", "ＺＡＰＨＯＤ4321"));
+        assert_eq!(
+            text_of("ｃorrect horse"),
+            "ｃorrect horse",
+            "the hash is of NFC"
+        );
+    }
+
+    #[test]
+    fn placeholders_for_passwords_are_refused() {
         for password in [
             "undefined",
             "[object Object]",
@@ -264,13 +315,13 @@ mod tests {
             "SecretBox<str>([REDACTED])",
             "****none****",
         ] {
-            assert!(!is_taken(password), "{password:?}");
+            assert!(!is_accepted(password), "{password:?}");
         }
-        assert!(is_taken("nothing is hidden here"));
+        assert!(is_accepted("nothing is hidden here"));
     }
 
     #[test]
-    fn a_password_that_is_the_owners_name_is_refused() {
+    fn a_password_that_is_little_more_than_the_username_is_refused() {
         for password in [
             "zaphod-2026-zaphod",
             "Zaphod1!",
@@ -279,27 +330,30 @@ mod tests {
             "!zaphod!!",
         ] {
             assert_eq!(
-                is_taken_of("zaphod", password),
+                is_accepted_for("zaphod", password),
                 password == "zaphod-2026-zaphod",
                 "{password:?}"
             );
         }
-        assert!(!is_taken_of("correct.horse", "Correct.Horse"));
-        assert!(is_taken_of("alice", "password of alice"));
-        assert!(is_taken_of("bob", "bobsleigh rides"));
-        assert!(!is_taken("Herolo2026"));
+        assert!(!is_accepted_for("correct.horse", "Correct.Horse"));
+        assert!(is_accepted_for("alice", "password of alice"));
+        assert!(is_accepted_for("bob", "bobsleigh rides"));
+        assert!(!is_accepted("Herolo2026"));
     }
 
     #[test]
-    fn a_claim_is_tried_as_it_was_sent_only_where_that_is_another_text() {
+    fn a_submitted_password_has_a_verbatim_form_only_if_it_differs() {
         let forms = |password: &str| {
-            ClaimedPassword::parse(password.to_owned())
+            SubmittedPassword::parse(password.to_owned())
                 .expect("short")
                 .into_forms()
         };
-        assert!(forms("short").1.is_none());
-        let (prepared, verbatim) = forms("mu\u{308}de Pferde");
-        assert_eq!(prepared.expose_secret(), "müde Pferde");
+        assert!(forms("short").verbatim.is_none());
+        let PasswordForms {
+            normalized,
+            verbatim,
+        } = forms("mu\u{308}de Pferde");
+        assert_eq!(normalized.expose_secret(), "müde Pferde");
         assert_eq!(
             verbatim.expect("another").expose_secret(),
             "mu\u{308}de Pferde"
@@ -307,20 +361,20 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_is_too_long_only_if_both_its_forms_are() {
-        let is_taken = |password: &str| ClaimedPassword::parse(password.to_owned()).is_ok();
-        assert!(is_taken(&"p".repeat(128)));
-        assert!(!is_taken(&"p".repeat(129)));
-        assert!(is_taken(&"a\u{308}".repeat(128)));
-        assert!(is_taken(&"\u{FB1D}".repeat(128)));
-        assert!(!is_taken(&"a\u{308}".repeat(129)));
+    fn a_submitted_password_is_too_long_only_if_both_forms_are() {
+        let is_accepted = |password: &str| SubmittedPassword::parse(password.to_owned()).is_ok();
+        assert!(is_accepted(&"p".repeat(128)));
+        assert!(!is_accepted(&"p".repeat(129)));
+        assert!(is_accepted(&"a\u{308}".repeat(128)));
+        assert!(is_accepted(&"\u{FB1D}".repeat(128)));
+        assert!(!is_accepted(&"a\u{308}".repeat(129)));
     }
 
     #[test]
     fn a_password_does_not_print() {
         let password = NewPassword::parse("correct horse".to_owned()).expect("valid");
         assert!(!format!("{password:?}").contains("horse"));
-        let password = ClaimedPassword::parse("horse\u{A0}two".to_owned()).expect("valid");
+        let password = SubmittedPassword::parse("horse\u{A0}two".to_owned()).expect("valid");
         assert!(!format!("{password:?}").contains("horse"));
     }
 }

@@ -1,25 +1,34 @@
-//! Texts that look the same and are other characters, as one.
+//! Unicode normalization and case folding, so that different encodings of one text compare equal.
 
 use std::borrow::Cow;
 
 use icu_casemap::CaseMapper;
-use icu_normalizer::ComposingNormalizer;
+use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 
-/// The text with its letters composed (Unicode's normalization form C): what keyboards that compose and keyboards that
-/// do not make of one text.
-pub(crate) fn composed(text: &str) -> Cow<'_, str> {
+/// The text in normalization form C, in which composed and decomposed letters are the same.
+pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
     ComposingNormalizer::new_nfc().normalize(text)
 }
 
-/// The same for texts that differ in case alone: Unicode's simple case folding, which makes one character of each, so
-/// `ß` and `ss` stay two.
-pub(crate) fn folded(text: &str) -> String {
+/// The text in normalization form C without differences in case. Simple case folding maps each character to one
+/// character, so `ß` and `ss` stay different.
+pub(crate) fn nfc_case_folded(text: &str) -> String {
+    case_folded(ComposingNormalizer::new_nfc(), text)
+}
+
+/// The same in normalization form KC, in which compatibility variants such as full-width letters are the same as well.
+pub(crate) fn nfkc_case_folded(text: &str) -> String {
+    case_folded(ComposingNormalizer::new_nfkc(), text)
+}
+
+fn case_folded(normalizer: ComposingNormalizerBorrowed<'_>, text: &str) -> String {
     let mapper = CaseMapper::new();
-    let folded: String = composed(text)
+    let folded: String = normalizer
+        .normalize(text)
         .chars()
         .map(|letter| mapper.simple_fold(letter))
         .collect();
-    composed(&folded).into_owned()
+    normalizer.normalize(&folded).into_owned()
 }
 
 #[cfg(test)]
@@ -28,13 +37,13 @@ mod tests {
 
     #[test]
     fn texts_that_differ_in_composition_are_one() {
-        assert_eq!(composed("u\u{308}"), "\u{fc}");
-        assert_eq!(composed("\u{212B}"), "\u{C5}");
-        assert_eq!(folded("U\u{308}"), folded("\u{fc}"));
+        assert_eq!(nfc("u\u{308}"), "\u{fc}");
+        assert_eq!(nfc("\u{212B}"), "\u{C5}");
+        assert_eq!(nfc_case_folded("U\u{308}"), nfc_case_folded("\u{fc}"));
     }
 
     #[test]
-    fn texts_that_differ_in_case_are_one_and_no_others_are() {
+    fn texts_that_differ_in_case_alone_are_one() {
         for (one, other) in [
             ("ΑΣ", "ας"),
             ("ασ", "ας"),
@@ -42,10 +51,35 @@ mod tests {
             ("ẞ", "ß"),
             ("\u{212A}", "k"),
         ] {
-            assert_eq!(folded(one), folded(other), "{one} {other}");
+            assert_eq!(
+                nfc_case_folded(one),
+                nfc_case_folded(other),
+                "{one} {other}"
+            );
         }
         for (one, other) in [("ß", "ss"), ("ı", "i"), ("ﬁ", "fi"), ("a", "á"), ("a", "а")] {
-            assert_ne!(folded(one), folded(other), "{one} {other}");
+            assert_ne!(
+                nfc_case_folded(one),
+                nfc_case_folded(other),
+                "{one} {other}"
+            );
         }
+    }
+
+    #[test]
+    fn compatibility_variants_are_one_in_nfkc_alone() {
+        for (one, other) in [("Ｐａｓｓ１", "pass1"), ("ﬁ", "fi"), ("𝓅", "p")] {
+            assert_eq!(
+                nfkc_case_folded(one),
+                nfkc_case_folded(other),
+                "{one} {other}"
+            );
+            assert_ne!(
+                nfc_case_folded(one),
+                nfc_case_folded(other),
+                "{one} {other}"
+            );
+        }
+        assert_ne!(nfkc_case_folded("a"), nfkc_case_folded("á"));
     }
 }

@@ -1,4 +1,4 @@
-//! What is a valid user.
+//! Users: their ids and names.
 
 use std::fmt;
 use std::num::ParseIntError;
@@ -6,13 +6,16 @@ use std::str::FromStr;
 
 use serde::Serialize;
 use smol_str::SmolStr;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Schema};
+use utoipa::{PartialSchema as _, ToSchema};
 
 use crate::model::invalid::Invalid;
 
-/// Characters of a username.
-pub(crate) const USERNAME_LENGTH: std::ops::RangeInclusive<usize> = 3..=64;
+/// The length of a username in characters.
+const LENGTH: std::ops::RangeInclusive<usize> = 3..=64;
 
-/// What a user is to the database and to tokens: it never changes and is never given again.
+/// Identifies a user in the database and in tokens. It never changes and is never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct UserId(u64);
 
@@ -42,17 +45,21 @@ impl FromStr for UserId {
     }
 }
 
-/// A name: 3 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit. Case does not count; it is kept in lower case.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A name of a user: 3 to 64 of `a-z 0-9 . _ -`, beginning with a letter or digit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[schema(
+    value_type = String, min_length = 3, max_length = 64, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", example = "alice",
+    description = "A letter or digit, then letters, digits, `.`, `_` and `-`. Case-insensitive, and kept in lower case."
+)]
 #[serde(transparent)]
 pub(crate) struct Username(SmolStr);
 
 impl Username {
     /// # Errors
-    /// What is wrong with the name, going on from "username".
+    /// What is wrong with the name, as a continuation of "username".
     pub(crate) fn parse(mut name: String) -> Result<Self, Invalid> {
         name.make_ascii_lowercase();
-        if !USERNAME_LENGTH.contains(&name.chars().count()) {
+        if !LENGTH.contains(&name.chars().count()) {
             return Err("must be 3 to 64 characters long".into());
         }
         let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
@@ -60,7 +67,7 @@ impl Username {
             .bytes()
             .all(|byte| is_plain(byte) || b"._-".contains(&byte))
         {
-            return Err("may have letters a-z, digits, '.', '_' and '-' only".into());
+            return Err("must contain only letters a-z, digits, '.', '_' and '-'".into());
         }
         if !name.bytes().next().is_some_and(is_plain) {
             return Err("must begin with a letter or a digit".into());
@@ -68,19 +75,28 @@ impl Username {
         Ok(Self(name.into()))
     }
 
-    /// A name from the database, which holds valid ones only.
+    /// A name from the database, which contains valid ones only.
     pub(crate) fn stored(name: &str) -> Self {
         Self(name.into())
     }
 
-    /// Whether somebody who writes `name` means this user.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
+    /// Whether `name` is a spelling of this name.
+    pub(crate) fn matches(&self, name: &str) -> bool {
         self.0.eq_ignore_ascii_case(name)
     }
 
-    /// Whether it is what is left of a deleted account.
-    pub(crate) fn is_of_nobody(&self) -> bool {
+    /// Whether it is the name that a deleted account's row keeps.
+    pub(crate) fn is_tombstone(&self) -> bool {
         self.0.starts_with('~')
+    }
+
+    /// The schema with the description of a field.
+    pub(crate) fn schema_described_as(description: &str) -> Object {
+        let schema = match Self::schema() {
+            RefOr::T(Schema::Object(schema)) => ObjectBuilder::from(schema),
+            _ => ObjectBuilder::new(),
+        };
+        schema.description(Some(description)).build()
     }
 
     pub(crate) fn as_str(&self) -> &str {

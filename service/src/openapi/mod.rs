@@ -6,6 +6,7 @@ mod links;
 
 use std::sync::LazyLock;
 
+use rocket::fairing::AdHoc;
 use rocket::response::content::RawJson;
 use rocket::{Route, get, routes};
 use utoipa::openapi::RefOr;
@@ -32,7 +33,12 @@ pub(crate) fn document() -> &'static str {
     &DOCUMENT
 }
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the route of the document.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("openapi", |rocket| async { rocket.mount("/", routes()) })
+}
+
+fn routes() -> Vec<Route> {
     routes![describe]
 }
 
@@ -65,7 +71,7 @@ each answer name all that it can have. A path that there is not is a `not-found`
 take is a `method-not-allowed` (405) with `Allow`. What cannot be read as HTTP, such as a raw `\"` in the query, a head \
 that is too long (431) or a path that is (414), is refused before the service sees it, with a bare status. A header \
 that changes what a request means (`Authorization`, `Content-Encoding`, `Content-Type`, `Idempotency-Key`, \
-`Last-Event-ID`) and is not UTF-8 is an error (400), and so is a second `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other one that \
+`Last-Event-ID`) and is not UTF-8 is an error (400), and so is a second `Authorization`, `Content-Type`, `Idempotency-Key` or `Last-Event-ID`; any other one that \
 is not UTF-8 counts as one that is not there. A body that does not arrive within 8 s is an error (408).
 
 **Every answer** has `X-Request-Id`, and tells browsers neither to run, frame nor guess at it. They must not keep it \

@@ -9,7 +9,9 @@ use rocket::tokio::signal::unix::{Signal, SignalKind, signal};
 use rocket::tokio::sync::watch;
 use rocket::tokio::time::{Instant, sleep, sleep_until};
 
+use crate::config::Config;
 use crate::http::closing::Closing;
+use crate::http::managed::managed;
 use crate::http::problem::Problem;
 
 /// Whether this replica is about to stop.
@@ -25,7 +27,7 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    pub(crate) fn new(seconds: u64, closing: Closing) -> Self {
+    fn new(seconds: u64, closing: Closing) -> Self {
         Self {
             begun: watch::Sender::new(None),
             closing,
@@ -89,6 +91,15 @@ impl Drain {
         tracing::info!("stopping");
         shutdown.notify();
     }
+}
+
+/// Attaches the drain, which is as long as the settings say.
+pub(crate) fn stage(config: &Config) -> AdHoc {
+    let seconds = config.drain_seconds;
+    AdHoc::on_ignite("drain", move |rocket| async move {
+        let closing = managed::<Closing>(&rocket);
+        rocket.manage(Drain::new(seconds, closing))
+    })
 }
 
 /// SIGTERM and SIGINT, as this process gets them from now on.

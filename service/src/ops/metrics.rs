@@ -6,9 +6,10 @@
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
 };
+use rocket::fairing::AdHoc;
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::http::ContentType;
-use rocket::{Build, Data, Request, Response, Rocket, Route, State, fairing, get, routes};
+use rocket::{Data, Request, Response, Route, State, get, routes};
 use utoipa::OpenApi;
 
 use crate::db::Database;
@@ -108,12 +109,8 @@ impl Fairing for Telemetry {
     fn info(&self) -> Info {
         Info {
             name: "telemetry",
-            kind: Kind::Ignite | Kind::Request | Kind::Response,
+            kind: Kind::Request | Kind::Response,
         }
-    }
-
-    async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
-        Ok(rocket.manage(self.clone()))
     }
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
@@ -144,7 +141,18 @@ impl Fairing for Telemetry {
 #[openapi(paths(metrics))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the metrics. Features register counters of their own with the managed [`Telemetry`].
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("metrics", |rocket| async {
+        let telemetry = Telemetry::new();
+        rocket
+            .manage(telemetry.clone())
+            .attach(telemetry)
+            .mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![metrics]
 }
 

@@ -21,7 +21,14 @@ const START_UP_INTERVAL: Duration = Duration::from_millis(500);
 #[openapi(paths(livez, readyz, drainz))]
 pub(crate) struct Docs;
 
-pub(crate) fn routes() -> Vec<Route> {
+/// Attaches the probes and what waits for the database.
+pub(crate) fn stage() -> AdHoc {
+    AdHoc::on_ignite("probes", |rocket| async {
+        rocket.attach(start_up_watch()).mount("/", routes())
+    })
+}
+
+fn routes() -> Vec<Route> {
     routes![livez, readyz, drainz]
 }
 
@@ -79,7 +86,7 @@ pub(crate) fn drainz(
 }
 
 /// Looks for the database from the start until it is there, and tells the log what it waits for.
-pub(crate) fn start_up_watch() -> AdHoc {
+fn start_up_watch() -> AdHoc {
     AdHoc::on_liftoff("start-up watch", |rocket| {
         Box::pin(async move {
             tracing::info!(

@@ -1,8 +1,13 @@
-//! Accounts and the tokens that they get.
+//! Accounts, and the access tokens that are issued for them.
 
+pub(crate) mod cleanup;
+mod requests;
+mod responses;
 mod routes;
-pub(crate) mod store;
+mod service;
+mod store;
 mod username_cache;
 
-pub(crate) use self::routes::{Account, Docs, account, routes};
-pub(crate) use self::username_cache::Names;
+pub(crate) use self::routes::{Docs, stage};
+pub(crate) use self::service::Users;
+pub(crate) use self::username_cache::UsernameCache;

@@ -1,36 +1,30 @@
 //! The accounts in MySQL.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection as _, Row};
+use chrono::Utc;
+use sqlx::mysql::{MySqlArguments, MySqlConnection};
+use sqlx::query::Query;
+use sqlx::{Connection as _, MySql, Row};
 
-use crate::auth::{Caller, Confirmed};
+use crate::auth::{Caller, Reauthenticated};
 use crate::db::{Database, Error, unit_of_work};
+use crate::model::account::Account;
 use crate::model::email::Email;
 use crate::model::user::{UserId, Username};
 
-/// An account as its owner sees it.
-pub(crate) struct Account {
-    pub(crate) email: Email,
-    pub(crate) created_at: DateTime<Utc>,
-    /// Unread messages, counted up to [`MOST_COUNTED`].
-    pub(crate) unread: usize,
-}
+/// Counting unread messages stops here, which bounds its cost.
+const MAX_UNREAD: u64 = 1_000;
 
-/// Counting ends here, so that it costs the same however many there are.
-pub(crate) const MOST_COUNTED: u64 = 1_000;
-
-/// Which unique values of a new account somebody else has.
-pub(crate) struct Taken {
-    pub(crate) username: bool,
-    pub(crate) email: bool,
+/// The unique values of a new account that another account has already.
+pub(super) struct Taken {
+    pub(super) username: bool,
+    pub(super) email: bool,
 }
 
 /// Creates an account.
 ///
 /// # Errors
-/// [`Error::Duplicate`] if the name or the address is taken: the unique keys decide, however many ask at once.
-pub(crate) async fn insert(
+/// [`Error::Duplicate`] if the name or the address is taken. The unique keys decide, also between concurrent requests.
+pub(super) async fn insert(
     database: &Database,
     username: &Username,
     email: &Email,
@@ -39,21 +33,22 @@ pub(crate) async fn insert(
     let now = Utc::now();
     unit_of_work!(database, |connection| {
         sqlx::query(
-                "INSERT INTO users (username, email, email_key, password_hash, created_at) VALUES (?, ?, ?, ?, ?)",
-            )
-            .bind(username.as_str())
-            .bind(email.as_str())
-            .bind(email.key())
-            .bind(password_hash)
-            .bind(now)
-            .execute(connection)
-            .await
-            .map(drop)
+            "INSERT INTO users (username, email, normalized_email, password_hash, created_at) \
+                 VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(username.as_str())
+        .bind(email.as_str())
+        .bind(email.normalized())
+        .bind(password_hash)
+        .bind(now)
+        .execute(connection)
+        .await
+        .map(drop)
     })
 }
 
-/// Which of the two values made an insert fail.
-pub(crate) async fn taken(
+/// The values that made an insertion fail.
+pub(super) async fn taken(
     database: &Database,
     username: &Username,
     email: &Email,
@@ -61,10 +56,10 @@ pub(crate) async fn taken(
     let row = unit_of_work!(database, |connection| {
         sqlx::query(
             "SELECT EXISTS (SELECT 1 FROM users WHERE username = ?) AS username, \
-                        EXISTS (SELECT 1 FROM users WHERE email_key = ?) AS email",
+                        EXISTS (SELECT 1 FROM users WHERE normalized_email = ?) AS email",
         )
         .bind(username.as_str())
-        .bind(email.key())
+        .bind(email.normalized())
         .fetch_one(connection)
         .await
     })?;
@@ -74,8 +69,8 @@ pub(crate) async fn taken(
     })
 }
 
-/// The caller's account. `None` if it was deleted a moment ago.
-pub(crate) async fn account(
+/// The caller's account; `None` if it has been deleted since the token was checked.
+pub(super) async fn account(
     database: &Database,
     caller: &Caller,
 ) -> Result<Option<Account>, Error> {
@@ -93,10 +88,11 @@ pub(crate) async fn account(
              WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE LIMIT ?",
         )
         .bind(id)
-        .bind(MOST_COUNTED)
+        .bind(MAX_UNREAD)
         .fetch_all(connection)
         .await?;
         Ok(Some(Account {
+            username: caller.username().clone(),
             email: Email::stored(account.try_get("email")?),
             created_at: account.try_get("created_at")?,
             unread: unread.len(),
@@ -104,34 +100,37 @@ pub(crate) async fn account(
     })
 }
 
-/// Changes the password of somebody who has just confirmed the old one, and revokes all their tokens. Whether nothing
-/// of the kind happened meanwhile: of two at once, one succeeds.
-pub(crate) async fn change_password(
+/// Changes the password and revokes all tokens of the owner. `false` if the tokens were revoked in the meantime: of two
+/// concurrent changes one succeeds.
+pub(super) async fn change_password(
     database: &Database,
-    owner: &Confirmed,
+    owner: &Reauthenticated<'_>,
     password_hash: &str,
 ) -> Result<bool, Error> {
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let changed = sqlx::query(
+        let change = sqlx::query(
             "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(password_hash)
         .bind(u64::from(owner.id()))
-        .bind(owner.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        if changed.rows_affected() == 0 {
-            return Ok(false);
-        }
-        spread_revocation(&mut transaction, owner.id()).await?;
+        .bind(owner.token_epoch());
+        let is_changed = raise_epoch(&mut transaction, owner.id(), change).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(is_changed)
     })
 }
 
-/// Tells the replicas that tokens of the user were revoked, so that they end what those tokens listen to.
-async fn spread_revocation(connection: &mut MySqlConnection, user: UserId) -> sqlx::Result<()> {
+/// Executes an update that raises the user's epoch, which revokes all tokens, and announces that to all replicas, so
+/// that they end the streams of those tokens. `false` if the update affects no row.
+async fn raise_epoch(
+    connection: &mut MySqlConnection,
+    user: UserId,
+    update: Query<'_, MySql, MySqlArguments>,
+) -> sqlx::Result<bool> {
+    if update.execute(&mut *connection).await?.rows_affected() == 0 {
+        return Ok(false);
+    }
     sqlx::query(
         "INSERT INTO revocations (user_id, token_epoch, revoked_at) \
          SELECT id, token_epoch, UTC_TIMESTAMP(3) FROM users WHERE id = ? \
@@ -139,135 +138,72 @@ async fn spread_revocation(connection: &mut MySqlConnection, user: UserId) -> sq
     )
     .bind(u64::from(user))
     .execute(connection)
-    .await
-    .map(drop)
+    .await?;
+    Ok(true)
 }
 
-/// Forgets some revocations that every replica has long heard of; whether there may be more of them.
-pub(crate) async fn forget_revocations(database: &Database) -> Result<bool, Error> {
-    const SOME: u64 = 500;
-    let forgotten = unit_of_work!(database, |connection| {
-        sqlx::query(
-            "DELETE FROM revocations WHERE revoked_at < UTC_TIMESTAMP(3) - INTERVAL 1 HOUR ORDER BY revoked_at LIMIT ?",
-        )
-        .bind(SOME)
-        .execute(connection)
-        .await
-    })?;
-    Ok(forgotten.rows_affected() == SOME)
-}
-
-/// Changes the e-mail address. Whether the owner's tokens were not revoked meanwhile.
+/// Changes the e-mail address. `false` if the owner's tokens were revoked in the meantime.
 ///
 /// # Errors
 /// [`Error::Duplicate`] if another account has the address.
-pub(crate) async fn change_email(
+pub(super) async fn change_email(
     database: &Database,
-    owner: &Confirmed,
+    owner: &Reauthenticated<'_>,
     email: &Email,
 ) -> Result<bool, Error> {
     let changed = unit_of_work!(database, |connection| {
-        sqlx::query("UPDATE users SET email = ?, email_key = ? WHERE id = ? AND token_epoch = ?")
-            .bind(email.as_str())
-            .bind(email.key())
-            .bind(u64::from(owner.id()))
-            .bind(owner.token_epoch())
-            .execute(connection)
-            .await
+        sqlx::query(
+            "UPDATE users SET email = ?, normalized_email = ? WHERE id = ? AND token_epoch = ?",
+        )
+        .bind(email.as_str())
+        .bind(email.normalized())
+        .bind(u64::from(owner.id()))
+        .bind(owner.token_epoch())
+        .execute(connection)
+        .await
     })?;
     Ok(changed.rows_affected() == 1)
 }
 
-/// Revokes all tokens of the caller. Where they were revoked a moment ago, those that were issued since stay good.
-pub(crate) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
+/// Revokes all tokens of the caller. If they were revoked in the meantime, tokens that were issued since stay valid.
+pub(super) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let revoked = sqlx::query(
+        let revocation = sqlx::query(
             "UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(u64::from(caller.id()))
-        .bind(caller.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        if revoked.rows_affected() == 0 {
-            return Ok(());
-        }
-        spread_revocation(&mut transaction, caller.id()).await?;
+        .bind(caller.token_epoch());
+        raise_epoch(&mut transaction, caller.id(), revocation).await?;
         transaction.commit().await
     })
 }
 
-/// Deletes the account: nobody can log in, name and address are free, and what is left of the row says nothing of its
-/// owner. Their messages are cleared away afterwards ([`crate::housekeeping`]). Whether their tokens were not revoked
-/// meanwhile.
-pub(crate) async fn delete(database: &Database, owner: &Confirmed) -> Result<bool, Error> {
+/// Replaces the account by a tombstone: its name and address are free, it has no password, and its row says nothing
+/// about its owner. The messages that it sent are deleted afterwards ([`crate::users::cleanup`]). `false` if the
+/// owner's tokens were revoked in the meantime.
+pub(super) async fn delete(
+    database: &Database,
+    owner: &Reauthenticated<'_>,
+) -> Result<bool, Error> {
     let (id, now) = (u64::from(owner.id()), Utc::now());
     unit_of_work!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let deleted = sqlx::query(
-            "UPDATE users SET username = CONCAT('~', id), email = '', email_key = CONCAT('~', id), password_hash = '', \
-             token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
+        let tombstone = sqlx::query(
+            "UPDATE users SET username = CONCAT('~', id), email = '', normalized_email = CONCAT('~', id), \
+             password_hash = '', token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
         )
         .bind(id)
-        .bind(owner.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        if deleted.rows_affected() == 0 {
+        .bind(owner.token_epoch());
+        if !raise_epoch(&mut transaction, owner.id(), tombstone).await? {
             return Ok(false);
         }
-        sqlx::query("INSERT INTO departures (user_id, departed_at) VALUES (?, ?)")
+        sqlx::query("INSERT INTO account_deletions (user_id, deleted_at) VALUES (?, ?)")
             .bind(id)
             .bind(now)
             .execute(&mut *transaction)
             .await?;
-        spread_revocation(&mut transaction, owner.id()).await?;
         transaction.commit().await?;
         Ok(true)
-    })
-}
-
-/// The first deleted account after this one whose messages are still to be cleared away.
-pub(crate) async fn next_departure(
-    database: &Database,
-    after: u64,
-) -> Result<Option<Departure>, Error> {
-    let row = unit_of_work!(database, |connection| {
-        sqlx::query(
-            "SELECT user_id, departed_at FROM departures WHERE user_id > ? ORDER BY user_id LIMIT 1",
-        )
-        .bind(after)
-        .fetch_optional(connection)
-        .await
-    })?;
-    Ok(row.map(|row| Departure {
-        user: row.get("user_id"),
-        departed_at: row.get("departed_at"),
-    }))
-}
-
-/// An account that was deleted.
-pub(crate) struct Departure {
-    pub(crate) user: u64,
-    departed_at: DateTime<Utc>,
-}
-
-/// Far longer than a request that was authorised before can take. No message is committed after its sender has left (the
-/// insertion locks the sender's row), but a replica of an older version does not look.
-const LAST_SENDS: TimeDelta = TimeDelta::minutes(1);
-
-/// Nothing is left of the account; its departure is forgotten once no older replica can still be sending for it.
-pub(crate) async fn complete_departure(
-    database: &Database,
-    departure: &Departure,
-) -> Result<(), Error> {
-    if Utc::now() - departure.departed_at < LAST_SENDS {
-        return Ok(());
-    }
-    unit_of_work!(database, |connection| {
-        sqlx::query("DELETE FROM departures WHERE user_id = ?")
-            .bind(departure.user)
-            .execute(connection)
-            .await
-            .map(drop)
     })
 }

@@ -1,4 +1,4 @@
-//! The names of those whose messages are read, kept in memory.
+//! A cache of usernames.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,46 +9,48 @@ use crate::auth::store;
 use crate::db::MAX_BATCH;
 use crate::model::user::{UserId, Username};
 
-/// Names of users that were read before. A user's name changes once, when the account is deleted; from then until their
-/// messages are gone, `departures` has a row. So who finds messages and no such row at the same time may be given names
-/// that were read before, at any replica.
-pub(crate) struct Names {
-    kept: Cache<UserId, Username>,
+/// Caches the names of the senders of messages. A user's name changes once, when the account is deleted; from then
+/// until the user's messages are deleted, `account_deletions` has a row. So if a statement that finds messages finds no
+/// such row, the cached names of their senders are current, at every replica.
+pub(crate) struct UsernameCache {
+    names: Cache<UserId, Username>,
 }
 
-impl Names {
-    /// How many are kept at most. A hundred thousand take 3.5 MiB; the longest names take four times as much. Which ones are given up its eviction decides (S3-FIFO,
-    /// <https://docs.rs/quick_cache>): not those that are asked for again and again.
-    const MOST: usize = 1 << 17;
+impl UsernameCache {
+    /// A hundred thousand names take 3.5 MiB; the longest names take four times as much. The eviction policy (S3-FIFO,
+    /// <https://docs.rs/quick_cache>) keeps those that are used again and again.
+    const CAPACITY: usize = 1 << 17;
 
     pub(crate) fn new() -> Self {
         Self {
-            kept: Cache::new(Self::MOST),
+            names: Cache::new(Self::CAPACITY),
         }
     }
 
-    /// The names of these users, in their order. No statement if all are known; while somebody is leaving none is.
-    pub(crate) async fn of(
+    /// The names of these users, in their order. Needs no statement if all of them are cached; while a deletion is
+    /// pending, all of them are read from the database.
+    pub(crate) async fn resolve(
         &self,
         connection: &mut MySqlConnection,
         users: &[UserId],
-        is_somebody_leaving: bool,
+        has_pending_deletions: bool,
     ) -> sqlx::Result<Vec<Username>> {
-        let known: Vec<_> = users
+        let cached: Vec<_> = users
             .iter()
-            .map(|user| self.kept.get(user).filter(|_| !is_somebody_leaving))
+            .map(|user| self.names.get(user).filter(|_| !has_pending_deletions))
             .collect();
-        let unknown = users.iter().zip(&known);
-        let unknown: BTreeSet<_> = unknown
+        let missing: BTreeSet<_> = users
+            .iter()
+            .zip(&cached)
             .filter(|(_, name)| name.is_none())
             .map(|(user, _)| *user)
             .collect();
-        let read = self.read(connection, unknown).await?;
-        let name = |(user, known): (&UserId, Option<Username>)| {
-            let name = known.or_else(|| read.get(user).cloned());
+        let read = self.read(connection, missing).await?;
+        let name = |(user, cached): (&UserId, Option<Username>)| {
+            let name = cached.or_else(|| read.get(user).cloned());
             name.ok_or(sqlx::Error::RowNotFound)
         };
-        users.iter().zip(known).map(name).collect()
+        users.iter().zip(cached).map(name).collect()
     }
 
     async fn read(
@@ -58,9 +60,9 @@ impl Names {
     ) -> sqlx::Result<BTreeMap<UserId, Username>> {
         let users: Vec<_> = users.into_iter().collect();
         let mut names = BTreeMap::new();
-        for some in users.chunks(MAX_BATCH) {
-            for user in store::select_identities(&mut *connection, some).await? {
-                self.kept.insert(user.id, user.username.clone());
+        for chunk in users.chunks(MAX_BATCH) {
+            for user in store::select_identities(&mut *connection, chunk).await? {
+                self.names.insert(user.id, user.username.clone());
                 names.insert(user.id, user.username);
             }
         }

@@ -3,9 +3,9 @@
 
     names.py INFRA SCHEMA.WHL
 
-Each resource's and data source's arguments and blocks must exist, those that are required must be there, and so must each
-attribute that is referred to. The schema is what HashiCorp generated from hashicorp/aws 6.25.0. Prints a line for each
-fault, and at the end how many names were checked.
+Each resource's and data source's arguments and blocks must exist, those that are required must be there, and so must
+each attribute that is referred to. The schema is what HashiCorp generated from hashicorp/aws 6.25.0. Prints a line for
+each fault, and at the end how many names were checked.
 
 Reads Terraform files as `terraform fmt` writes them: by their indentation.
 """
@@ -98,7 +98,9 @@ def main(infra, wheel):
                 faults.append(f"{where}: the provider knows no such {block}")
                 continue
             checked += check_body(schema, kind, None, body, 2, where, faults)
-        for data, kind, attribute in re.findall(r"\b(data\.)?aws_(\w+)\.\w+(?:\[[^\]]*\])?\.(\w+)", re.sub(r"^\s*#.*", "", text, flags=re.MULTILINE)):
+        for data, kind, attribute in re.findall(
+            r"\b(data\.)?aws_(\w+)\.\w+(?:\[[^\]]*\])?\.(\w+)", re.sub(r"^\s*#.*", "", text, flags=re.MULTILINE)
+        ):
             kind = ("data_aws_" if data else "") + kind
             checked += 1
             if schema.source(kind) is None or attribute not in schema.attributes(kind):

@@ -4,7 +4,7 @@ import sys
 
 
 def judge(promises, made):
-    """Prints a line for each promise, a function of what was made whose name is a sentence; ends with 1 if one is not kept."""
+    """Prints a line for each promise, a function whose name is a sentence; exits with 1 if one is not kept."""
     failed = 0
     for promise in promises:
         sentence = promise.__name__.replace("_", " ")

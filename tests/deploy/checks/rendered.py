@@ -15,7 +15,6 @@ import re
 import sys
 
 import yaml
-
 from promises import judge
 
 SECRET = "canary"  # is in every secret that the templates were given
@@ -50,7 +49,7 @@ def ssh_lets_in_the_operators_user_only_and_by_key_only(rendered):
 def the_firewall_drops_what_it_does_not_name_and_names_only_ssh(rendered):
     lines = [line.strip() for line in rendered.texts["host/nftables.conf"].splitlines()]
     assert "type filter hook input priority filter; policy drop;" in lines
-    accepting = lines[lines.index("chain input {"):]
+    accepting = lines[lines.index("chain input {") :]
     assert [line for line in accepting if "dport" in line] == ["tcp dport 22 accept"]
 
 
@@ -72,12 +71,18 @@ def every_container_has_a_limit_of_memory_and_of_processes(rendered):
 
 def every_container_runs_an_image_by_its_id(rendered):
     assert {name: service["image"] for name, service in rendered.services().items()} == {
-        "api": "sha256:service", "traefik": "sha256:edge", "socket-filter": "sha256:filter"}
+        "api": "sha256:service",
+        "traefik": "sha256:edge",
+        "socket-filter": "sha256:filter",
+    }
 
 
 def only_the_filter_has_the_socket_of_docker_and_traefik_no_way_around_it(rendered):
-    holders = [name for name, service in rendered.services().items()
-               if any("docker.sock" in volume["source"] for volume in service.get("volumes", []) if "source" in volume)]
+    holders = [
+        name
+        for name, service in rendered.services().items()
+        if any("docker.sock" in volume["source"] for volume in service.get("volumes", []) if "source" in volume)
+    ]
     assert holders == ["socket-filter"]
     assert rendered.edge["networks"]["socket"]["internal"] is True
     assert rendered.edge["services"]["socket-filter"]["networks"] == ["socket"]
@@ -118,12 +123,23 @@ def pages_have_a_policy_of_their_own_and_all_else_has_that_of_data(rendered):
     path = re.search(r"PathRegexp\(`(.*)`\)", rule)[1].replace("$$", "$")
     pages = ["/", "/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/inbox/app.js"]
     assert all(re.search(path, page) for page in pages), path
-    others = ["/users", "/users/alice/messages", "/metrics", "/docs/../metrics", "/inbox/a/b", "/openapi.json", "/docsx", "//"]
+    others = [
+        "/users",
+        "/users/alice/messages",
+        "/metrics",
+        "/docs/../metrics",
+        "/inbox/a/b",
+        "/openapi.json",
+        "/docsx",
+        "//",
+    ]
     assert not any(re.search(path, other) for other in others), path
     policies = {}
     for name in ("api", "events", "pages"):
         chain = rendered.routing["middlewares"][name]["chain"]["middlewares"]
-        headers = next(rendered.routing["middlewares"][one]["headers"] for one in chain if one.startswith("add-headers"))
+        headers = next(
+            rendered.routing["middlewares"][one]["headers"] for one in chain if one.startswith("add-headers")
+        )
         assert headers["stsSeconds"] and headers["contentTypeNosniff"]
         policies[name] = headers.get("contentSecurityPolicy")
     data = "default-src 'none'; frame-ancestors 'none'"
@@ -172,7 +188,7 @@ def no_token_and_no_search_word_is_logged(rendered):
     assert fields["headers"]["defaultMode"] == fields["queryParameters"]["defaultMode"] == "drop"
 
 
-# What Traefik 3.7 was measured to take at most, garbage included, with slow clients on as many connections as there may be.
+# The most memory that Traefik 3.7 was measured to take, garbage included, with slow clients on all its connections.
 TRAEFIK_ITSELF = 90 << 20
 A_CONNECTION = 100 << 10  # TLS, buffers and unfinished headers of 16 KiB
 A_REQUEST = 120 << 10  # under way, beside its connection: one to a replica and a buffer between them
@@ -193,8 +209,11 @@ def what_slow_clients_can_make_traefik_hold_fits_into_its_memory(rendered):
     middlewares = rendered.routing["middlewares"]
     requests = 0
     for name in CHAINS:
-        bounds = [middlewares[one]["inFlightReq"] for one in middlewares[name]["chain"]["middlewares"]
-                  if "inFlightReq" in middlewares[one]]
+        bounds = [
+            middlewares[one]["inFlightReq"]
+            for one in middlewares[name]["chain"]["middlewares"]
+            if "inFlightReq" in middlewares[one]
+        ]
         constant = [bound["amount"] for bound in bounds if "requestHeaderName" in bound["sourceCriterion"]]
         assert len(constant) == 1 and len(bounds) == 2, name
         requests += constant[0]
@@ -217,10 +236,14 @@ def the_bound_of_all_requests_counts_by_a_header_that_no_client_chooses(rendered
     middlewares = rendered.routing["middlewares"]
     for name in CHAINS:
         chain = middlewares[name]["chain"]["middlewares"]
-        marked = [place for place, one in enumerate(chain) if "customRequestHeaders" in middlewares[one].get("headers", {})]
-        bound, header = next((place, middlewares[one]["inFlightReq"]["sourceCriterion"]["requestHeaderName"])
-                             for place, one in enumerate(chain)
-                             if "requestHeaderName" in middlewares[one].get("inFlightReq", {}).get("sourceCriterion", {}))
+        marked = [
+            place for place, one in enumerate(chain) if "customRequestHeaders" in middlewares[one].get("headers", {})
+        ]
+        bound, header = next(
+            (place, middlewares[one]["inFlightReq"]["sourceCriterion"]["requestHeaderName"])
+            for place, one in enumerate(chain)
+            if "requestHeaderName" in middlewares[one].get("inFlightReq", {}).get("sourceCriterion", {})
+        )
         assert marked[0] < bound and header in middlewares[chain[marked[0]]]["headers"]["customRequestHeaders"], name
 
 

@@ -33,7 +33,11 @@ class Made:
 
     def rules(self, group, direction):
         group_id = self.one("aws_security_group", group)["id"]
-        return [r for r in self.all("aws_security_group_rule") if r["security_group_id"] == group_id and r["type"] == direction]
+        return [
+            r
+            for r in self.all("aws_security_group_rule")
+            if r["security_group_id"] == group_id and r["type"] == direction
+        ]
 
 
 # --- The form with protection: promises about what was made ---
@@ -61,7 +65,11 @@ def mysql_is_open_to_the_host_only(made):
 def the_host_reaches_only_what_it_needs(made):
     rules = made.rules("host", "egress")
     assert sorted((r["protocol"], r["from_port"], r["to_port"]) for r in rules) == [
-        ("tcp", 80, 80), ("tcp", 443, 443), ("tcp", 3306, 3306), ("udp", 123, 123)]
+        ("tcp", 80, 80),
+        ("tcp", 443, 443),
+        ("tcp", 3306, 3306),
+        ("udp", 123, 123),
+    ]
     (to_database,) = [r for r in rules if r["from_port"] == 3306]
     assert to_database["source_security_group_id"] == made.one("aws_security_group", "database")["id"]
 
@@ -175,7 +183,11 @@ def ansible_is_told_all_it_needs(made):
         "ssh_user": "admin",
         "ssh_public_key": made.one("aws_key_pair")["public_key"],
         "database": {
-            "host": made.one("aws_db_instance")["address"], "port": 3306, "name": "herolo", "master_user": "herolo_master"},
+            "host": made.one("aws_db_instance")["address"],
+            "port": 3306,
+            "name": "herolo",
+            "master_user": "herolo_master",
+        },
         "acme": {"email": "ops@example.com", "directory": "https://acme-staging-v02.api.letsencrypt.org/directory"},
     }
     assert made.outputs["dns_record_to_enter"] == "" and made.outputs["url"] == "https://herolo.example.com"

@@ -15,7 +15,6 @@ import signal
 import sys
 import tempfile
 import threading
-import time
 
 # The image of the Debian project, which data.aws_ami.debian looks for.
 DEBIAN = {

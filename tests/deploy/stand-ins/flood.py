@@ -3,9 +3,9 @@
 
     flood.py body|headers|answer HOST ADDRESS EACH SECONDS SOURCE...   EACH connections from each SOURCE to ADDRESS
 
-`body` sends a megabyte but for its last byte, `headers` 16 KB that do not end, `answer` asks for 100 MB and reads nothing
-(FLOOD_TARGET and FLOOD_TOKEN say where and with which token). Holds them, then says how many were opened, and how many
-were answered with which status.
+`body` sends a megabyte but for its last byte, `headers` 16 KB that do not end, `answer` asks for 100 MB and reads
+nothing (FLOOD_TARGET and FLOOD_TOKEN say where and with which token). Holds them, then says how many were opened, and
+how many were answered with which status.
 """
 
 import collections
@@ -19,8 +19,11 @@ import time
 SENT = {
     "body": b"POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: 999999\r\n\r\n" + b"x" * 999_998,
     "headers": b"GET / HTTP/1.1\r\nHost: %s\r\nX-Long: " + b"x" * 16_000,
-    "answer": b"GET " + os.environ.get("FLOOD_TARGET", "/long").encode() + b" HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer "
-              + os.environ.get("FLOOD_TOKEN", "none").encode() + b"\r\n\r\n",
+    "answer": b"GET "
+    + os.environ.get("FLOOD_TARGET", "/long").encode()
+    + b" HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer "
+    + os.environ.get("FLOOD_TOKEN", "none").encode()
+    + b"\r\n\r\n",
 }
 
 

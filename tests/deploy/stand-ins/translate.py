@@ -16,19 +16,29 @@ import sys
 
 # (file, what the product says (a regular expression), what the stand-in understands, why)
 DIFFERENCES = [
-    ("terraform.tf", r'version = "~> 6\.\d+"', 'version = "3.39.0"',
-     "the version that can be had"),
-    ("compute.tf", r'domain   = "vpc"', "vpc      = true",
-     "aws_eip: its older name"),
-    ("database.tf", r"db_name  ", "name     ",
-     "aws_db_instance: its older name"),
-    ("database.tf", r"password_wo +=.*", 'password = "stand-in-without-a-secret"',
-     "no write-only arguments: the password stays what it is in the product, ephemeral, but goes nowhere; "
-     "the rehearsal sets it in the real MySQL itself"),
-    ("database.tf", r"password_wo_version += .*\n", "\n",
-     "likewise"),
-    ("firewall.tf", r'"aws_vpc_security_group_(in|e)gress_rule" "(\w+)" \{', r'"aws_security_group_rule" "\1gress_\2" {\n  type = "\1gress"',
-     "the older resource for the same rule"),
+    ("terraform.tf", r'version = "~> 6\.\d+"', 'version = "3.39.0"', "the version that can be had"),
+    ("compute.tf", r'domain   = "vpc"', "vpc      = true", "aws_eip: its older name"),
+    ("database.tf", r"db_name  ", "name     ", "aws_db_instance: its older name"),
+    (
+        "database.tf",
+        r"password_wo +=.*",
+        'password = "stand-in-without-a-secret"',
+        "no write-only arguments: the password stays what it is in the product, ephemeral, but goes nowhere; "
+        "the rehearsal sets it in the real MySQL itself",
+    ),
+    ("database.tf", r"password_wo_version += .*\n", "\n", "likewise"),
+    (
+        "database.tf",
+        r"engine_lifecycle_support += .*\n",
+        "\n",
+        "Extended Support is younger than the stand-in",
+    ),
+    (
+        "firewall.tf",
+        r'"aws_vpc_security_group_(in|e)gress_rule" "(\w+)" \{',
+        r'"aws_security_group_rule" "\1gress_\2" {\n  type = "\1gress"',
+        "the older resource for the same rule",
+    ),
     ("firewall.tf", r"ip_protocol ", "protocol ", "likewise"),
     ("firewall.tf", r"cidr_ipv4 += (.*)", r"cidr_blocks = [\1]", "likewise"),
     ("firewall.tf", r"referenced_security_group_id", "source_security_group_id", "likewise"),
@@ -59,7 +69,9 @@ def main(source, target, endpoint):
     for file, product, stand_in, _ in DIFFERENCES:
         texts[file], count = re.subn(product, stand_in, texts[file])
         if count == 0:
-            sys.exit(f"error: {source / file} has nothing like '{product}': take that line out of DIFFERENCES in {__file__}")
+            sys.exit(
+                f"error: {source / file} has nothing like '{product}': take that line out of DIFFERENCES in {__file__}"
+            )
     # Terraform merges this into the product's own provider block.
     endpoints = "\n".join(f'    {service} = "{endpoint}"' for service in SERVICES)
     texts["providers_override.tf"] = PROVIDER.format(endpoints=endpoints)

@@ -5,7 +5,7 @@ mod problems;
 
 use utoipa::openapi::path::{Operation, PathItem};
 
-pub(crate) use self::parameters::{Known, Name, Owner, Resumption};
+pub(crate) use self::parameters::{Known, Owner, Resumption};
 pub(crate) use self::problems::{
     BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSend, Listening, NotConfirmed,
     NotFound, NotSent, NotTheCaller, SharedProblems, TakenOrInvalid, Unavailable, WrongCredentials,

@@ -2,16 +2,7 @@
 
 use utoipa::IntoParams;
 
-/// The name of a user, in a list of them.
-#[derive(utoipa::ToSchema)]
-#[schema(
-    min_length = 3,
-    max_length = 64,
-    pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-    example = "bob"
-)]
-#[expect(dead_code, reason = "describes names")]
-pub(crate) struct Name(String);
+use crate::model::user::Username;
 
 /// The user in the path.
 #[derive(IntoParams)]
@@ -19,13 +10,8 @@ pub(crate) struct Name(String);
 #[expect(dead_code, reason = "describes parameters")]
 pub(crate) struct Owner {
     /// The user whom the access token was issued to; case does not count.
-    #[param(
-        min_length = 3,
-        max_length = 64,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$",
-        example = "alice"
-    )]
-    username: String,
+    #[param(inline, example = "alice")]
+    username: Username,
 }
 
 /// What the client has already.

@@ -77,7 +77,7 @@ mod statements {
     /// The same, and whether any account is being deleted, whose name may be about to change on the page.
     pub(super) const STATES: Starts = starts!(
         "SELECT r.message_id AS id, r.is_read, \
-         (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving"
+         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving"
     );
 
     /// The contents of some messages, newest first.

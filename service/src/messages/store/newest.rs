@@ -20,7 +20,7 @@ use crate::messages::store::row::{content, message_columns};
 use crate::model::message::Message;
 use crate::model::page::Page;
 use crate::model::user::{UserId, Username};
-use crate::users::Names;
+use crate::users::UsernameCache;
 
 /// A request for the page that is requested most often: the newest messages of the caller's inbox.
 pub(crate) struct Newest(pub(crate) Caller);
@@ -28,12 +28,12 @@ pub(crate) struct Newest(pub(crate) Caller);
 /// The resources that the pages of all callers need.
 pub(crate) struct NewestContext {
     pub(crate) database: Database,
-    pub(crate) names: Names,
+    pub(crate) names: UsernameCache,
     pub(crate) budget: Budget,
 }
 
 /// A page of each of the users, with the ids of the senders instead of their names, and whether any account is being
-/// deleted, which [`Names`] needs from the same snapshot.
+/// deleted, which [`UsernameCache`] needs from the same snapshot.
 ///
 /// The inner statement names all columns of the index in its order, although all but the last are constant: without them,
 /// MySQL would read the whole inbox and sort it.
@@ -43,7 +43,7 @@ const PAGES: SizedStatement<3> = sized_statement!(
         "SELECT ",
         message_columns!(),
         ", receiver.id AS receiver_id, m.sender_id, r.is_read, \
-         (SELECT MAX(user_id) FROM departures) IS NOT NULL AS is_somebody_leaving \
+         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving \
      FROM users AS receiver FORCE INDEX (PRIMARY) STRAIGHT_JOIN LATERAL ( \
          SELECT newest.message_id, newest.is_read FROM receipts AS newest FORCE INDEX (PRIMARY) \
          WHERE newest.receiver_id = receiver.id AND newest.is_deleted = FALSE \
@@ -176,7 +176,9 @@ impl Batch for Newest {
             let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
             let messages = inboxes.values().flat_map(|inbox| &inbox.messages);
             let senders: Vec<_> = messages.map(|unnamed| unnamed.sender).collect();
-            let names = context.names.of(connection, &senders, is_somebody_leaving);
+            let names = context
+                .names
+                .resolve(connection, &senders, is_somebody_leaving);
             let mut names = names.await?.into_iter();
             for unnamed in inboxes.values_mut().flat_map(|inbox| &mut inbox.messages) {
                 unnamed.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;

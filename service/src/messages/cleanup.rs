@@ -1,0 +1,36 @@
+//! Cleanup jobs: expired idempotency keys, and messages of deleted accounts.
+
+use rocket::futures::future::{BoxFuture, FutureExt as _};
+use rocket::tokio::time::sleep;
+
+use crate::db::{Database, Error};
+use crate::jobs::PAUSE;
+use crate::messages::store;
+use crate::users;
+
+/// Deletes idempotency keys that have expired.
+pub(crate) fn idempotency_keys(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
+    async move {
+        while store::delete_expired_keys(database).await? {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+/// Deletes the messages that deleted accounts have sent.
+pub(crate) fn sent_by_deleted_accounts(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
+    async move {
+        let mut last = 0;
+        while let Some(deletion) = users::cleanup::next_pending_deletion(database, last).await? {
+            while store::delete_messages_of(database, deletion.user.into()).await? {
+                sleep(PAUSE).await;
+            }
+            users::cleanup::complete_deletion(database, &deletion).await?;
+            last = deletion.user;
+        }
+        Ok(())
+    }
+    .boxed()
+}

@@ -1,0 +1,116 @@
+//! Request bodies.
+
+use utoipa::ToSchema;
+
+use crate::http::body::{Fields, FromFields};
+use crate::http::problem::Problem;
+use crate::model::email::Email;
+use crate::model::invalid::{FieldError, Invalid};
+use crate::model::password::{NewPassword, SubmittedPassword};
+use crate::model::user::Username;
+
+/// The account to create.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewUser {
+    #[schema(inline)]
+    pub(super) username: Username,
+    #[schema(inline)]
+    pub(super) email: Email,
+    #[schema(inline)]
+    pub(super) password: NewPassword,
+}
+
+impl FromFields for NewUser {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let username = fields.text("username", Username::parse);
+        let email = fields.text("email", Email::parse);
+        let password = fields.text("password", |password| {
+            let password = NewPassword::parse(password)?;
+            // Without a valid username the request is refused anyway.
+            match &username {
+                Some(username) => password.for_user(username),
+                None => Ok(password),
+            }
+        });
+        Some(Self {
+            username: username?,
+            email: email?,
+            password: password?,
+        })
+    }
+}
+
+/// The password of the account in the path.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Password {
+    #[schema(inline)]
+    pub(super) password: SubmittedPassword,
+}
+
+impl FromFields for Password {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            password: fields.text("password", SubmittedPassword::parse)?,
+        })
+    }
+}
+
+/// The current password and a new one.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"password": "correct horse battery", "new_password": "staple of the horse"}))]
+pub(super) struct PasswordChange {
+    #[schema(inline)]
+    pub(super) password: SubmittedPassword,
+    #[schema(inline)]
+    pub(super) new_password: NewPassword,
+}
+
+impl FromFields for PasswordChange {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let password = fields.text("password", SubmittedPassword::parse);
+        let new_password = fields.text("new_password", NewPassword::parse);
+        Some(Self {
+            password: password?,
+            new_password: new_password?,
+        })
+    }
+}
+
+impl PasswordChange {
+    /// Refuses a new password that is little more than the username, which the body does not contain.
+    pub(super) fn for_user(self, username: &Username) -> Result<Self, Problem> {
+        let new_password = self.new_password.for_user(username);
+        let new_password = new_password.map_err(|Invalid(detail)| {
+            Problem::Invalid(vec![FieldError::field("new_password", detail)])
+        })?;
+        Ok(Self {
+            new_password,
+            ..self
+        })
+    }
+}
+
+/// A new e-mail address and the account's password.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"email": "alice@example.org", "password": "correct horse battery"}))]
+pub(super) struct EmailChange {
+    #[schema(inline)]
+    pub(super) email: Email,
+    #[schema(inline)]
+    pub(super) password: SubmittedPassword,
+}
+
+impl FromFields for EmailChange {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        let email = fields.text("email", Email::parse);
+        let password = fields.text("password", SubmittedPassword::parse);
+        Some(Self {
+            email: email?,
+            password: password?,
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! The accounts, as handlers use them.
+
+use std::sync::Arc;
+
+use crate::auth::{Caller, PasswordHasher, Reauthenticated};
+use crate::db::{Database, Error};
+use crate::http::problem::Problem;
+use crate::model::account::Account;
+use crate::model::email::Email;
+use crate::model::invalid::FieldError;
+use crate::model::password::NewPassword;
+use crate::users::requests::NewUser;
+use crate::users::responses::User;
+use crate::users::store;
+use crate::users::store::Taken;
+
+/// Creates, reads, changes and deletes accounts.
+pub(crate) struct Users {
+    database: Database,
+    hasher: Arc<PasswordHasher>,
+}
+
+impl Users {
+    pub(crate) fn new(database: Database, hasher: Arc<PasswordHasher>) -> Self {
+        Self { database, hasher }
+    }
+
+    pub(super) async fn create(&self, new: NewUser) -> Result<User, Problem> {
+        let NewUser {
+            username,
+            email,
+            password,
+        } = new;
+        let hash = self.hash(password).await?;
+        match store::insert(&self.database, &username, &email, &hash).await {
+            Err(Error::Duplicate) => {
+                let taken = store::taken(&self.database, &username, &email).await?;
+                Err(conflict(taken))
+            }
+            outcome => {
+                outcome?;
+                Ok(User { username, email })
+            }
+        }
+    }
+
+    /// The caller's account.
+    pub(crate) async fn account(&self, caller: &Caller) -> Result<Account, Problem> {
+        let account = store::account(&self.database, caller).await?;
+        // There is none if it was deleted after the guard had checked the token.
+        account.ok_or(Problem::InvalidToken)
+    }
+
+    pub(super) async fn revoke_tokens(&self, caller: &Caller) -> Result<(), Problem> {
+        Ok(store::revoke_tokens(&self.database, caller).await?)
+    }
+
+    /// Revokes the owner's tokens as well.
+    pub(super) async fn change_password(
+        &self,
+        owner: &Reauthenticated<'_>,
+        new_password: NewPassword,
+    ) -> Result<(), Problem> {
+        let hash = self.hash(new_password).await?;
+        let is_changed = store::change_password(&self.database, owner, &hash).await?;
+        is_changed.then_some(()).ok_or(Problem::InvalidToken)
+    }
+
+    pub(super) async fn change_email(
+        &self,
+        owner: &Reauthenticated<'_>,
+        email: Email,
+    ) -> Result<User, Problem> {
+        match store::change_email(&self.database, owner, &email).await {
+            Err(Error::Duplicate) => Err(conflict(Taken {
+                username: false,
+                email: true,
+            })),
+            Ok(false) => Err(Problem::InvalidToken),
+            outcome => {
+                outcome?;
+                let username = owner.username().clone();
+                Ok(User { username, email })
+            }
+        }
+    }
+
+    pub(super) async fn delete(&self, owner: &Reauthenticated<'_>) -> Result<(), Problem> {
+        let is_deleted = store::delete(&self.database, owner).await?;
+        is_deleted.then_some(()).ok_or(Problem::InvalidToken)
+    }
+
+    async fn hash(&self, password: NewPassword) -> Result<String, Problem> {
+        let permit = self.hasher.try_reserve()?;
+        Ok(permit.hash(password.into_secret()).await?)
+    }
+}
+
+fn conflict(taken: Taken) -> Problem {
+    let is_taken = |name| FieldError::field(name, "is taken");
+    let errors = [
+        taken.username.then(|| is_taken("username")),
+        taken.email.then(|| is_taken("email")),
+    ];
+    Problem::Conflict(errors.into_iter().flatten().collect())
+}
