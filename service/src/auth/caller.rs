@@ -70,7 +70,7 @@ impl<'r> FromRequest<'r> for Caller {
                 late_check::leave(request, |request| Box::pin(check(request)));
                 Outcome::Success(caller)
             }
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }
@@ -105,7 +105,7 @@ impl<'r> FromRequest<'r> for TokenExpiry {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::of(request) {
             Ok(expiry) => Outcome::Success(expiry),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }

@@ -3,7 +3,7 @@
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
-use crate::db::{Database, Error, MAX_BATCH, SizedStatement, sized_statement, unit_of_work};
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, sized_statement, with_connection};
 use crate::model::user::{UserId, Username};
 
 /// An account, as access tokens are checked against it.
@@ -34,7 +34,7 @@ pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
 ) -> Result<Vec<Identity>, Error> {
-    unit_of_work!(database, |connection| select_identities(connection, users)
+    with_connection!(database, |connection| select_identities(connection, users)
         .await)
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn credentials(
     database: &Database,
     username: &Username,
 ) -> Result<Option<Credentials>, Error> {
-    let row = unit_of_work!(database, |connection| {
+    let row = with_connection!(database, |connection| {
         sqlx::query("SELECT id, password_hash, token_epoch FROM users WHERE username = ?")
             .bind(username.as_str())
             .fetch_optional(connection)
@@ -85,7 +85,7 @@ pub(crate) async fn replace_hash(
     old: &str,
     new: &str,
 ) -> Result<(), Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         sqlx::query("UPDATE users SET password_hash = ? WHERE id = ? AND password_hash = ?")
             .bind(new)
             .bind(u64::from(user))

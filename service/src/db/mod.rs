@@ -49,11 +49,11 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
 });
 
 /// Does one unit of work, a statement or a transaction, on one connection and within the deadline:
-/// `unit_of_work!(database, |connection| ...)`, where `...` may await. It is done again where MySQL rolled it back
+/// `with_connection!(database, |connection| ...)`, where `...` may await. It is done again where MySQL rolled it back
 /// for a deadlock or a lock wait, so it must have no effects outside the database.
 ///
 /// A macro, because the compiler cannot yet prove that an async closure which borrows may move between threads.
-macro_rules! unit_of_work {
+macro_rules! with_connection {
     ($database:expr, |$connection:ident| $work:expr) => {
         async {
             let mut unit = $database.begin();
@@ -69,7 +69,7 @@ macro_rules! unit_of_work {
         .await
     };
 }
-pub(crate) use unit_of_work;
+pub(crate) use with_connection;
 
 /// Why a unit of work on the database did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -106,7 +106,7 @@ impl Error {
 pub(crate) struct Database(Pool);
 
 impl Database {
-    /// Begins a unit of work; see [`unit_of_work`].
+    /// Begins a unit of work; see [`with_connection`].
     pub(crate) fn begin(&self) -> UnitOfWork<'_> {
         UnitOfWork {
             database: self,
@@ -154,7 +154,7 @@ impl Database {
 
     /// The newest migration that was applied; 0 for none.
     async fn applied_version(&self) -> Result<i64, Error> {
-        let found = unit_of_work!(self, |connection| {
+        let found = with_connection!(self, |connection| {
             sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
                 .fetch_one(connection)
                 .await

@@ -37,7 +37,7 @@ impl<'r, T: FromFields> FromData<'r> for Body<T> {
     async fn from_data(request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r, Self> {
         match read(request, data).await {
             Ok(value) => Outcome::Success(Self(value)),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }

@@ -33,7 +33,7 @@ impl Fairing for BodyRefusal {
         let has_body = matches!(request.method(), Method::Post | Method::Patch | Method::Put)
             || !data.peek(1).await.is_empty();
         if has_body {
-            problem.leave_for_catcher(request);
+            problem.stash_for_catcher(request);
             // No route has this method, so the catcher is what answers.
             request.set_method(Method::Connect);
         }

@@ -42,7 +42,7 @@ impl Fairing for ReadableHeaders {
 
     async fn on_request(&self, request: &mut Request<'_>, _: &mut Data<'_>) {
         if let Some(problem) = check(request) {
-            problem.leave_for_catcher(request);
+            problem.stash_for_catcher(request);
             // No route has this method, so the catcher is what answers.
             request.set_method(Method::Connect);
         }

@@ -123,7 +123,7 @@ impl<'r, K: LimitedKind> FromRequest<'r> for RateLimited<'r, K> {
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
         match Self::check(request) {
             Ok(limited) => Outcome::Success(limited),
-            Err(problem) => Outcome::Error((problem.leave_for_catcher(request), ())),
+            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
         }
     }
 }

@@ -162,7 +162,7 @@ impl<'r> FromRequest<'r> for LastEvent {
             Ok(position) => Outcome::Success(Self(Some(position))),
             Err(Invalid(detail)) => {
                 let problem = Problem::Malformed(format!("Last-Event-ID {detail}."));
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
         }
     }

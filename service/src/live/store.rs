@@ -7,7 +7,7 @@ use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
 use crate::auth::{Caller, store as auth};
-use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, unit_of_work};
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, with_connection};
 use crate::live::WINDOW;
 use crate::live::ids::Ids;
 use crate::live::position::Position;
@@ -87,7 +87,7 @@ fn arrivals(rows: &[MySqlRow]) -> Vec<Arrival> {
 
 /// Where the reader begins: at the newest message. Ids shortly before it that are not there may be on their way.
 pub(super) async fn newest(database: &Database) -> Result<Position, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let newest: Option<u64> = sqlx::query_scalar("SELECT MAX(id) FROM messages")
             .fetch_one(&mut *connection)
             .await?;
@@ -114,7 +114,7 @@ pub(super) async fn arrived_after(
     database: &Database,
     id: u64,
 ) -> Result<(Vec<Arrival>, bool), Error> {
-    let rows = unit_of_work!(database, |connection| {
+    let rows = with_connection!(database, |connection| {
         sqlx::query(
             "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id > ? \
              ORDER BY message_id LIMIT ?",
@@ -136,7 +136,7 @@ pub(super) async fn arrived_after(
 
 /// Which of these messages, up to [`MOST_IDS`], have arrived.
 pub(super) async fn arrived(database: &Database, ids: &[u64]) -> Result<Vec<Arrival>, Error> {
-    let rows = unit_of_work!(database, |connection| {
+    let rows = with_connection!(database, |connection| {
         about(&by_ids::ARRIVED, ids).fetch_all(connection).await
     })?;
     Ok(arrivals(&rows))
@@ -145,7 +145,7 @@ pub(super) async fn arrived(database: &Database, ids: &[u64]) -> Result<Vec<Arri
 /// Whether somebody writes or deletes one of these messages, up to [`MOST_IDS`], right now. A message that was not
 /// committed yet is locked by who writes it.
 pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bool, Error> {
-    let looked = unit_of_work!(database, |connection| {
+    let looked = with_connection!(database, |connection| {
         about(&by_ids::UNDER_WAY, ids).fetch_all(connection).await
     });
     match looked {
@@ -157,7 +157,7 @@ pub(super) async fn are_under_way(database: &Database, ids: &[u64]) -> Result<bo
 
 /// Those of these messages, up to [`MOST_IDS`], that are still there.
 pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Content>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let rows = about(&by_ids::CONTENTS, ids).fetch_all(connection).await?;
         rows.iter()
             .map(|row| content(row, Username::stored(row.try_get("sender")?)))
@@ -167,7 +167,7 @@ pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Con
 
 /// Users whose tokens were revoked within the last seconds, with the epoch from which on tokens are good.
 pub(super) async fn revocations(database: &Database) -> Result<Vec<(u64, u32)>, Error> {
-    let rows = unit_of_work!(database, |connection| {
+    let rows = with_connection!(database, |connection| {
         sqlx::query(
             "SELECT user_id, token_epoch FROM revocations WHERE revoked_at > UTC_TIMESTAMP(3) - INTERVAL 15 SECOND",
         )
@@ -195,7 +195,7 @@ pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64,
 /// Whether the database has given out this id, or one after it: to a message that may be under way, deleted since, or
 /// taken back. It has not if the id is forged, or of a time after the backup that the database was restored from.
 pub(super) async fn has_given_out(database: &Database, id: u64) -> Result<bool, Error> {
-    let table: String = unit_of_work!(database, |connection| {
+    let table: String = with_connection!(database, |connection| {
         // What information_schema says of it may be a day old.
         let row = sqlx::raw_sql("SHOW CREATE TABLE messages")
             .fetch_one(connection)
@@ -226,7 +226,7 @@ pub(super) async fn missed(
     caller: &Caller,
     ids: &RangeInclusive<u64>,
 ) -> Result<(Vec<Missed>, bool), Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let rows = sqlx::query(
             "SELECT m.id, CAST(LENGTH(m.subject) + LENGTH(m.body) AS UNSIGNED) AS bytes \
              FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
@@ -257,7 +257,7 @@ pub(super) async fn received(
     caller: &Caller,
     ids: &[u64],
 ) -> Result<Vec<Message>, Error> {
-    let mut messages = unit_of_work!(database, |connection| {
+    let mut messages = with_connection!(database, |connection| {
         let rows = about(&by_ids::MISSED, ids)
             .bind(u64::from(caller.id()))
             .fetch_all(connection)

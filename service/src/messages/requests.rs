@@ -119,7 +119,7 @@ impl<'r> FromRequest<'r> for OptionalKey {
             Ok(key) => Outcome::Success(Self(Some(key))),
             Err(Invalid(detail)) => {
                 let problem = Problem::Malformed(format!("Idempotency-Key {detail}."));
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
         }
     }
@@ -217,7 +217,7 @@ impl<'r> FromRequest<'r> for Page {
             Ok(page) => Outcome::Success(page),
             Err(errors) => {
                 let problem = Problem::Invalid(errors);
-                Outcome::Error((problem.leave_for_catcher(request), ()))
+                Outcome::Error((problem.stash_for_catcher(request), ()))
             }
         }
     }

@@ -5,7 +5,7 @@ use rocket::futures::future::{BoxFuture, FutureExt as _};
 use rocket::tokio::time::sleep;
 use sqlx::Row;
 
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::jobs::PAUSE;
 
 /// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender
@@ -25,7 +25,7 @@ pub(crate) async fn next_pending_deletion(
     database: &Database,
     after: u64,
 ) -> Result<Option<PendingDeletion>, Error> {
-    let row = unit_of_work!(database, |connection| {
+    let row = with_connection!(database, |connection| {
         sqlx::query(
             "SELECT user_id, deleted_at FROM account_deletions WHERE user_id > ? ORDER BY user_id LIMIT 1",
         )
@@ -48,7 +48,7 @@ pub(crate) async fn complete_deletion(
     if Utc::now() - deletion.deleted_at < GRACE {
         return Ok(());
     }
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         sqlx::query("DELETE FROM account_deletions WHERE user_id = ?")
             .bind(deletion.user)
             .execute(connection)
@@ -70,7 +70,7 @@ pub(super) fn revocations(database: &Database) -> BoxFuture<'_, Result<(), Error
 
 /// Deletes a batch of revocations that every replica has seen; `true` if there may be more of them.
 async fn delete_old_revocations(database: &Database) -> Result<bool, Error> {
-    let deleted = unit_of_work!(database, |connection| {
+    let deleted = with_connection!(database, |connection| {
         sqlx::query(
             "DELETE FROM revocations WHERE revoked_at < UTC_TIMESTAMP(3) - INTERVAL 1 HOUR ORDER BY revoked_at LIMIT ?",
         )

@@ -6,7 +6,7 @@ use sqlx::query::Query;
 use sqlx::{Connection as _, MySql, Row};
 
 use crate::auth::{Caller, Reauthenticated};
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::model::account::Account;
 use crate::model::email::Email;
 use crate::model::user::{UserId, Username};
@@ -31,7 +31,7 @@ pub(super) async fn insert(
     password_hash: &str,
 ) -> Result<(), Error> {
     let now = Utc::now();
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         sqlx::query(
             "INSERT INTO users (username, email, normalized_email, password_hash, created_at) \
                  VALUES (?, ?, ?, ?, ?)",
@@ -53,7 +53,7 @@ pub(super) async fn taken(
     username: &Username,
     email: &Email,
 ) -> Result<Taken, Error> {
-    let row = unit_of_work!(database, |connection| {
+    let row = with_connection!(database, |connection| {
         sqlx::query(
             "SELECT EXISTS (SELECT 1 FROM users WHERE username = ?) AS username, \
                         EXISTS (SELECT 1 FROM users WHERE normalized_email = ?) AS email",
@@ -75,7 +75,7 @@ pub(super) async fn account(
     caller: &Caller,
 ) -> Result<Option<Account>, Error> {
     let id = u64::from(caller.id());
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let account = sqlx::query("SELECT email, created_at FROM users WHERE id = ?")
             .bind(id)
             .fetch_optional(&mut *connection)
@@ -107,7 +107,7 @@ pub(super) async fn change_password(
     owner: &Reauthenticated<'_>,
     password_hash: &str,
 ) -> Result<bool, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let change = sqlx::query(
             "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
@@ -151,7 +151,7 @@ pub(super) async fn change_email(
     owner: &Reauthenticated<'_>,
     email: &Email,
 ) -> Result<bool, Error> {
-    let changed = unit_of_work!(database, |connection| {
+    let changed = with_connection!(database, |connection| {
         sqlx::query(
             "UPDATE users SET email = ?, normalized_email = ? WHERE id = ? AND token_epoch = ?",
         )
@@ -167,7 +167,7 @@ pub(super) async fn change_email(
 
 /// Revokes all tokens of the caller. If they were revoked in the meantime, tokens that were issued since stay valid.
 pub(super) async fn revoke_tokens(database: &Database, caller: &Caller) -> Result<(), Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let revocation = sqlx::query(
             "UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ? AND token_epoch = ?",
@@ -187,7 +187,7 @@ pub(super) async fn delete(
     owner: &Reauthenticated<'_>,
 ) -> Result<bool, Error> {
     let (id, now) = (u64::from(owner.id()), Utc::now());
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let tombstone = sqlx::query(
             "UPDATE users SET username = CONCAT('~', id), email = '', normalized_email = CONCAT('~', id), \

@@ -109,7 +109,7 @@ impl Problem {
     }
 
     /// For a guard that fails: it may only say so by a status, and the rest of the story waits for the catcher.
-    pub(crate) fn leave_for_catcher(self, request: &Request<'_>) -> Status {
+    pub(crate) fn stash_for_catcher(self, request: &Request<'_>) -> Status {
         let status = self.status();
         request.local_cache(|| Some(self));
         status

@@ -2,7 +2,7 @@
 
 use chrono::{TimeDelta, Utc};
 
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::model::user::UserId;
 
 /// How long idempotency keys are kept: a day, and an hour for clocks that differ.
@@ -13,7 +13,7 @@ pub(crate) async fn delete_expired_keys(database: &Database) -> Result<bool, Err
     /// Few enough not to hold locks for long.
     const BATCH: u64 = 500;
     let oldest = Utc::now() - KEY_LIFETIME;
-    let deleted = unit_of_work!(database, |connection| {
+    let deleted = with_connection!(database, |connection| {
         sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?")
             .bind(oldest)
             .bind(BATCH)
@@ -27,7 +27,7 @@ pub(crate) async fn delete_expired_keys(database: &Database) -> Result<bool, Err
 pub(crate) async fn delete_messages_of(database: &Database, sender: UserId) -> Result<bool, Error> {
     /// Each message has up to a hundred receipts.
     const BATCH: u64 = 100;
-    let deleted = unit_of_work!(database, |connection| {
+    let deleted = with_connection!(database, |connection| {
         sqlx::query("DELETE /*+ INDEX(messages messages_sender) */ FROM messages WHERE sender_id = ? LIMIT ?")
             .bind(u64::from(sender))
             .bind(BATCH)

@@ -9,8 +9,8 @@ use sqlx::{Connection, FromRow};
 
 use crate::auth::Caller;
 use crate::db::{
-    Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unit_of_work,
-    unless_locked,
+    Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unless_locked,
+    with_connection,
 };
 use crate::messages::store::message_key::{
     MessageKey, SizedByKeys, bind, message_key, sized_by_keys,
@@ -58,7 +58,7 @@ impl Batch for DeleteRequest {
 
     async fn run_one(&self, database: &Database) -> Result<bool, Error> {
         let Self((user, message)) = *self;
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             for statement in [DELETE_ONE_SENT, DELETE_ONE_RECEIVED] {
                 let query = sqlx::query(statement).bind(user).bind(message);
                 if query.execute(&mut *connection).await?.rows_affected() == 1 {
@@ -74,7 +74,7 @@ impl Batch for DeleteRequest {
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<bool>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.0).collect();
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             let gone = delete_all(connection, &keys).await;
             unless_locked(
                 all,

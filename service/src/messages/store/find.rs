@@ -4,7 +4,7 @@ use sqlx::Row;
 use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::receivers::ReceiversByMessage;
 use crate::messages::store::row::{content, message_columns, sender};
 use crate::model::message::{Message, MessageId};
@@ -25,7 +25,7 @@ pub(crate) async fn find(
     caller: &Caller,
     id: MessageId,
 ) -> Result<Option<Message>, Error> {
-    unit_of_work!(database, |connection| select_one(connection, caller, id)
+    with_connection!(database, |connection| select_one(connection, caller, id)
         .await)
 }
 

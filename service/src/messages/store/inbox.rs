@@ -9,7 +9,7 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::collector::{
     Bounds, CHUNK, MessagePage, OVERFETCH, PageCollector, PageState, split_page,
 };
@@ -102,7 +102,7 @@ pub(super) async fn page(
     page: &Page,
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<MessagePage>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         if page.before.is_none() && page.offset() == 0 && page.per_page <= CHUNK as u64 {
             newest(connection, caller, page, bounds).await
         } else {
@@ -182,7 +182,7 @@ pub(super) async fn page_state(
     caller: &Caller,
     page: &Page,
 ) -> Result<Option<PageState>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let rows = select_marks(connection, caller, page, &statements::STATES).await?;
         for row in &rows {
             if row.try_get("is_somebody_leaving")? {

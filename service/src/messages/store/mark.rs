@@ -7,7 +7,9 @@ use sqlx::Row;
 use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
-use crate::db::{Batch, BatchLimits, BatchOutcome, Database, Error, unit_of_work, unless_locked};
+use crate::db::{
+    Batch, BatchLimits, BatchOutcome, Database, Error, unless_locked, with_connection,
+};
 use crate::messages::store::find::select_one;
 use crate::messages::store::message_key::{
     MessageKey, SizedByKeys, bind, message_key, sized_by_keys,
@@ -59,7 +61,7 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
 
     async fn run_one(&self, database: &Database) -> Result<Option<Message>, Error> {
         let (receiver, message) = self.key();
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             let marked = sqlx::query(ONE)
                 .bind(READ)
                 .bind(receiver)
@@ -80,7 +82,7 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Option<Message>>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             let marked = mark_all(connection, all, &keys).await;
             unless_locked(
                 all,

@@ -11,7 +11,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use crate::auth::Caller;
 use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, SizedStatement, sized_statement,
-    unit_of_work,
+    with_connection,
 };
 use crate::http::budget::{Budget, Reservation, SMALL};
 use crate::messages::store::collector::{Bounds, MessagePage, OVERFETCH, PageState, split_page};
@@ -172,7 +172,7 @@ impl Batch for Newest {
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
-        unit_of_work!(context.database, |connection| {
+        with_connection!(context.database, |connection| {
             let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
             let messages = inboxes.values().flat_map(|inbox| &inbox.messages);
             let senders: Vec<_> = messages.map(|unnamed| unnamed.sender).collect();

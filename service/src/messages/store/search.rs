@@ -18,7 +18,7 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::search::{Candidate, Matcher, Pattern};
 use crate::messages::store::collector::{Bounds, MessagePage, OVERFETCH, PageCollector, PageState};
 use crate::messages::store::receivers::ReceiversByMessage;
@@ -101,7 +101,7 @@ pub(super) async fn page(
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<MessagePage>, Error> {
     let deadline = Instant::now() + TIME_LIMIT;
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let end = scan_end(connection, caller, page).await?;
         let mut search = Search::new(caller, page, end, deadline);
         let next_cursor = search.run(connection).await?;

@@ -9,7 +9,7 @@ use sqlx::Connection;
 use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::idempotency;
 use crate::model::draft::{IdempotencyKey, NewMessage, RECEIVERS, Receivers, SentMetadata};
 use crate::model::message::MessageId;
@@ -126,7 +126,7 @@ async fn send_once(
     key: Option<&IdempotencyKey>,
 ) -> Result<Option<SentMetadata>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let Some(id) = insert_message(&mut transaction, caller, new, key, created_at).await? else {
             return Ok(None);
@@ -211,7 +211,7 @@ async fn explain_refusal(
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
 ) -> Result<Option<Result<SentMetadata, Refusal>>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let sender = idempotency::find(connection, caller, key).await?;
         let Some(sender) = sender.filter(|sender| sender.token_epoch == caller.token_epoch())
         else {

@@ -9,7 +9,7 @@ use sqlx::{Connection, FromRow, Row};
 
 use crate::auth::Caller;
 use crate::db::{
-    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unit_of_work, unless_locked,
+    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unless_locked, with_connection,
 };
 use crate::messages::store::send::{Refusal, send};
 use crate::model::draft::{NewMessage, SentMetadata};
@@ -123,7 +123,7 @@ impl Batch for SendRequest {
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let created_at = Utc::now().trunc_subsecs(3);
-        unit_of_work!(database, |connection| {
+        with_connection!(database, |connection| {
             unless_locked(all, send_all(connection, all, created_at).await)
         })
     }

@@ -5,7 +5,7 @@ use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
-use crate::db::{Database, Error, unit_of_work};
+use crate::db::{Database, Error, with_connection};
 use crate::messages::store::collector::{Bounds, MessagePage, OVERFETCH, PageCollector};
 use crate::messages::store::receivers::ReceiversByMessage;
 use crate::messages::store::row::content;
@@ -41,7 +41,7 @@ pub(super) async fn page(
     page: &Page,
     bounds: &mut Bounds<'_>,
 ) -> Result<Option<MessagePage>, Error> {
-    unit_of_work!(database, |connection| {
+    with_connection!(database, |connection| {
         let Some(mut found) = without_receivers(connection, caller, page, bounds).await? else {
             return Ok(None);
         };
