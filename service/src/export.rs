@@ -14,9 +14,10 @@ use serde::Serialize;
 use crate::auth::{Caller, Identities, TokenExpiry};
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
-use crate::messages::Reads;
+use crate::messages::Messages;
 use crate::model::account::Account;
-use crate::model::message::{Mailbox, Message, Page};
+use crate::model::message::Message;
+use crate::model::page::{Mailbox, Page};
 use crate::users::Users;
 
 /// Bytes of the messages that are held at a time, at most.
@@ -74,7 +75,7 @@ pub(crate) async fn export<'r>(
     expiry: TokenExpiry,
     users: &State<Users>,
     identities: &'r State<Identities>,
-    reads: &'r State<Reads>,
+    messages: &'r State<Messages>,
 ) -> Result<Exported<TextStream![String + 'r]>, Problem> {
     let account = users.account(&caller).await?;
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
@@ -87,7 +88,7 @@ pub(crate) async fn export<'r>(
             let mut page = Some(Page { mailbox, per_page: PER_PIECE, ..Page::DEFAULT });
             while let Some(current) = page {
                 let next = match check(&caller, until, identities).await {
-                    Ok(()) => piece(reads, &caller, &current).await,
+                    Ok(()) => piece(messages, &caller, &current).await,
                     Err(problem) => Err(problem),
                 };
                 match next {
@@ -133,8 +134,8 @@ struct Piece {
 }
 
 /// The messages of a page, separated from those before them, and the next page.
-async fn piece(reads: &Reads, caller: &Caller, page: &Page) -> Result<Piece, Problem> {
-    let found = reads.bounded(caller, page, PIECE_BYTES, PATIENCE);
+async fn piece(messages: &Messages, caller: &Caller, page: &Page) -> Result<Piece, Problem> {
+    let found = messages.page_within(caller, page, PIECE_BYTES, PATIENCE);
     let (found, mut reservation) = found.await?;
     let mut text = String::new();
     for (index, message) in found.messages.iter().enumerate() {
@@ -147,7 +148,7 @@ async fn piece(reads: &Reads, caller: &Caller, page: &Page) -> Result<Piece, Pro
     Ok(Piece {
         text,
         reservation,
-        next: found.rest.map(|last| page.following(last)),
+        next: found.next_cursor.map(|last| page.following(last)),
     })
 }
 

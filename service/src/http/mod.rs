@@ -13,6 +13,7 @@ pub(crate) mod late_check;
 pub(crate) mod managed;
 pub(crate) mod media_type;
 pub(crate) mod problem;
+pub(crate) mod query;
 pub(crate) mod readable_headers;
 pub(crate) mod request;
 pub(crate) mod request_id;

@@ -3,7 +3,6 @@
 use rocket::fairing::AdHoc;
 
 use crate::config::{Config, ConfigError};
-use crate::limits::concurrency::ConcurrencyLimit;
 use crate::limits::headers::RateLimitHeaders;
 use crate::limits::rules::Limits;
 
@@ -12,9 +11,6 @@ use crate::limits::rules::Limits;
 pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
     let limits = Limits::new(config)?;
     Ok(AdHoc::on_ignite("limits", |rocket| async {
-        rocket
-            .manage(limits)
-            .manage(ConcurrencyLimit::new())
-            .attach(RateLimitHeaders)
+        rocket.manage(limits).attach(RateLimitHeaders)
     }))
 }

@@ -31,6 +31,7 @@ pub(super) const MAX_IDS: usize = by_ids::ARRIVED.capacity();
 /// The statements that select several messages by id.
 mod by_ids {
     use crate::db::{SizedStatement, sized_statement};
+    use crate::messages::store::message_columns;
 
     pub(super) const ARRIVED: SizedStatement<1> = sized_statement!(
         [100],
@@ -40,18 +41,24 @@ mod by_ids {
     );
     pub(super) const CONTENTS: SizedStatement<1> = sized_statement!(
         [100],
-        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
-         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender \
-         ON sender.id = m.sender_id WHERE m.id IN (",
+        concat!(
+            "SELECT ",
+            message_columns!(sender),
+            " FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+             WHERE m.id IN ("
+        ),
         "?",
         ")"
     );
     /// The messages of a receiver that has not deleted them.
     pub(super) const BACKLOG_PAGE: SizedStatement<1> = sized_statement!(
         [100],
-        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read \
-         FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
-         STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.message_id IN (",
+        concat!(
+            "SELECT ",
+            message_columns!(sender),
+            ", r.is_read FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+             STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.message_id IN ("
+        ),
         "?",
         ") AND r.receiver_id = ? AND r.is_deleted = FALSE"
     );

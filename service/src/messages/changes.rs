@@ -5,16 +5,17 @@ use std::sync::Arc;
 use crate::auth::Caller;
 use crate::db::{Batcher, Database, Error};
 use crate::messages::store;
-use crate::messages::store::{Deletion, Marking, Outgoing, Refusal};
-use crate::model::message::{IdempotencyKey, Message, MessageId, NewMessage, Receivers};
+use crate::messages::store::{DeleteRequest, MarkRequest, Refusal, SendRequest};
+use crate::model::draft::{IdempotencyKey, NewMessage, Receivers};
+use crate::model::message::{Message, MessageId};
 
 /// Changes messages. A change is acknowledged when it is committed.
 pub(crate) struct Changes {
     database: Database,
-    sends: Batcher<Outgoing>,
-    as_read: Batcher<Marking<true>>,
-    as_unread: Batcher<Marking<false>>,
-    deletions: Batcher<Deletion>,
+    sends: Batcher<SendRequest>,
+    as_read: Batcher<MarkRequest<true>>,
+    as_unread: Batcher<MarkRequest<false>>,
+    deletions: Batcher<DeleteRequest>,
 }
 
 impl Changes {
@@ -28,7 +29,7 @@ impl Changes {
         }
     }
 
-    /// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before.
+    /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key before.
     pub(crate) async fn send(
         &self,
         caller: Caller,
@@ -38,18 +39,18 @@ impl Changes {
         match (&new.receivers, key) {
             (Receivers::One(receiver), None) => {
                 let receiver = receiver.clone();
-                let outgoing = Arc::new(Outgoing::new(caller, new, receiver));
-                let sent = self.sends.submit(Arc::clone(&outgoing)).await?;
-                Ok(sent.map(|postmark| outgoing.message(postmark)))
+                let request = Arc::new(SendRequest::new(caller, new, receiver));
+                let sent = self.sends.submit(Arc::clone(&request)).await?;
+                Ok(sent.map(|metadata| request.message(metadata)))
             }
             (_, key) => {
                 let sent = store::send(&self.database, &caller, &new, key.as_ref()).await?;
-                Ok(sent.map(|postmark| new.sent(postmark, caller.username().clone())))
+                Ok(sent.map(|metadata| new.sent(metadata, caller.username().clone())))
             }
         }
     }
 
-    /// Marks a received message as read or unread. `None` if the caller has not received it, or deleted it.
+    /// Marks a received message as read or unread; `None` if the caller has not received it, or has deleted it.
     pub(crate) async fn mark(
         &self,
         caller: Caller,
@@ -57,15 +58,15 @@ impl Changes {
         read: bool,
     ) -> Result<Option<Message>, Error> {
         if read {
-            self.as_read.submit(Marking::new(caller, id)).await
+            self.as_read.submit(MarkRequest::new(caller, id)).await
         } else {
-            self.as_unread.submit(Marking::new(caller, id)).await
+            self.as_unread.submit(MarkRequest::new(caller, id)).await
         }
     }
 
-    /// Deletes a message that the caller sent, for all its receivers; or one that the caller received, from their feed
-    /// only. Whether there was one.
+    /// Deletes a message: one that the caller sent for all its receivers, one that the caller received from their own inbox
+    /// only. Returns whether the message existed.
     pub(crate) async fn delete(&self, caller: &Caller, id: MessageId) -> Result<bool, Error> {
-        self.deletions.submit(Deletion::new(caller, id)).await
+        self.deletions.submit(DeleteRequest::new(caller, id)).await
     }
 }

@@ -1,4 +1,4 @@
-//! What messages leave behind.
+//! Cleanup jobs: expired idempotency keys, and messages of deleted accounts.
 
 use rocket::futures::future::{BoxFuture, FutureExt as _};
 use rocket::tokio::time::sleep;
@@ -11,7 +11,7 @@ use crate::users;
 /// Deletes idempotency keys that have expired.
 pub(crate) fn idempotency_keys(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
     async move {
-        while store::forget_keys(database).await? {
+        while store::delete_expired_keys(database).await? {
             sleep(PAUSE).await;
         }
         Ok(())
@@ -24,7 +24,7 @@ pub(crate) fn sent_by_deleted_accounts(database: &Database) -> BoxFuture<'_, Res
     async move {
         let mut last = 0;
         while let Some(deletion) = users::cleanup::next_pending_deletion(database, last).await? {
-            while store::clear_away(database, &deletion).await? {
+            while store::delete_messages_of(database, deletion.user.into()).await? {
                 sleep(PAUSE).await;
             }
             users::cleanup::complete_deletion(database, &deletion).await?;

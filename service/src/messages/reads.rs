@@ -8,12 +8,11 @@ use crate::http::budget;
 use crate::http::budget::{Budget, Reservation};
 use crate::http::problem::Problem;
 use crate::messages::store;
-use crate::messages::store::bounded::Bounds;
-use crate::messages::store::{Newest, NewestContext, Received};
-use crate::model::message::Page;
+use crate::messages::store::{Bounds, MessagePage, Newest, NewestContext};
+use crate::model::page::Page;
 use crate::users::UsernameCache;
 
-/// Reads pages of messages, each as it is after it was asked for. No more of them is held than the budget has room for.
+/// Reads pages of messages within the budget. No page predates its request.
 pub(crate) struct Reads {
     database: Database,
     newest: Batcher<Newest>,
@@ -33,18 +32,18 @@ impl Reads {
         }
     }
 
-    /// A page of the caller's messages, and what it takes of the budget.
+    /// A page of the caller's messages, and its part of the budget.
     pub(crate) async fn page(
         &self,
         caller: &Caller,
         page: &Page,
-    ) -> Result<(Received, Reservation), Problem> {
+    ) -> Result<(MessagePage, Reservation), Problem> {
         if *page == Page::DEFAULT
             && let Some(page) = self.newest.submit(Newest(caller.clone())).await?
         {
             return Ok(page);
         }
-        self.bounded(
+        self.page_within(
             caller,
             page,
             Page::CONTENT_BYTES,
@@ -53,25 +52,26 @@ impl Reads {
         .await
     }
 
-    /// A page of so many bytes at most. It is read without waiting, and again after waiting if that was too much.
-    pub(crate) async fn bounded(
+    /// A page of at most `bytes` bytes. It is first read without waiting for the budget; if it exceeds its part, it is read
+    /// again after waiting.
+    pub(crate) async fn page_within(
         &self,
         caller: &Caller,
         page: &Page,
         bytes: usize,
         patience: Duration,
-    ) -> Result<(Received, Reservation), Problem> {
+    ) -> Result<(MessagePage, Reservation), Problem> {
         let mut reservation = self.budget.reservation(caller.id());
         loop {
             let mut bounds = Bounds {
                 bytes,
                 reservation: &mut reservation,
             };
-            if let Some(received) = store::page(&self.database, caller, page, &mut bounds).await? {
-                return Ok((received, reservation));
+            if let Some(page) = store::page(&self.database, caller, page, &mut bounds).await? {
+                return Ok((page, reservation));
             }
             reservation
-                .wait(bytes.max(Page::LEAST_BYTES), patience)
+                .wait(bytes.max(Page::LARGEST_MESSAGE_BYTES), patience)
                 .await?;
         }
     }

@@ -5,7 +5,7 @@ mod parameters;
 mod problems;
 
 pub(crate) use self::operations::operations;
-pub(crate) use self::parameters::{Id, Owner, PageParams, Repeatable, Resumption};
+pub(crate) use self::parameters::{Owner, Resumption};
 pub(crate) use self::problems::{
     BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSearch, LimitedSend, Listening,
     NotConfirmed, NotFound, NotSent, NotTheCaller, RATE_LIMIT_HEADERS, SharedProblems,

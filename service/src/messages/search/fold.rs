@@ -1,58 +1,57 @@
-//! What is equal in a search: texts and words are compared in a form in which neither case, accents nor the ways of
-//! encoding the same character are left.
+//! Folding: texts and search terms are compared in a form that ignores case, accents and Unicode normalization.
 //!
-//! The form follows the first level of the Unicode Collation Algorithm (UTS #10), as far as characters can be taken one
-//! by one. Equal texts in any normalization form (UAX #15) have the same.
+//! The form follows the primary level of the Unicode Collation Algorithm (UTS #10), as far as it is defined by single
+//! characters. A text has the same folded form in every normalization form (UAX #15).
 
 use std::borrow::Cow;
 
 use icu_normalizer::properties::CanonicalCombiningClassMapBorrowed;
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 
-use crate::model::message::Words;
+use crate::model::search::SearchTerms;
 
 const NFC: ComposingNormalizerBorrowed = ComposingNormalizerBorrowed::new_nfc();
 const NFKD: DecomposingNormalizerBorrowed = DecomposingNormalizerBorrowed::new_nfkd();
 const CLASSES: CanonicalCombiningClassMapBorrowed = CanonicalCombiningClassMapBorrowed::new();
 
-/// A word as it is looked for.
-pub(super) enum Needle {
+/// A search term in the form in which it is compared.
+enum Term {
     Folded(String),
-    /// Nothing of the word is left in a form without accents, so it is looked for as it is.
+    /// The folded form is empty, so the term is compared as it is.
     Literal(String),
 }
 
-/// The words that all have to be in a message.
-pub(super) struct Needles(Vec<Needle>);
+/// The search terms that must all occur in a message.
+pub(crate) struct Pattern(Vec<Term>);
 
-impl Needles {
-    pub(super) fn of(words: &Words) -> Self {
-        let needle = |word: &str| {
-            let folded = fold(word);
+impl Pattern {
+    pub(crate) fn of(terms: &SearchTerms) -> Self {
+        let term = |term: &str| {
+            let folded = fold(term);
             if folded.is_empty() {
-                Needle::Literal(word.to_owned())
+                Term::Literal(term.to_owned())
             } else {
-                Needle::Folded(folded)
+                Term::Folded(folded)
             }
         };
-        Self(words.iter().map(needle).collect())
+        Self(terms.iter().map(term).collect())
     }
 
-    /// Whether each is in one of the texts at least. Takes time that grows with the texts' length and nothing else.
-    pub(super) fn are_in(&self, texts: &mut [Folding<'_>]) -> bool {
+    /// Whether each term occurs in at least one of the texts. The time is linear in the length of the texts.
+    pub(super) fn matches(&self, texts: &mut [Folded<'_>]) -> bool {
         self.0
             .iter()
-            .all(|needle| texts.iter_mut().any(|text| text.has(needle)))
+            .all(|term| texts.iter_mut().any(|text| text.contains(term)))
     }
 }
 
-/// A text, and its folded form.
-pub(super) struct Folding<'a> {
+/// A text and its folded form.
+pub(super) struct Folded<'a> {
     text: &'a str,
     folded: String,
 }
 
-impl<'a> Folding<'a> {
+impl<'a> Folded<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         Self {
             text,
@@ -60,21 +59,21 @@ impl<'a> Folding<'a> {
         }
     }
 
-    /// Bytes that a comparison may have to look through.
+    /// The number of bytes that a comparison may have to read.
     pub(super) fn size(&self) -> usize {
         self.text.len().max(self.folded.len())
     }
 
-    fn has(&self, needle: &Needle) -> bool {
-        match needle {
-            Needle::Folded(word) => self.folded.contains(word.as_str()),
-            Needle::Literal(word) => self.text.contains(word.as_str()),
+    fn contains(&self, term: &Term) -> bool {
+        match term {
+            Term::Folded(term) => self.folded.contains(term.as_str()),
+            Term::Literal(term) => self.text.contains(term.as_str()),
         }
     }
 }
 
-/// The folded form of a text: its characters taken apart, without accents and what is invisible, in lower case; and then
-/// composed again, which syllables of Hangul have to be.
+/// The folded form of a text: decomposed, without accents and invisible characters, in lower case; then recomposed, as
+/// Hangul syllables have to be.
 fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
@@ -84,7 +83,7 @@ fn fold(text: &str) -> String {
     for character in NFKD.normalize(text).chars() {
         if character.is_ascii() {
             folded.push(character.to_ascii_lowercase());
-        } else if is_shown(character, last) {
+        } else if is_kept(character, last) {
             fold_letter(character, &mut folded);
         }
         last = Some(character);
@@ -95,24 +94,24 @@ fn fold(text: &str) -> String {
     }
 }
 
-/// Whether a character counts after this one. An accent alone, which is a blank with an accent when it is taken apart, is no
-/// blank.
-fn is_shown(character: char, after: Option<char>) -> bool {
+/// Whether a character is kept, given the one before it. A spacing accent decomposes into a space and a combining accent,
+/// which is kept so that it does not match a space.
+fn is_kept(character: char, after: Option<char>) -> bool {
     !is_invisible(character) && (after == Some(' ') || !is_accent(character))
 }
 
 fn fold_letter(character: char, folded: &mut String) {
     for letter in character.to_lowercase() {
-        match other_letters(letter) {
+        match equivalent(letter) {
             Some(letters) => folded.push_str(letters),
             None => folded.push(digit(letter).unwrap_or_else(|| hiragana(letter))),
         }
     }
 }
 
-/// What is equal to letters that have no decomposition and yet differ from others at the second level only, or that are
-/// two letters.
-fn other_letters(letter: char) -> Option<&'static str> {
+/// The equivalent of letters that differ from others at the secondary level only although they have no decomposition, or
+/// that stand for two letters.
+fn equivalent(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ß' => "ss",
         'æ' => "ae",
@@ -143,9 +142,9 @@ fn hiragana(letter: char) -> char {
     }
 }
 
-/// The digit from 0 to 9 that a digit of another script is.
+/// The ASCII digit with the value of a digit of another script.
 fn digit(character: char) -> Option<char> {
-    let nought = match character {
+    let zero = match character {
         '٠'..='٩' => '٠',
         '۰'..='۹' => '۰',
         '०'..='९' => '०',
@@ -164,11 +163,11 @@ fn digit(character: char) -> Option<char> {
         '០'..='៩' => '០',
         _ => return None,
     };
-    char::from_digit(u32::from(character) - u32::from(nought), 10)
+    char::from_digit(u32::from(character) - u32::from(zero), 10)
 }
 
-/// Whether a combining mark distinguishes at the second level only: accents, points, tones and voicing marks, by their
-/// class. The vowels and viramas of other classes are letters.
+/// Whether a combining mark makes a difference at the secondary level only: accents, points, tones and voicing marks, by
+/// their class. The vowels and viramas of other classes count as letters.
 fn is_accent(character: char) -> bool {
     matches!(
         CLASSES.get_u8(character),
@@ -176,7 +175,7 @@ fn is_accent(character: char) -> bool {
     )
 }
 
-/// Whether a character only says how others are shown (`Default_Ignorable_Code_Point`; the tatweel).
+/// Whether a character only affects how others are displayed (`Default_Ignorable_Code_Point`; the tatweel).
 fn is_invisible(character: char) -> bool {
     matches!(
         character,
@@ -199,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_equal() {
+    fn equivalent_texts_have_the_same_form() {
         for (one, other) in [
             ("Straße", "STRASSE"),
             ("STRAẞE", "strasse"),
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_equal() {
+    fn different_texts_have_different_forms() {
         for (one, other) in [
             ("각", "가"),
             ("ü", "ue"),
@@ -254,10 +253,10 @@ mod tests {
     }
 
     #[test]
-    fn a_word_without_letters_is_looked_for_as_it_is() {
-        let needles = |text: &str| Needles::of(&Words::parse(text).expect("words"));
-        let is_in = |words: &str, text: &str| {
-            needles(words).are_in(&mut [Folding::of(text), Folding::of("")])
+    fn a_term_that_folds_to_nothing_is_compared_as_it_is() {
+        let pattern = |text: &str| Pattern::of(&SearchTerms::parse(text).expect("terms"));
+        let is_in = |terms: &str, text: &str| {
+            pattern(terms).matches(&mut [Folded::of(text), Folded::of("")])
         };
         assert!(is_in("\u{301}", "e\u{301}"));
         assert!(!is_in("\u{301}", "e"));

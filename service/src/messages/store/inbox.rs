@@ -1,42 +1,44 @@
-//! Pages of an inbox. What is on a page is told by one narrow key, walked backwards from where the page begins; passing
-//! over receipts reads that key alone. The keys are named, because the cost must not depend on what the optimizer thinks
-//! of the data of the day.
+//! Pages of an inbox. One narrow index has its order and determines which messages a page shows; skipping receipts reads
+//! only that index. The statements name their indexes, so that the plan does not depend on optimizer statistics.
 
 use std::collections::BTreeMap;
 
 use rocket::futures::TryStreamExt as _;
 use sqlx::Row;
-use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, with_connection};
-use crate::messages::store::bounded::{Bounds, PORTION, Shelf};
-use crate::messages::store::{LOOK_AHEAD, Received, content, cut_off, id, received_message};
-use crate::model::message::{Filter, Mailbox, Message, MessageId, Page};
-use crate::model::user::Username;
+use crate::messages::store::collector::{
+    Bounds, CHUNK, MessagePage, OVERFETCH, PageCollector, PageState, split_page,
+};
+use crate::messages::store::row::{content, id, received_message, sender};
+use crate::model::message::{Message, MessageId};
+use crate::model::page::Page;
 
 mod statements {
     use crate::db::{SizedStatement, sized_statement};
+    use crate::messages::store::row::message_columns;
 
-    /// A statement for all messages, and one for those that are marked as read, or as unread.
-    pub(super) struct Forms {
+    /// A statement for all messages, and one for the read or the unread ones.
+    pub(super) struct Variants {
         pub(super) all: &'static str,
         pub(super) marked: &'static str,
     }
 
-    macro_rules! forms {
-        ($before:literal, join: $join:literal, $after:literal) => {
-            Forms {
+    macro_rules! variants {
+        ($select:expr, join: $join:literal, $after:literal) => {
+            Variants {
                 all: concat!(
-                    $before,
+                    $select,
                     " FROM receipts AS r FORCE INDEX (PRIMARY) ",
                     $join,
                     "WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
                     $after
                 ),
                 marked: concat!(
-                    $before,
+                    $select,
                     " FROM receipts AS r FORCE INDEX (receipts_read) ",
                     $join,
                     "WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = ?",
@@ -46,58 +48,62 @@ mod statements {
         };
     }
 
-    /// The newest messages, with all that is shown of them.
-    pub(super) const NEWEST: Forms = forms!(
-        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read",
+    /// The newest messages, complete.
+    pub(super) const NEWEST: Variants = variants!(
+        concat!("SELECT ", message_columns!(sender), ", r.is_read"),
         join: "STRAIGHT_JOIN messages AS m ON m.id = r.message_id STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id ",
         " ORDER BY r.message_id DESC LIMIT ?"
     );
 
-    /// Where a page begins: with the newest message, after one, or after so many.
-    pub(super) struct Beginnings {
-        pub(super) newest: Forms,
-        pub(super) before: Forms,
-        pub(super) nth: Forms,
+    /// Where a page begins: at the newest message, after a given one, or after a given number of them.
+    pub(super) struct Starts {
+        pub(super) newest: Variants,
+        pub(super) before: Variants,
+        pub(super) nth: Variants,
     }
 
-    macro_rules! beginnings {
+    macro_rules! starts {
         ($select:literal) => {
-            Beginnings {
-                newest: forms!($select, join: "", " ORDER BY r.message_id DESC LIMIT ?"),
-                before: forms!($select, join: "", " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?"),
-                nth: forms!($select, join: "", " ORDER BY r.message_id DESC LIMIT ? OFFSET ?"),
+            Starts {
+                newest: variants!($select, join: "", " ORDER BY r.message_id DESC LIMIT ?"),
+                before: variants!($select, join: "", " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?"),
+                nth: variants!($select, join: "", " ORDER BY r.message_id DESC LIMIT ? OFFSET ?"),
             }
         };
     }
 
-    /// What a page shows without its messages: which they are, and what is marked.
-    pub(super) const MARKS: Beginnings = beginnings!("SELECT r.message_id AS id, r.is_read");
-    /// The same, and whether somebody's account is on its way out, whose name may be about to change in them.
-    pub(super) const OUTLINES: Beginnings = beginnings!(
+    /// The ids and read marks of a page.
+    pub(super) const MARKS: Starts = starts!("SELECT r.message_id AS id, r.is_read");
+    /// The same, and whether any account is being deleted, whose name may be about to change on the page.
+    pub(super) const STATES: Starts = starts!(
         "SELECT r.message_id AS id, r.is_read, \
          (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving"
     );
 
-    /// What some messages say, the newest first.
+    /// The contents of some messages, newest first.
     pub(super) const CONTENTS: SizedStatement<2> = sized_statement!(
         [20, 100],
-        "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at \
-         FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE m.id IN (",
+        concat!(
+            "SELECT ",
+            message_columns!(sender),
+            " FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
+             WHERE m.id IN ("
+        ),
         "?",
         ") ORDER BY m.id DESC"
     );
 }
-const _: () = assert!(statements::CONTENTS.capacity() as u64 >= Page::MOST);
+const _: () = assert!(statements::CONTENTS.capacity() as u64 >= Page::MAX_PER_PAGE);
 
-/// A page of the messages that the caller received and has not deleted; `None` if it is beyond the budget.
+/// A page of the messages that the caller received and has not deleted; `None` if it exceeds the budget.
 pub(super) async fn page(
     database: &Database,
     caller: &Caller,
     page: &Page,
     bounds: &mut Bounds<'_>,
-) -> Result<Option<Received>, Error> {
+) -> Result<Option<MessagePage>, Error> {
     with_connection!(database, |connection| {
-        if page.before.is_none() && page.offset() == 0 && page.per_page <= PORTION as u64 {
+        if page.before.is_none() && page.offset() == 0 && page.per_page <= CHUNK as u64 {
             newest(connection, caller, page, bounds).await
         } else {
             further(connection, caller, page, bounds).await
@@ -105,65 +111,63 @@ pub(super) async fn page(
     })
 }
 
-/// One statement.
+/// Reads the page by one statement.
 async fn newest(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
     bounds: &mut Bounds<'_>,
-) -> sqlx::Result<Option<Received>> {
+) -> sqlx::Result<Option<MessagePage>> {
     let newest = query(&statements::NEWEST, caller, page).bind(limit(page));
     let mut rows = newest.fetch(connection);
-    let mut shelf = Shelf::new(page, bounds);
+    let mut collector = PageCollector::new(page, bounds);
     while let Some(row) = rows.try_next().await? {
         let message = |row: &MySqlRow| received_message(row, caller.username().clone());
-        shelf.take(&row, row.try_get("is_read")?, message)?;
+        collector.push_row(&row, row.try_get("is_read")?, message)?;
     }
-    Ok(shelf.page())
+    Ok(collector.finish())
 }
 
-/// Two statements: which messages, and what they say. Where a page does not begin with the newest, MySQL takes the whole
-/// rest of the inbox for what a join is about, and reads ahead thousands of receipts of a great one for a page of twenty.
-/// What the messages of a long page say is read in portions, so that little is read in vain.
-/// (A statement on the one table, with its key named, it carries out without such an estimate:
-/// <https://dev.mysql.com/doc/refman/8.4/en/range-optimization.html>, "skip index dives".)
+/// Reads the page by separate statements for the ids and the contents. For a page that does not begin at the newest
+/// message, MySQL estimates a join by the whole rest of the inbox, and reads thousands of receipts of a large one ahead
+/// for a page of twenty; a statement on the one table with a named index needs no estimate
+/// (<https://dev.mysql.com/doc/refman/8.4/en/range-optimization.html>, "skip index dives"). The contents of a long page
+/// are read in chunks, so that few are read in vain.
 async fn further(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
     bounds: &mut Bounds<'_>,
-) -> sqlx::Result<Option<Received>> {
-    let mut rows = marks(connection, caller, page, &statements::MARKS).await?;
-    let rest = cut_off(&mut rows, page);
-    let outline = Outline::of(&rows, rest.is_some())?;
-    let mut shelf = Shelf::new(page, bounds);
-    let mut marks = &outline.marks[..];
-    while !marks.is_empty() && shelf.is_open() {
-        let (some, rest) = marks.split_at(shelf.portion(marks.len()));
-        put_contents(connection, caller, some, &mut shelf).await?;
+) -> sqlx::Result<Option<MessagePage>> {
+    let rows = select_marks(connection, caller, page, &statements::MARKS).await?;
+    let (state, next_cursor) = state(&rows, page)?;
+    let mut collector = PageCollector::new(page, bounds);
+    let mut marks = &state.marks[..];
+    while !marks.is_empty() && collector.is_open() {
+        let (chunk, rest) = marks.split_at(collector.next_chunk(marks.len()));
+        push_contents(connection, caller, chunk, &mut collector).await?;
         marks = rest;
     }
-    Ok(shelf.page_of(outline, rest))
+    Ok(collector.finish_with(state, next_cursor))
 }
 
-/// Puts what these messages say on the shelf.
-async fn put_contents(
+/// Adds the contents of these messages. Those that their senders have deleted since the ids were read are not found.
+async fn push_contents(
     connection: &mut MySqlConnection,
     caller: &Caller,
     marks: &[(MessageId, bool)],
-    shelf: &mut Shelf<'_, '_>,
+    collector: &mut PageCollector<'_, '_>,
 ) -> sqlx::Result<()> {
     let is_read: BTreeMap<_, _> = marks.iter().copied().collect();
-    let (statement, places) = statements::CONTENTS.for_values(marks);
-    let query = places.fold(sqlx::query(statement), |query, (id, _)| {
+    let (statement, marks) = statements::CONTENTS.for_values(marks);
+    let query = marks.fold(sqlx::query(statement), |query, (id, _)| {
         query.bind(id.get())
     });
-    // One that is not found was deleted by its sender between the two statements.
     let mut contents = query.fetch(connection);
     while let Some(row) = contents.try_next().await? {
         let is_read = is_read.get(&id(&row)?).is_some_and(|is_read| *is_read);
-        shelf.put_if_open(|| {
-            let content = content(&row, Username::stored(row.try_get("sender")?))?;
+        collector.push(|| {
+            let content = content(&row, sender(&row)?)?;
             let receiver = caller.username().clone();
             Ok(Message::of_receiver(content, receiver, is_read))
         })?;
@@ -171,76 +175,65 @@ async fn put_contents(
     Ok(())
 }
 
-/// What a page of an inbox shows, without what its messages say, which never changes.
-#[derive(Default)]
-pub(crate) struct Outline {
-    /// The messages, and whether each is marked as read.
-    pub(crate) marks: Vec<(MessageId, bool)>,
-    pub(crate) has_more: bool,
-}
-
-impl Outline {
-    fn of(rows: &[MySqlRow], has_more: bool) -> sqlx::Result<Self> {
-        let mark = |row: &MySqlRow| Ok((id(row)?, row.try_get("is_read")?));
-        let marks = rows.iter().map(mark).collect::<sqlx::Result<_>>()?;
-        Ok(Self { marks, has_more })
-    }
-}
-
-/// The outline of a page, from the key alone that the page is in the order of. `None` if that does not tell all: the page
-/// is not one of the inbox, something is filtered for, or a sender's name may be about to change.
-pub(crate) async fn outline(
+/// The state of an inbox page, read from one index. `None` if any account is being deleted, as the name of a sender may
+/// be about to change on the page.
+pub(super) async fn page_state(
     database: &Database,
     caller: &Caller,
     page: &Page,
-) -> Result<Option<Outline>, Error> {
-    if page.mailbox == Mailbox::Sent || page.filter != Filter::NONE {
-        return Ok(None);
-    }
+) -> Result<Option<PageState>, Error> {
     with_connection!(database, |connection| {
-        let mut rows = marks(connection, caller, page, &statements::OUTLINES).await?;
-        let has_more = cut_off(&mut rows, page).is_some();
+        let rows = select_marks(connection, caller, page, &statements::STATES).await?;
         for row in &rows {
             if row.try_get("is_somebody_leaving")? {
                 return Ok(None);
             }
         }
-        Outline::of(&rows, has_more).map(Some)
+        state(&rows, page).map(|(state, _)| Some(state))
     })
 }
 
-/// The receipts of a page, and one more if there is one.
-async fn marks(
+/// The state of a page, and the cursor of the next one, from rows that include the one past the page.
+fn state(rows: &[MySqlRow], page: &Page) -> sqlx::Result<(PageState, Option<MessageId>)> {
+    let mark = |row: &MySqlRow| Ok((id(row)?, row.try_get("is_read")?));
+    let mut marks = rows.iter().map(mark).collect::<sqlx::Result<Vec<_>>>()?;
+    let next_cursor = split_page(&mut marks, page, |(id, _)| *id);
+    let has_more = next_cursor.is_some();
+    Ok((PageState { marks, has_more }, next_cursor))
+}
+
+/// The receipts of a page, and the one past the page if there is one.
+async fn select_marks(
     connection: &mut MySqlConnection,
     caller: &Caller,
     page: &Page,
-    from: &statements::Beginnings,
+    start: &statements::Starts,
 ) -> sqlx::Result<Vec<MySqlRow>> {
     let query = match (page.before, page.offset()) {
-        (Some(before), _) => query(&from.before, caller, page)
+        (Some(before), _) => query(&start.before, caller, page)
             .bind(before.get())
             .bind(limit(page)),
-        (None, 0) => query(&from.newest, caller, page).bind(limit(page)),
-        (None, offset) => query(&from.nth, caller, page)
+        (None, 0) => query(&start.newest, caller, page).bind(limit(page)),
+        (None, offset) => query(&start.nth, caller, page)
             .bind(limit(page))
             .bind(offset),
     };
     query.fetch_all(connection).await
 }
 
-/// A statement with the values that all have in common.
+/// The variant that the page needs, with the values that all statements have in common.
 fn query(
-    forms: &statements::Forms,
+    variants: &statements::Variants,
     caller: &Caller,
     page: &Page,
-) -> Query<'static, sqlx::MySql, sqlx::mysql::MySqlArguments> {
+) -> Query<'static, sqlx::MySql, MySqlArguments> {
     let receiver = u64::from(caller.id());
     match page.unread {
-        None => sqlx::query(forms.all).bind(receiver),
-        Some(unread) => sqlx::query(forms.marked).bind(receiver).bind(!unread),
+        None => sqlx::query(variants.all).bind(receiver),
+        Some(unread) => sqlx::query(variants.marked).bind(receiver).bind(!unread),
     }
 }
 
 fn limit(page: &Page) -> u64 {
-    page.per_page + LOOK_AHEAD
+    page.per_page + OVERFETCH
 }

@@ -14,13 +14,15 @@ use crate::db::{
     with_connection,
 };
 use crate::http::budget::{Budget, Reservation, SMALL_RESPONSE};
-use crate::messages::store::bounded::Bounds;
-use crate::messages::store::{LOOK_AHEAD, Outline, Received, content, inbox};
-use crate::model::message::{Message, Page};
+use crate::messages::store::collector::{Bounds, MessagePage, OVERFETCH, PageState, split_page};
+use crate::messages::store::inbox;
+use crate::messages::store::row::{content, message_columns};
+use crate::model::message::Message;
+use crate::model::page::Page;
 use crate::model::user::{UserId, Username};
 use crate::users::UsernameCache;
 
-/// The page that most ask for, again and again: the newest messages of the caller's inbox.
+/// A request for the page that is requested most often: the newest messages of the caller's inbox.
 pub(crate) struct Newest(pub(crate) Caller);
 
 /// The resources that the pages of all callers need.
@@ -30,85 +32,86 @@ pub(crate) struct NewestContext {
     pub(crate) budget: Budget,
 }
 
-/// A page of each of the users, without the names of who sent the messages, and whether any account is on its way out, as
-/// [`UsernameCache`] wants to know at the same time.
+/// A page of each of the users, with the ids of the senders instead of their names, and whether any account is being
+/// deleted, which [`UsernameCache`] needs from the same snapshot.
 ///
-/// Its inner statement is in the order of the whole key, of which all but the last column are the same: without them MySQL
-/// would read the whole inbox and sort it.
+/// The inner statement names all columns of the index in its order, although all but the last are constant: without them,
+/// MySQL would read the whole inbox and sort it.
 const PAGES: SizedStatement<3> = sized_statement!(
     [2, 4, 8],
-    "SELECT receiver.id AS receiver_id, m.id, m.sender_id, m.subject, m.body, m.created_at, r.is_read, \
+    concat!(
+        "SELECT ",
+        message_columns!(),
+        ", receiver.id AS receiver_id, m.sender_id, r.is_read, \
          (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving \
      FROM users AS receiver FORCE INDEX (PRIMARY) STRAIGHT_JOIN LATERAL ( \
          SELECT newest.message_id, newest.is_read FROM receipts AS newest FORCE INDEX (PRIMARY) \
          WHERE newest.receiver_id = receiver.id AND newest.is_deleted = FALSE \
          ORDER BY newest.receiver_id DESC, newest.is_deleted DESC, newest.message_id DESC LIMIT ? \
      ) AS r STRAIGHT_JOIN messages AS m FORCE INDEX (PRIMARY) ON m.id = r.message_id \
-     WHERE receiver.id IN (",
+     WHERE receiver.id IN ("
+    ),
     "?",
     ")"
 );
 
-/// A message on a page.
+/// A message whose sender's name is not yet known.
 #[derive(Clone)]
-struct Line {
+struct Unnamed {
     sender: UserId,
-    /// Without the name of its sender until that is known.
     message: Message,
 }
 
-/// What was read of one inbox.
+/// The newest page of one inbox.
 #[derive(Clone, Default)]
 struct Inbox {
-    lines: Vec<Line>,
+    messages: Vec<Unnamed>,
     bytes: usize,
-    /// It has a page that is to be read by itself.
+    /// The page is too large for a batch and has to be read individually.
     is_large: bool,
 }
 
 impl Inbox {
-    /// Takes a row unless the page has become large. Then nothing of it is kept.
-    fn take(&mut self, row: &MySqlRow) -> sqlx::Result<()> {
+    /// Adds a row, or discards the page if it has become large.
+    fn push(&mut self, row: &MySqlRow) -> sqlx::Result<()> {
         if self.is_large {
             return Ok(());
         }
-        let nobody = Username::stored("");
-        let content = content(row, nobody.clone())?;
-        let message = Message::of_receiver(content, nobody, row.try_get("is_read")?);
-        self.bytes += message.bytes();
+        let unknown = Username::stored("");
+        let content = content(row, unknown.clone())?;
+        let message = Message::of_receiver(content, unknown, row.try_get("is_read")?);
+        self.bytes += message.max_json_bytes();
         let sender = row.try_get::<u64, _>("sender_id")?.into();
-        self.lines.push(Line { sender, message });
+        self.messages.push(Unnamed { sender, message });
         if self.bytes > SMALL_RESPONSE {
             self.is_large = true;
-            self.lines = Vec::new();
+            self.messages = Vec::new();
         }
         Ok(())
     }
 
     /// The caller's page, newest first; `None` if it is large.
-    fn page(self, caller: &Caller) -> Option<Received> {
+    fn page(self, caller: &Caller) -> Option<MessagePage> {
         if self.is_large {
             return None;
         }
-        let message = |line: Line| Message {
+        let message = |unnamed: Unnamed| Message {
             receiver: caller.username().clone(),
-            ..line.message
+            ..unnamed.message
         };
-        let mut messages: Vec<_> = self.lines.into_iter().map(message).collect();
-        // In which order MySQL reads what a join begins with it does not promise.
+        let mut messages: Vec<_> = self.messages.into_iter().map(message).collect();
+        // MySQL does not guarantee an order of the rows that a lateral join returns.
         messages.sort_unstable_by_key(|message| Reverse(message.id));
-        let has_more = messages.len() as u64 > Page::DEFAULT.per_page;
-        messages.truncate(messages.len() - usize::from(has_more));
-        let rest = messages.last().filter(|_| has_more).map(|last| last.id);
+        let next_cursor = split_page(&mut messages, &Page::DEFAULT, |message| message.id);
         let marks = messages.iter().map(|message| (message.id, message.read));
-        let outline = Outline {
+        let state = PageState {
             marks: marks.collect(),
-            has_more,
+            has_more: next_cursor.is_some(),
         };
-        Some(Received {
+        Some(MessagePage {
             messages,
-            outline,
-            rest,
+            state,
+            next_cursor,
         })
     }
 }
@@ -119,14 +122,14 @@ impl Newest {
     }
 }
 
-/// What was read of the inboxes of these users, and whether any account is on its way out.
+/// The newest pages of these users' inboxes, and whether any account is being deleted.
 async fn inboxes(
     connection: &mut MySqlConnection,
     receivers: &[u64],
 ) -> sqlx::Result<(HashMap<u64, Inbox>, bool)> {
-    let (statement, places) = PAGES.for_values(receivers);
-    let query = sqlx::query(statement).bind(Page::DEFAULT.per_page + LOOK_AHEAD);
-    let mut rows = places
+    let (statement, receivers) = PAGES.for_values(receivers);
+    let query = sqlx::query(statement).bind(Page::DEFAULT.per_page + OVERFETCH);
+    let mut rows = receivers
         .fold(query, |query, receiver| query.bind(*receiver))
         .fetch(connection);
     let mut inboxes = HashMap::<u64, Inbox>::new();
@@ -134,15 +137,15 @@ async fn inboxes(
     while let Some(row) = rows.try_next().await? {
         is_somebody_leaving = row.try_get("is_somebody_leaving")?;
         let receiver = row.try_get("receiver_id")?;
-        inboxes.entry(receiver).or_default().take(&row)?;
+        inboxes.entry(receiver).or_default().push(&row)?;
     }
     Ok((inboxes, is_somebody_leaving))
 }
 
 impl Batch for Newest {
     type Context = NewestContext;
-    /// The page with what it takes of the budget; `None` if it is beyond that, or of those that are read by themselves.
-    type Output = Option<(Received, Reservation)>;
+    /// The page with its part of the budget; `None` if it exceeds the budget or is too large for a batch.
+    type Output = Option<(MessagePage, Reservation)>;
 
     /// Unlike commits, pages use MySQL's processors, so several small batches are faster than one large batch.
     const LIMITS: BatchLimits = BatchLimits {
@@ -163,7 +166,7 @@ impl Batch for Newest {
         Ok(page.map(|page| (page, reservation)))
     }
 
-    /// A large page is left out, so that a batch holds little whatever is in its inboxes.
+    /// Leaves large pages out, which bounds the memory of a batch.
     async fn run_batch(
         context: &NewestContext,
         all: &[Arc<Self>],
@@ -171,18 +174,18 @@ impl Batch for Newest {
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
         with_connection!(context.database, |connection| {
             let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
-            let lines = || inboxes.values().flat_map(|inbox| &inbox.lines);
-            let senders: Vec<_> = lines().map(|line| line.sender).collect();
+            let messages = inboxes.values().flat_map(|inbox| &inbox.messages);
+            let senders: Vec<_> = messages.map(|unnamed| unnamed.sender).collect();
             let names = context
                 .names
                 .resolve(connection, &senders, is_somebody_leaving);
             let mut names = names.await?.into_iter();
-            for line in inboxes.values_mut().flat_map(|inbox| &mut inbox.lines) {
-                line.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
+            for unnamed in inboxes.values_mut().flat_map(|inbox| &mut inbox.messages) {
+                unnamed.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
             }
             let page = |(index, one): (usize, &Arc<Self>)| {
                 let receiver = one.receiver();
-                // One who asks twice has the page twice.
+                // Several requests in a batch may be for the same inbox.
                 let inbox = if receivers[index + 1..].contains(&receiver) {
                     inboxes.get(&receiver).cloned()
                 } else {

@@ -1,36 +1,34 @@
-//! One message, sent as a transaction of its own: to one or several receivers, and with an `Idempotency-Key` or without.
+//! A send in a transaction of its own: to one or several receivers, with or without an `Idempotency-Key`.
 //!
-//! The statement that inserts the message makes all checks: whether the sender's token is still good, whether all receivers
-//! exist and whether the key is free. So a send that is refused uses no id, and no message of a sender whose tokens were
-//! revoked, or whose account was deleted, is ever committed afterwards: the statement locks the sender's row, which a
-//! revocation changes.
+//! The statement that inserts the message makes all checks: whether the sender's token is still valid, all receivers exist
+//! and the key is unused. So a refused send consumes no id, and no message is committed after its sender's tokens were
+//! revoked or the account was deleted: the statement locks the sender's row, which a revocation changes.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
-use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Connection, Row};
+use chrono::{DateTime, SubsecRound, Utc};
+use sqlx::Connection;
+use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, with_connection};
-use crate::messages::store::id;
-use crate::model::message::{
-    IdempotencyKey, MessageId, NewMessage, Postmark, RECEIVERS, Receivers,
-};
+use crate::messages::store::idempotency;
+use crate::model::draft::{IdempotencyKey, NewMessage, RECEIVERS, Receivers, SentMetadata};
+use crate::model::message::MessageId;
 use crate::model::user::Username;
 
 /// Why a message was not sent.
 pub(crate) enum Refusal {
-    /// No user has these names.
+    /// These users do not exist.
     NoSuchReceivers(Vec<Username>),
-    /// The key is that of another message.
-    KeyOfAnother,
-    /// The sender's tokens were revoked, or the account was deleted, after the request was authorised.
+    /// The key was used for a different message.
+    KeyReused,
+    /// The sender's tokens were revoked, or the account was deleted, after the request was authorized.
     TokenRevoked,
 }
 
 mod statements {
     use crate::db::{SizedStatement, sized_statement};
 
-    /// An insertion to one receiver, with what is to be checked beside the sender and the receiver.
+    /// Inserts a message to one receiver, with an additional condition.
     macro_rules! to_one {
         ($more:literal) => {
             concat!(
@@ -42,7 +40,7 @@ mod statements {
             )
         };
     }
-    /// The same to several, by how many of them there are.
+    /// Inserts a message to several receivers, whose number is checked.
     macro_rules! to_several {
         ($more:literal) => {
             sized_statement!(
@@ -74,12 +72,7 @@ mod statements {
         "?",
         ")"
     );
-    pub(super) const KEY: &str = "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
-         VALUES (?, ?, ?, ?, ?)";
-    /// The sender, and the send that the key was used for, if it was.
-    pub(super) const SENDER: &str = "SELECT sender.token_epoch, used.fingerprint, used.message_id AS id, used.created_at \
-         FROM users AS sender LEFT JOIN idempotency_keys AS used \
-         ON used.user_id = sender.id AND used.idempotency_key = ? WHERE sender.id = ?";
+    /// Which of these users exist.
     pub(super) const KNOWN: SizedStatement<1> = sized_statement!(
         [100],
         "SELECT username FROM users WHERE username IN (",
@@ -93,44 +86,45 @@ const _: () = assert!(TO_SEVERAL_WITH_KEY.capacity() >= *RECEIVERS.end());
 const _: () = assert!(RECEIPTS.capacity() >= *RECEIVERS.end());
 const _: () = assert!(KNOWN.capacity() >= *RECEIVERS.end());
 
-/// How often a send is tried whose reason for a refusal has gone by the time it is looked for.
+/// How often a send is tried if the reason for its refusal no longer holds when it is determined.
 const ATTEMPTS: u32 = 3;
 
-/// Sends a message to all its receivers or to none, and with a key only if none was sent with that key before. A send
-/// that repeats another one gets the first one's answer, whatever has happened to the receivers and the message since.
+/// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key before. A
+/// retry gets the answer to the first attempt, even if its receivers or the message have been deleted since.
 pub(crate) async fn send(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
-) -> Result<Result<Postmark, Refusal>, Error> {
+) -> Result<Result<SentMetadata, Refusal>, Error> {
     for _ in 0..ATTEMPTS {
         match send_once(database, caller, new, key).await {
-            Ok(Some(postmark)) => return Ok(Ok(postmark)),
+            Ok(Some(metadata)) => return Ok(Ok(metadata)),
             Ok(None) => {}
-            // A send with the same key was committed meanwhile.
+            // Another send with the same key was committed in the meantime.
             Err(Error::Duplicate) if key.is_some() => {}
             Err(fault) => return Err(fault),
         }
-        if let Some(answer) = explain(database, caller, new, key).await? {
+        if let Some(answer) = explain_refusal(database, caller, new, key).await? {
             return Ok(answer);
         }
-        // The reason has gone since: the key was forgotten a moment ago, or a receiver has just signed up.
+        // The reason no longer holds: the key has just expired, or a receiver has just signed up.
     }
-    let reason = "a send was refused for a reason that had gone a moment later, again and again";
+    let reason = "a send was refused repeatedly for a reason that did not hold afterwards";
     Err(Error::Unavailable(reason.to_owned()))
 }
 
-/// One transaction. `None` if the send is refused.
+/// Sends the message in one transaction; `None` if it is refused.
 ///
 /// # Errors
-/// [`Error::Duplicate`] if another send with the key was committed meanwhile. One that is under way is waited for.
+/// [`Error::Duplicate`] if another send with the key was committed in the meantime. The transaction waits for one that is in
+/// progress.
 async fn send_once(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
-) -> Result<Option<Postmark>, Error> {
+) -> Result<Option<SentMetadata>, Error> {
     let created_at = Utc::now().trunc_subsecs(3);
     with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
@@ -138,19 +132,20 @@ async fn send_once(
             return Ok(None);
         };
         let received = insert_receipts(&mut transaction, id, &new.receivers).await?;
-        // The receivers' rows are locked, so they are still there; otherwise all is rolled back.
+        // The receivers' rows are locked, so none can be missing; otherwise the transaction is rolled back.
         if received < new.receivers.names().len() as u64 {
             return Ok(None);
         }
+        let sent = SentMetadata { id, created_at };
         if let Some(key) = key {
-            insert_key(&mut transaction, caller, key, new, id, created_at).await?;
+            idempotency::insert(&mut transaction, caller, key, new, sent).await?;
         }
         transaction.commit().await?;
-        Ok(Some(Postmark { id, created_at }))
+        Ok(Some(sent))
     })
 }
 
-/// The id of the message; `None`, and no id is used, if one of the checks fails.
+/// Returns the id of the message; `None`, without consuming an id, if one of the checks fails.
 async fn insert_message(
     connection: &mut MySqlConnection,
     caller: &Caller,
@@ -163,7 +158,7 @@ async fn insert_message(
         None => &TO_SEVERAL,
         Some(_) => &TO_SEVERAL_WITH_KEY,
     };
-    let (statement, places) = several.for_values(names);
+    let (statement, values) = several.for_values(names);
     let statement = match (&new.receivers, key) {
         (Receivers::Several(_), _) => statement,
         (Receivers::One(_), None) => statements::TO_ONE,
@@ -177,7 +172,7 @@ async fn insert_message(
         .bind(caller.token_epoch());
     query = match &new.receivers {
         Receivers::One(name) => query.bind(name.as_str()),
-        Receivers::Several(_) => places
+        Receivers::Several(_) => values
             .fold(query, |query, name| query.bind(name.as_str()))
             .bind(names.len() as u64),
     };
@@ -188,7 +183,7 @@ async fn insert_message(
     Ok(MessageId::stored(inserted.last_insert_id()).filter(|_| inserted.rows_affected() == 1))
 }
 
-/// The number of receivers.
+/// Returns the number of receivers.
 async fn insert_receipts(
     connection: &mut MySqlConnection,
     id: MessageId,
@@ -199,8 +194,8 @@ async fn insert_receipts(
             .bind(id.get())
             .bind(name.as_str()),
         Receivers::Several(names) => {
-            let (statement, places) = RECEIPTS.for_values(names);
-            places.fold(sqlx::query(statement).bind(id.get()), |query, name| {
+            let (statement, values) = RECEIPTS.for_values(names);
+            values.fold(sqlx::query(statement).bind(id.get()), |query, name| {
                 query.bind(name.as_str())
             })
         }
@@ -208,78 +203,38 @@ async fn insert_receipts(
     Ok(query.execute(connection).await?.rows_affected())
 }
 
-async fn insert_key(
-    connection: &mut MySqlConnection,
-    caller: &Caller,
-    key: &IdempotencyKey,
-    new: &NewMessage,
-    id: MessageId,
-    created_at: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(statements::KEY)
-        .bind(u64::from(caller.id()))
-        .bind(key.as_str())
-        .bind(&new.fingerprint()[..])
-        .bind(id.get())
-        .bind(created_at)
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
-/// What a send that was not done is answered with: the first answer of its key, before all that may have changed since;
-/// or why it is refused. `None` if it can be sent now.
-async fn explain(
+/// The answer to a send that was refused: if the key was used before, the answer to that send, whatever has changed since;
+/// otherwise the reason. `None` if the message can be sent now.
+async fn explain_refusal(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
-) -> Result<Option<Result<Postmark, Refusal>>, Error> {
+) -> Result<Option<Result<SentMetadata, Refusal>>, Error> {
     with_connection!(database, |connection| {
-        let sender = sqlx::query(statements::SENDER)
-            // No key is empty.
-            .bind(key.map_or("", IdempotencyKey::as_str))
-            .bind(u64::from(caller.id()))
-            .fetch_optional(&mut *connection)
-            .await?;
-        let Some(sender) = sender else {
+        let sender = idempotency::find(connection, caller, key).await?;
+        let Some(sender) = sender.filter(|sender| sender.token_epoch == caller.token_epoch())
+        else {
             return Ok(Some(Err(Refusal::TokenRevoked)));
         };
-        if sender.try_get::<u32, _>("token_epoch")? != caller.token_epoch() {
-            return Ok(Some(Err(Refusal::TokenRevoked)));
-        }
-        if let Some(answer) = first_answer(&sender, new)? {
-            return Ok(Some(answer));
+        if let Some(first) = sender.first_send {
+            let is_same = first.fingerprint == new.fingerprint();
+            return Ok(Some(
+                is_same.then_some(first.sent).ok_or(Refusal::KeyReused),
+            ));
         }
         let unknown = unknown(connection, new.receivers.names()).await?;
         Ok((!unknown.is_empty()).then_some(Err(Refusal::NoSuchReceivers(unknown))))
     })
 }
 
-/// The answer to the send that the key was used for.
-fn first_answer(
-    sender: &MySqlRow,
-    new: &NewMessage,
-) -> sqlx::Result<Option<Result<Postmark, Refusal>>> {
-    let Some(fingerprint) = sender.try_get::<Option<Vec<u8>>, _>("fingerprint")? else {
-        return Ok(None);
-    };
-    if fingerprint != new.fingerprint() {
-        return Ok(Some(Err(Refusal::KeyOfAnother)));
-    }
-    Ok(Some(Ok(Postmark {
-        id: id(sender)?,
-        created_at: sender.try_get("created_at")?,
-    })))
-}
-
-/// Those of the names that no user has.
+/// The names that belong to no user.
 async fn unknown(
     connection: &mut MySqlConnection,
     names: &[Username],
 ) -> sqlx::Result<Vec<Username>> {
-    let (statement, places) = KNOWN.for_values(names);
-    let known: Vec<String> = places
+    let (statement, values) = KNOWN.for_values(names);
+    let known: Vec<String> = values
         .fold(sqlx::query_scalar(statement), |query, name| {
             query.bind(name.as_str())
         })
@@ -291,22 +246,4 @@ async fn unknown(
         .filter(|name| !is_known(name))
         .cloned()
         .collect())
-}
-
-/// How long keys are kept: a day, and an hour for clocks that differ.
-const KEYS_KEPT: TimeDelta = TimeDelta::hours(25);
-
-/// Forgets some of the oldest keys that are over; whether there may be more of them.
-pub(crate) async fn forget_keys(database: &Database) -> Result<bool, Error> {
-    /// Few enough to lock nobody out for long.
-    const SOME: u64 = 500;
-    let oldest = Utc::now() - KEYS_KEPT;
-    let forgotten = with_connection!(database, |connection| {
-        sqlx::query("DELETE FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?")
-            .bind(oldest)
-            .bind(SOME)
-            .execute(connection)
-            .await
-    })?;
-    Ok(forgotten.rows_affected() == SOME)
 }

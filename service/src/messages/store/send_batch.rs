@@ -1,4 +1,4 @@
-//! Messages to one receiver each, without a key: several that come at the same time are sent in one transaction.
+//! Group commit of sends to one receiver each, without a key: concurrent ones share a transaction.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,18 +12,19 @@ use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unless_locked, with_connection,
 };
 use crate::messages::store::send::{Refusal, send};
-use crate::model::message::{Message, MessageId, NewMessage, Postmark};
+use crate::model::draft::{NewMessage, SentMetadata};
+use crate::model::message::{Message, MessageId};
 use crate::model::user::Username;
 
-/// A message of a caller to one receiver, without a key.
-pub(crate) struct Outgoing {
+/// A request to send a message to one receiver, without a key.
+pub(crate) struct SendRequest {
     caller: Caller,
     new: NewMessage,
     receiver: Username,
 }
 
-impl Outgoing {
-    /// The receiver is the one of the message.
+impl SendRequest {
+    /// The receiver must be that of the message.
     pub(crate) fn new(caller: Caller, new: NewMessage, receiver: Username) -> Self {
         Self {
             caller,
@@ -33,16 +34,16 @@ impl Outgoing {
     }
 
     /// The message as it was sent.
-    pub(crate) fn message(&self, postmark: Postmark) -> Message {
-        self.new.sent(postmark, self.caller.username().clone())
+    pub(crate) fn message(&self, metadata: SentMetadata) -> Message {
+        self.new.sent(metadata, self.caller.username().clone())
     }
 }
 
 mod statements {
     use crate::db::{SizedStatement, placeholders, sized_statement};
 
-    /// Senders and receivers, locked until the transaction ends, but for those whose rows others have locked. By how much
-    /// one id that a statement gives is greater than the one before it is the server's to say.
+    /// Locks the senders and receivers until the transaction ends, except those whose rows other transactions have locked.
+    /// `step` is the difference between successive ids, which depends on the server's configuration.
     pub(super) const USERS: SizedStatement<7> = sized_statement!(
         [2, 4, 8, 16, 32, 64, 128],
         "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users \
@@ -50,7 +51,7 @@ mod statements {
         "?",
         ") FOR SHARE SKIP LOCKED"
     );
-    /// Which of those that were not found exist.
+    /// Which of the users that were not found exist.
     pub(super) const KNOWN: SizedStatement<2> = sized_statement!(
         [8, 128],
         "SELECT username FROM users FORCE INDEX (users_username) WHERE username IN (",
@@ -58,17 +59,17 @@ mod statements {
         ")"
     );
 
-    /// For so many messages: their insertion, and that of their receipts. Any number of messages is put together from
-    /// these, because a place that is left over cannot repeat one.
-    pub(super) struct Length {
+    /// The statements that insert a number of messages and their receipts. Insertions of any number are composed of these,
+    /// because surplus placeholders cannot repeat a message.
+    pub(super) struct Insertion {
         pub(super) count: usize,
         pub(super) messages: &'static str,
         pub(super) receipts: &'static str,
     }
 
-    macro_rules! length {
+    macro_rules! insertion {
         ($count:tt) => {
-            Length {
+            Insertion {
                 count: $count,
                 messages: const_str::concat!(
                     "INSERT INTO messages (sender_id, subject, body, created_at) VALUES ",
@@ -82,29 +83,29 @@ mod statements {
         };
     }
 
-    /// From the longest to the shortest.
-    pub(super) const LENGTHS: [Length; 7] = [
-        length!(64),
-        length!(32),
-        length!(16),
-        length!(8),
-        length!(4),
-        length!(2),
-        length!(1),
+    /// In descending order.
+    pub(super) const INSERTIONS: [Insertion; 7] = [
+        insertion!(64),
+        insertion!(32),
+        insertion!(16),
+        insertion!(8),
+        insertion!(4),
+        insertion!(2),
+        insertion!(1),
     ];
 }
-use statements::{KNOWN, LENGTHS, Length, USERS};
+use statements::{INSERTIONS, Insertion, KNOWN, USERS};
 /// Each message has a sender and a receiver.
-const MOST_NAMES: usize = 2 * MAX_BATCH;
-const _: () = assert!(USERS.capacity() >= MOST_NAMES && KNOWN.capacity() >= MOST_NAMES);
+const MAX_NAMES: usize = 2 * MAX_BATCH;
+const _: () = assert!(USERS.capacity() >= MAX_NAMES && KNOWN.capacity() >= MAX_NAMES);
 
-/// A message and the id of its receiver.
-type Addressed<'a> = (&'a Outgoing, u64);
+/// A request and the id of its receiver.
+type Addressed<'a> = (&'a SendRequest, u64);
 
-/// One message that is refused keeps no other one back.
-impl Batch for Outgoing {
+/// A refused message does not affect the others of its batch.
+impl Batch for SendRequest {
     type Context = Database;
-    type Output = Result<Postmark, Refusal>;
+    type Output = Result<SentMetadata, Refusal>;
 
     /// Only sends whose sender or receiver another transaction has locked run individually, and wait for it.
     const LIMITS: BatchLimits = BatchLimits {
@@ -128,28 +129,28 @@ impl Batch for Outgoing {
     }
 }
 
-/// What is to be done with a message, by its sender and its receiver.
+/// Whether a message can be sent, according to its sender and its receiver.
 enum Verdict {
-    /// It is sent to the receiver with this id.
+    /// It can be sent to the receiver with this id.
     Send(u64),
     /// The receiver does not exist.
     NoSuchReceiver,
-    /// The sender's token is good no more.
+    /// The sender's token is no longer valid.
     TokenRevoked,
-    /// Another transaction has locked one of the two.
+    /// Another transaction has locked the sender or the receiver.
     Locked,
 }
 
 async fn send_all(
     connection: &mut MySqlConnection,
-    all: &[Arc<Outgoing>],
+    all: &[Arc<SendRequest>],
     created_at: DateTime<Utc>,
-) -> sqlx::Result<Vec<BatchOutcome<Result<Postmark, Refusal>>>> {
+) -> sqlx::Result<Vec<BatchOutcome<Result<SentMetadata, Refusal>>>> {
     let mut transaction = connection.begin().await?;
     let users = Users::of(&mut transaction, all).await?;
     let verdicts: Vec<_> = all.iter().map(|one| users.verdict(one)).collect();
-    let judged = all.iter().zip(&verdicts);
-    let addressed: Vec<_> = judged
+    let decided = all.iter().zip(&verdicts);
+    let addressed: Vec<_> = decided
         .clone()
         .filter_map(|(one, verdict)| match verdict {
             Verdict::Send(receiver) => Some((&**one, *receiver)),
@@ -159,11 +160,11 @@ async fn send_all(
     let ids = insert(&mut transaction, &addressed, users.step, created_at).await?;
     transaction.commit().await?;
     let mut ids = VecDeque::from(ids);
-    let outcome = |(one, verdict): (&Arc<Outgoing>, &Verdict)| match verdict {
+    let outcome = |(one, verdict): (&Arc<SendRequest>, &Verdict)| match verdict {
         Verdict::Send(_) => {
             let id = ids.pop_front().and_then(MessageId::stored);
             let id = id.ok_or(sqlx::Error::RowNotFound)?;
-            Ok(BatchOutcome::Done(Ok(Postmark { id, created_at })))
+            Ok(BatchOutcome::Done(Ok(SentMetadata { id, created_at })))
         }
         Verdict::NoSuchReceiver => Ok(BatchOutcome::Done(Err(Refusal::NoSuchReceivers(vec![
             one.receiver.clone(),
@@ -171,10 +172,10 @@ async fn send_all(
         Verdict::TokenRevoked => Ok(BatchOutcome::Done(Err(Refusal::TokenRevoked))),
         Verdict::Locked => Ok(BatchOutcome::RunIndividually),
     };
-    judged.map(outcome).collect()
+    decided.map(outcome).collect()
 }
 
-/// A user as the transaction has locked them.
+/// A user whose row the transaction has locked.
 struct User {
     id: u64,
     token_epoch: u32,
@@ -183,20 +184,20 @@ struct User {
 /// The senders and receivers of some messages.
 struct Users {
     found: HashMap<String, User>,
-    /// The names of those who exist and whose rows are locked.
+    /// The names of users whose rows other transactions have locked.
     locked: HashSet<String>,
-    /// By how much each of the ids that one statement gives is greater than the one before it.
+    /// The difference between successive ids of one statement.
     step: usize,
 }
 
 impl Users {
-    async fn of(connection: &mut MySqlConnection, all: &[Arc<Outgoing>]) -> sqlx::Result<Self> {
+    async fn of(connection: &mut MySqlConnection, all: &[Arc<SendRequest>]) -> sqlx::Result<Self> {
         let senders = all.iter().map(|one| one.caller.username().as_str());
         let receivers = all.iter().map(|one| one.receiver.as_str());
         let names: BTreeSet<_> = senders.chain(receivers).collect();
         let names: Vec<_> = names.into_iter().collect();
-        let (statement, places) = USERS.for_values(&names);
-        let rows = places
+        let (statement, values) = USERS.for_values(&names);
+        let rows = values
             .fold(sqlx::query(statement), |query, name| query.bind(*name))
             .fetch_all(&mut *connection)
             .await?;
@@ -216,13 +217,13 @@ impl Users {
         })
     }
 
-    fn verdict(&self, outgoing: &Outgoing) -> Verdict {
-        let (caller, receiver) = (&outgoing.caller, outgoing.receiver.as_str());
+    fn verdict(&self, request: &SendRequest) -> Verdict {
+        let (caller, receiver) = (&request.caller, request.receiver.as_str());
         let sender = caller.username().as_str();
         match (self.found.get(sender), self.found.get(receiver)) {
             _ if self.locked.contains(sender) => Verdict::Locked,
             (Some(sender), _) if !is_of(caller, sender) => Verdict::TokenRevoked,
-            // A deleted account gives its name away.
+            // The name of a deleted account is free, or belongs to another account.
             (None, _) => Verdict::TokenRevoked,
             (Some(_), Some(receiver)) => Verdict::Send(receiver.id),
             (Some(_), None) if self.locked.contains(receiver) => Verdict::Locked,
@@ -239,18 +240,18 @@ fn user(row: &MySqlRow) -> sqlx::Result<(String, User)> {
     Ok((row.try_get("username")?, user))
 }
 
-/// Whether the caller is this user, and the caller's token is still good.
+/// Whether the caller is this user and the caller's token is still valid.
 fn is_of(caller: &Caller, user: &User) -> bool {
     u64::from(caller.id()) == user.id && caller.token_epoch() == user.token_epoch
 }
 
-/// Those of the names that users have. No statement where all were found.
+/// The names that belong to users. If there are no names, no statement is executed.
 async fn known(connection: &mut MySqlConnection, names: &[&str]) -> sqlx::Result<HashSet<String>> {
     if names.is_empty() {
         return Ok(HashSet::new());
     }
-    let (statement, places) = KNOWN.for_values(names);
-    let rows = places
+    let (statement, values) = KNOWN.for_values(names);
+    let rows = values
         .fold(sqlx::query(statement), |query, name| query.bind(*name))
         .fetch_all(connection)
         .await?;
@@ -258,7 +259,7 @@ async fn known(connection: &mut MySqlConnection, names: &[&str]) -> sqlx::Result
     rows.iter().map(name).collect()
 }
 
-/// The ids of the messages, in their order.
+/// Inserts messages, and returns their ids in the same order.
 async fn insert(
     connection: &mut MySqlConnection,
     mut messages: &[Addressed<'_>],
@@ -266,32 +267,35 @@ async fn insert(
     created_at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<u64>> {
     let mut ids = Vec::with_capacity(messages.len());
-    while let Some(length) = LENGTHS.iter().find(|length| length.count <= messages.len()) {
-        let (part, rest) = messages.split_at(length.count);
-        let first = insert_messages(connection, length, part, created_at).await?;
+    while let Some(insertion) = INSERTIONS
+        .iter()
+        .find(|insertion| insertion.count <= messages.len())
+    {
+        let (part, rest) = messages.split_at(insertion.count);
+        let first = insert_messages(connection, insertion, part, created_at).await?;
         let given: Vec<u64> = (first..).step_by(step).take(part.len()).collect();
-        insert_receipts(connection, length, part, &given).await?;
+        insert_receipts(connection, insertion, part, &given).await?;
         ids.extend(given);
         messages = rest;
     }
     Ok(ids)
 }
 
-/// The id of the first of them. Those of a statement that inserts a known number of rows follow each other, whatever
-/// others insert at the same time
+/// Inserts messages, and returns the id of the first. The ids of a statement that inserts a known number of rows are
+/// consecutive, regardless of concurrent insertions
 /// (<https://dev.mysql.com/doc/refman/8.4/en/innodb-auto-increment-handling.html>, "simple inserts").
 async fn insert_messages(
     connection: &mut MySqlConnection,
-    length: &Length,
+    insertion: &Insertion,
     messages: &[Addressed<'_>],
     created_at: DateTime<Utc>,
 ) -> sqlx::Result<u64> {
-    let mut query = sqlx::query(length.messages);
-    for (outgoing, _) in messages {
+    let mut query = sqlx::query(insertion.messages);
+    for (request, _) in messages {
         query = query
-            .bind(u64::from(outgoing.caller.id()))
-            .bind(outgoing.new.subject.as_str())
-            .bind(outgoing.new.message.as_str())
+            .bind(u64::from(request.caller.id()))
+            .bind(request.new.subject.as_str())
+            .bind(request.new.message.as_str())
             .bind(created_at);
     }
     Ok(query.execute(connection).await?.last_insert_id())
@@ -299,11 +303,11 @@ async fn insert_messages(
 
 async fn insert_receipts(
     connection: &mut MySqlConnection,
-    length: &Length,
+    insertion: &Insertion,
     messages: &[Addressed<'_>],
     ids: &[u64],
 ) -> sqlx::Result<()> {
-    let mut query = sqlx::query(length.receipts);
+    let mut query = sqlx::query(insertion.receipts);
     for ((_, receiver), id) in messages.iter().zip(ids) {
         query = query.bind(*receiver).bind(*id);
     }

@@ -1,4 +1,5 @@
-//! Deleting messages: those that the caller sent for everybody, those that the caller received from their feed only.
+//! DeleteRequests: of messages that the caller sent, for all their receivers; of messages that the caller received, from their
+//! own inbox only.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,43 +12,45 @@ use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unless_locked,
     with_connection,
 };
-use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
+use crate::messages::store::message_key::{
+    MessageKey, SizedByKeys, bind, message_key, sized_by_keys,
+};
 use crate::model::message::MessageId;
 
-/// A message that the caller deletes.
-pub(crate) struct Deletion(Key);
+/// A request to delete a message.
+pub(crate) struct DeleteRequest(MessageKey);
 
-const DELETE_ONE: &str = "DELETE FROM messages WHERE sender_id = ? AND id = ?";
-const REMOVE_ONE: &str = "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
-const SENT: Keyed = keyed!(
+const DELETE_ONE_SENT: &str = "DELETE FROM messages WHERE sender_id = ? AND id = ?";
+const DELETE_ONE_RECEIVED: &str = "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
+const FIND_SENT: SizedByKeys = sized_by_keys!(
     "SELECT sender_id, id FROM messages WHERE (sender_id, id) IN (",
     "(?,?)",
     ")"
 );
-const RECEIVED: Keyed = keyed!(
+const FIND_RECEIVED: SizedByKeys = sized_by_keys!(
     "SELECT receiver_id, message_id FROM receipts WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
-const DELETE: Keyed = keyed!(
+const DELETE_SENT: SizedByKeys = sized_by_keys!(
     "DELETE FROM messages WHERE (sender_id, id) IN (",
     "(?,?)",
     ")"
 );
-const REMOVE: Keyed = keyed!(
+const DELETE_RECEIVED: SizedByKeys = sized_by_keys!(
     "UPDATE receipts SET is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
 
-impl Deletion {
+impl DeleteRequest {
     pub(crate) fn new(caller: &Caller, id: MessageId) -> Self {
-        Self(key(caller, id))
+        Self(message_key(caller, id))
     }
 }
 
-/// What comes of it is whether there was such a message.
-impl Batch for Deletion {
+/// The output is whether the message existed.
+impl Batch for DeleteRequest {
     type Context = Database;
     type Output = bool;
 
@@ -56,7 +59,7 @@ impl Batch for Deletion {
     async fn run_one(&self, database: &Database) -> Result<bool, Error> {
         let Self((user, message)) = *self;
         with_connection!(database, |connection| {
-            for statement in [DELETE_ONE, REMOVE_ONE] {
+            for statement in [DELETE_ONE_SENT, DELETE_ONE_RECEIVED] {
                 let query = sqlx::query(statement).bind(user).bind(message);
                 if query.execute(&mut *connection).await?.rows_affected() == 1 {
                     return Ok(true);
@@ -77,7 +80,7 @@ impl Batch for Deletion {
                 all,
                 gone.map(|gone| match gone {
                     None => run_individually(all),
-                    // A message that is deleted twice at once is there for the first only.
+                    // Of several requests to delete one message, only the first finds it.
                     Some(mut gone) => keys
                         .iter()
                         .map(|key| BatchOutcome::Done(gone.remove(key)))
@@ -88,25 +91,26 @@ impl Batch for Deletion {
     }
 }
 
-/// Those that were there. `None`, and nothing is deleted, if somebody else deletes one of them meanwhile.
+/// Deletes the messages, and returns those that existed; `None`, without deleting any, if one of them is deleted
+/// concurrently.
 async fn delete_all(
     connection: &mut MySqlConnection,
-    keys: &[Key],
-) -> sqlx::Result<Option<HashSet<Key>>> {
-    let sent = find(connection, &SENT, keys).await?;
+    keys: &[MessageKey],
+) -> sqlx::Result<Option<HashSet<MessageKey>>> {
+    let sent = find(connection, &FIND_SENT, keys).await?;
     let others: Vec<_> = keys
         .iter()
         .copied()
         .filter(|key| !sent.contains(key))
         .collect();
-    let received = find(connection, &RECEIVED, &others).await?;
+    let received = find(connection, &FIND_RECEIVED, &others).await?;
     if sent.is_empty() && received.is_empty() {
         return Ok(Some(HashSet::new()));
     }
     let mut transaction = connection.begin().await?;
-    // First the receipts, of which some may go with their messages.
-    let are_all_there = change(&mut transaction, &REMOVE, &received).await?
-        && change(&mut transaction, &DELETE, &sent).await?;
+    // Receipts first, because deleting a message also deletes its receipts.
+    let are_all_there = change(&mut transaction, &DELETE_RECEIVED, &received).await?
+        && change(&mut transaction, &DELETE_SENT, &sent).await?;
     if !are_all_there {
         return Ok(None);
     }
@@ -114,35 +118,35 @@ async fn delete_all(
     Ok(Some(&sent | &received))
 }
 
-/// Which of them there are.
+/// The messages that exist.
 async fn find(
     connection: &mut MySqlConnection,
-    statement: &Keyed,
-    keys: &[Key],
-) -> sqlx::Result<HashSet<Key>> {
+    statement: &SizedByKeys,
+    keys: &[MessageKey],
+) -> sqlx::Result<HashSet<MessageKey>> {
     if keys.is_empty() {
         return Ok(HashSet::new());
     }
-    let (statement, places) = statement.for_values(keys);
-    let found = bind(sqlx::query(statement), places);
+    let (statement, values) = statement.for_values(keys);
+    let found = bind(sqlx::query(statement), values);
     let rows: Vec<MySqlRow> = found.fetch_all(connection).await?;
-    rows.iter().map(Key::from_row).collect()
+    rows.iter().map(MessageKey::from_row).collect()
 }
 
-/// Whether all of them were there to be changed.
+/// Executes a statement, and returns whether it changed all of the messages.
 async fn change(
     connection: &mut MySqlConnection,
-    statement: &Keyed,
-    keys: &HashSet<Key>,
+    statement: &SizedByKeys,
+    keys: &HashSet<MessageKey>,
 ) -> sqlx::Result<bool> {
     if keys.is_empty() {
         return Ok(true);
     }
     let mut keys: Vec<_> = keys.iter().copied().collect();
-    // In the order of the messages, so that two transactions do not wait for each other.
+    // In the order of ids, so that two transactions do not deadlock.
     keys.sort_unstable_by_key(|key| key.1);
-    let (statement, places) = statement.for_values(&keys);
-    let changed = bind(sqlx::query(statement), places)
+    let (statement, values) = statement.for_values(&keys);
+    let changed = bind(sqlx::query(statement), values)
         .execute(connection)
         .await?;
     Ok(changed.rows_affected() == keys.len() as u64)

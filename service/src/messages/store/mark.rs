@@ -1,4 +1,4 @@
-//! Marking received messages as read or unread.
+//! MarkRequest received messages as read or unread.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,46 +10,50 @@ use crate::auth::Caller;
 use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, unless_locked, with_connection,
 };
-use crate::messages::store::keys::{Key, Keyed, bind, key, keyed};
-use crate::messages::store::{content, select_one};
+use crate::messages::store::find::select_one;
+use crate::messages::store::message_key::{
+    MessageKey, SizedByKeys, bind, message_key, sized_by_keys,
+};
+use crate::messages::store::row::{content, message_columns, sender};
 use crate::model::message::{Message, MessageId};
-use crate::model::user::Username;
 
-/// A message that its receiver marks as read, or as unread.
-pub(crate) struct Marking<const READ: bool> {
+/// A request to mark a received message as read or unread.
+pub(crate) struct MarkRequest<const READ: bool> {
     caller: Caller,
     id: MessageId,
 }
 
 const ONE: &str = "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
-const SEVERAL: Keyed = keyed!(
+const SEVERAL: SizedByKeys = sized_by_keys!(
     "UPDATE receipts SET is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
-const MESSAGES: Keyed = keyed!(
-    "SELECT r.receiver_id, m.id, sender.username AS sender, m.sender_id = r.receiver_id AS is_to_oneself, m.subject, \
-            m.body, m.created_at \
+const MESSAGES: SizedByKeys = sized_by_keys!(
+    concat!(
+        "SELECT ",
+        message_columns!(sender),
+        ", r.receiver_id, m.sender_id = r.receiver_id AS is_to_oneself \
      FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
      STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
-     WHERE (r.receiver_id, r.is_deleted, r.message_id) IN (",
+     WHERE (r.receiver_id, r.is_deleted, r.message_id) IN ("
+    ),
     "(?,0,?)",
     ")"
 );
 
-impl<const READ: bool> Marking<READ> {
+impl<const READ: bool> MarkRequest<READ> {
     pub(crate) fn new(caller: Caller, id: MessageId) -> Self {
         Self { caller, id }
     }
 
-    /// That of the receiver's message.
-    fn key(&self) -> Key {
-        key(&self.caller, self.id)
+    fn key(&self) -> MessageKey {
+        message_key(&self.caller, self.id)
     }
 }
 
-/// What comes of it is the message; `None` if the caller has not received it, or deleted it.
-impl<const READ: bool> Batch for Marking<READ> {
+/// The output is the message; `None` if the caller has not received it, or has deleted it.
+impl<const READ: bool> Batch for MarkRequest<READ> {
     type Context = Database;
     type Output = Option<Message>;
 
@@ -64,7 +68,7 @@ impl<const READ: bool> Batch for Marking<READ> {
                 .bind(message)
                 .execute(&mut *connection)
                 .await?;
-            // MySQL counts the rows that matched, also where nothing changed.
+            // MySQL counts the rows that matched, including those that did not change.
             if marked.rows_affected() == 0 {
                 return Ok(None);
             }
@@ -72,7 +76,7 @@ impl<const READ: bool> Batch for Marking<READ> {
         })
     }
 
-    /// One statement marks them all, which makes it a transaction, and one reads them.
+    /// A single statement, which is a transaction of its own, marks all messages; another one reads them.
     async fn run_batch(
         database: &Database,
         all: &[Arc<Self>],
@@ -88,36 +92,36 @@ impl<const READ: bool> Batch for Marking<READ> {
     }
 }
 
-/// The messages as their receivers have them, each marked as its receiver asked for.
+/// Marks the messages, and returns them as their receivers see them.
 async fn mark_all<const READ: bool>(
     connection: &mut MySqlConnection,
-    all: &[Arc<Marking<READ>>],
-    keys: &[Key],
+    all: &[Arc<MarkRequest<READ>>],
+    keys: &[MessageKey],
 ) -> sqlx::Result<Vec<Option<Message>>> {
-    let (statement, places) = SEVERAL.for_values(keys);
-    bind(sqlx::query(statement).bind(READ), places)
+    let (statement, values) = SEVERAL.for_values(keys);
+    bind(sqlx::query(statement).bind(READ), values)
         .execute(&mut *connection)
         .await?;
-    let (statement, places) = MESSAGES.for_values(keys);
-    let rows = bind(sqlx::query(statement), places)
+    let (statement, values) = MESSAGES.for_values(keys);
+    let rows = bind(sqlx::query(statement), values)
         .fetch_all(&mut *connection)
         .await?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
-        let key: Key = (row.try_get("receiver_id")?, row.try_get("id")?);
+        let key: MessageKey = (row.try_get("receiver_id")?, row.try_get("id")?);
         found.insert(key, row);
     }
     let mut messages = Vec::with_capacity(all.len());
-    for (marking, key) in all.iter().zip(keys) {
+    for (request, key) in all.iter().zip(keys) {
         messages.push(match found.get(key) {
             None => None,
-            // It is shown with all its receivers.
+            // To its sender, a message is shown with all its receivers.
             Some(row) if row.try_get("is_to_oneself")? => {
-                select_one(connection, &marking.caller, marking.id).await?
+                select_one(connection, &request.caller, request.id).await?
             }
             Some(row) => {
-                let content = content(row, Username::stored(row.try_get("sender")?))?;
-                let receiver = marking.caller.username().clone();
+                let content = content(row, sender(row)?)?;
+                let receiver = request.caller.username().clone();
                 Some(Message::of_receiver(content, receiver, READ))
             }
         });

@@ -1,0 +1,153 @@
+//! Everything that a user can do with messages.
+
+use std::time::Duration;
+
+use crate::auth::Caller;
+use crate::db::Database;
+use crate::http::budget::{self, Budget, Reservation};
+use crate::http::problem::Problem;
+use crate::limits::ConcurrencyLimit;
+use crate::messages::changes::Changes;
+use crate::messages::reads::Reads;
+use crate::messages::store;
+use crate::messages::store::{MessagePage, PageState, Refusal};
+use crate::model::draft::{IdempotencyKey, NewMessage, Receivers};
+use crate::model::invalid::FieldError;
+use crate::model::message::{Message, MessageId};
+use crate::model::page::Page;
+use crate::model::search::Filter;
+
+/// Messages as their senders and receivers use them. Messages that are returned for an answer come with their part of the
+/// budget for answers.
+pub(crate) struct Messages {
+    database: Database,
+    changes: Changes,
+    reads: Reads,
+    searches: ConcurrencyLimit,
+    budget: Budget,
+}
+
+impl Messages {
+    pub(crate) fn new(database: Database, budget: Budget) -> Self {
+        Self {
+            changes: Changes::new(database.clone()),
+            reads: Reads::new(database.clone(), budget.clone()),
+            searches: ConcurrencyLimit::new(),
+            database,
+            budget,
+        }
+    }
+
+    /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key before.
+    pub(crate) async fn send(
+        &self,
+        caller: Caller,
+        new: NewMessage,
+        key: Option<IdempotencyKey>,
+    ) -> Result<(Message, Reservation), Problem> {
+        let field = receivers_field(&new);
+        // Reserved before the message is sent, as nothing may delay the answer afterwards.
+        let reservation = self.reserve(&caller, new.max_json_bytes()).await?;
+        let sent = self.changes.send(caller, new, key).await?;
+        let message = sent.map_err(|refusal| problem(field, refusal))?;
+        Ok((message, reservation))
+    }
+
+    /// A page of the caller's messages.
+    pub(crate) async fn page(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<(MessagePage, Reservation), Problem> {
+        let _permit = match page.filter {
+            Filter::NONE => None,
+            _ => Some(self.searches.acquire(caller.id()).await?),
+        };
+        self.reads.page(caller, page).await
+    }
+
+    /// A page of at most `bytes` bytes, which waits for its part of the budget up to the timeout.
+    pub(crate) async fn page_within(
+        &self,
+        caller: &Caller,
+        page: &Page,
+        bytes: usize,
+        timeout: Duration,
+    ) -> Result<(MessagePage, Reservation), Problem> {
+        self.reads.page_within(caller, page, bytes, timeout).await
+    }
+
+    /// The state of an inbox page, which costs less than the page. `None` if it cannot be determined separately.
+    pub(crate) async fn page_state(
+        &self,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<Option<PageState>, Problem> {
+        Ok(store::page_state(&self.database, caller, page).await?)
+    }
+
+    /// A message that the caller sent, or received and has not deleted.
+    pub(crate) async fn find(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+    ) -> Result<(Message, Reservation), Problem> {
+        let message = store::find(&self.database, caller, id).await?;
+        self.reserved(caller, message).await
+    }
+
+    /// Marks a received message as read or unread.
+    pub(crate) async fn mark(
+        &self,
+        caller: &Caller,
+        id: MessageId,
+        read: bool,
+    ) -> Result<(Message, Reservation), Problem> {
+        let message = self.changes.mark(caller.clone(), id, read).await?;
+        self.reserved(caller, message).await
+    }
+
+    /// Deletes a message: one that the caller sent for all its receivers, one that the caller received from their own inbox
+    /// only.
+    pub(crate) async fn delete(&self, caller: &Caller, id: MessageId) -> Result<(), Problem> {
+        let existed = self.changes.delete(caller, id).await?;
+        existed.then_some(()).ok_or(Problem::NotFound)
+    }
+
+    async fn reserved(
+        &self,
+        caller: &Caller,
+        message: Option<Message>,
+    ) -> Result<(Message, Reservation), Problem> {
+        let message = message.ok_or(Problem::NotFound)?;
+        let reservation = self.reserve(caller, message.max_json_bytes()).await?;
+        Ok((message, reservation))
+    }
+
+    async fn reserve(&self, caller: &Caller, bytes: usize) -> Result<Reservation, Problem> {
+        let mut reservation = self.budget.reservation(caller.id());
+        reservation.wait(bytes, budget::RESERVATION_TIMEOUT).await?;
+        Ok(reservation)
+    }
+}
+
+/// The field that names the receivers.
+fn receivers_field(new: &NewMessage) -> &'static str {
+    match new.receivers {
+        Receivers::One(_) => "receiver",
+        Receivers::Several(_) => "receivers",
+    }
+}
+
+fn problem(field: &str, refusal: Refusal) -> Problem {
+    match refusal {
+        Refusal::KeyReused => Problem::KeyReused,
+        Refusal::TokenRevoked => Problem::InvalidToken,
+        Refusal::NoSuchReceivers(names) => Problem::Invalid(
+            names
+                .iter()
+                .map(|name| FieldError::field(field, format!("'{name}' is not the name of a user")))
+                .collect(),
+        ),
+    }
+}
