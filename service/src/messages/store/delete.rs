@@ -1,5 +1,5 @@
-//! DeleteRequests: of messages that the caller sent, for all their receivers; of messages that the caller received, from their
-//! own inbox only.
+//! Deletes messages that the caller sent, for all their receivers, and messages that the caller received, from the
+//! caller's inbox only.
 
 use std::collections::HashSet;
 use std::sync::Arc;

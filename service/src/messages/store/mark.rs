@@ -1,4 +1,4 @@
-//! MarkRequest received messages as read or unread.
+//! Marks received messages as read or unread.
 
 use std::collections::HashMap;
 use std::sync::Arc;

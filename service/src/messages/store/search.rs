@@ -284,16 +284,16 @@ impl<'a> Search<'a> {
             max_bytes: MAX_BYTES.saturating_sub(self.bytes),
             deadline: self.deadline,
         };
-        let matches = match matcher.pattern {
+        let outcome = match matcher.pattern {
             Some(_) => spawn_blocking(|| matcher.run(batch))
                 .await
                 .map_err(|fault| sqlx::Error::Decode(fault.into()))?,
             None => matcher.run(batch),
         };
-        self.bytes += matches.bytes;
-        self.last = matches.last.or(self.last);
-        self.found.extend(matches.found);
-        Ok(matches.is_complete)
+        self.bytes += outcome.bytes;
+        self.last = outcome.last.or(self.last);
+        self.found.extend(outcome.found);
+        Ok(outcome.is_complete)
     }
 
     /// The messages of the page.
