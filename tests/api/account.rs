@@ -213,7 +213,7 @@ async fn delete(user: &User) -> Answer {
 }
 
 #[tokio::test]
-async fn a_deleted_account_is_gone_and_so_is_what_it_sent() {
+async fn a_deleted_account_is_gone_with_its_sent_messages() {
     let (service, alice, bob) = two().await;
     let (to_bob, to_alice) = (alice.send(&bob, "1").await, bob.send(&alice, "2").await);
     let replica = service.replica(|_| ()).await;

@@ -106,7 +106,7 @@ async fn a_repeated_field_is_a_422() {
 }
 
 #[tokio::test]
-async fn the_name_of_a_field_is_escaped_in_its_pointer_and_cut_in_the_answer() {
+async fn a_field_name_is_escaped_in_its_pointer_and_truncated() {
     let service = Service::start().await;
     let name = "x".repeat(100_000);
     let answer = service
@@ -209,7 +209,7 @@ async fn coded(user: &User, method: Method, path: &str, codings: &[&str], body: 
 }
 
 #[tokio::test]
-async fn a_body_with_a_content_coding_is_a_415_that_says_which_ones_are_taken() {
+async fn a_body_with_a_content_coding_is_a_415_that_names_those_accepted() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     let routes = service.routes().iter();
@@ -267,7 +267,7 @@ async fn a_form_cannot_choose_another_method() {
 }
 
 #[tokio::test]
-async fn a_fault_of_ours_is_a_500_that_shows_nothing_of_it() {
+async fn an_internal_fault_is_a_500_without_details() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     service
@@ -333,7 +333,7 @@ async fn every_answer_has_a_request_id_and_takes_over_a_harmless_one() {
 }
 
 #[tokio::test]
-async fn metrics_count_requests_by_route_and_name_nobody() {
+async fn metrics_count_requests_by_route_without_usernames() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     alice.get("/messages").await;

@@ -127,7 +127,7 @@ async fn a_database_that_is_down_is_a_503_until_it_is_back() {
 }
 
 #[tokio::test]
-async fn a_database_that_swallows_everything_is_a_503_and_no_connection_stays_stuck() {
+async fn a_database_that_never_answers_is_a_503_and_frees_connections() {
     let proxy = Proxy::start().await;
     let service = behind(&proxy).await;
     let alice = service.user("alice").await;
@@ -291,7 +291,7 @@ async fn change_messages(session: &mut MySqlConnection, which: &str) {
 }
 
 #[tokio::test]
-async fn a_lock_that_is_not_released_is_a_503_and_leaves_the_message_as_it_was() {
+async fn a_lock_that_is_not_released_is_a_503_and_changes_nothing() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     let id = alice.send(&alice, "to be read").await;
@@ -332,7 +332,7 @@ async fn fight(alice: &User, bob: &User, ids: &[u64]) -> Vec<Answer> {
 }
 
 #[tokio::test]
-async fn sender_and_receiver_who_change_the_same_messages_at_once_get_no_error() {
+async fn sender_and_receiver_change_one_message_at_once_without_error() {
     let service = Service::start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
 
@@ -416,7 +416,7 @@ async fn kill_waiting(database: &TestDatabase) {
 }
 
 #[tokio::test]
-async fn a_statement_that_an_operator_ends_is_a_503_and_costs_no_connection() {
+async fn a_killed_statement_is_a_503_and_costs_no_connection() {
     let service = Service::start_with(|config| config.database_max_connections = 1).await;
     let alice = service.user("alice").await;
     let id = alice.send(&alice, "to be read").await;
@@ -452,7 +452,7 @@ async fn a_refused_password_is_a_503() {
 }
 
 #[tokio::test]
-async fn a_missing_right_is_a_500_that_shows_nothing_of_it() {
+async fn a_missing_database_privilege_is_a_500_without_details() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     let account = Account::create(&service.database, "").await;

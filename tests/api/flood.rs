@@ -51,7 +51,7 @@ async fn read_meanwhile(reader: &User, is_over: &AtomicBool) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn a_flood_of_logins_is_shed_while_others_read_and_memory_stays_bounded() {
+async fn a_flood_of_logins_is_shed_within_bounded_memory() {
     let database = TestDatabase::create().await;
     let herolo = Herolo::on(&database.url());
     assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));

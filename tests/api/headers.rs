@@ -32,7 +32,7 @@ fn assert_secure_and(answer: &Answer, caching: &str) {
 }
 
 #[tokio::test]
-async fn every_answer_says_what_browsers_must_not_do_with_it() {
+async fn every_answer_has_security_headers() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     // A browser may keep a list for its user, and has to ask before it shows it again.
@@ -49,7 +49,7 @@ async fn every_answer_says_what_browsers_must_not_do_with_it() {
 
 /// What Rocket cannot read passes no fairing.
 #[tokio::test]
-async fn so_does_an_answer_to_what_cannot_be_read() {
+async fn an_answer_to_an_unreadable_request_has_them_too() {
     let service = Service::start().await;
     let unread = "BREW".parse().expect("a method");
     assert_secure(&Answer::of(service.request(unread, "/users")).await);

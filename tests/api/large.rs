@@ -73,7 +73,7 @@ async fn follow(user: &User, other: &User, first: &str, per_page: usize) -> Vec<
 }
 
 #[tokio::test]
-async fn a_page_ends_where_it_has_four_mebibytes_and_the_next_goes_on_there() {
+async fn a_page_ends_at_four_mebibytes_and_next_continues_there() {
     let service = Service::start().await;
     let replica = service.replica(|_| ()).await;
     let alice = service.user("alice").await;
@@ -110,7 +110,7 @@ async fn a_page_ends_where_it_has_four_mebibytes_and_the_next_goes_on_there() {
 }
 
 #[tokio::test]
-async fn large_pages_that_are_read_together_are_what_they_are_alone() {
+async fn large_pages_read_in_one_batch_equal_pages_read_alone() {
     let service = Service::start().await;
     let mut users = Vec::new();
     for name in ["alice", "bob", "carol", "dave"] {
@@ -230,7 +230,7 @@ async fn attack(process: &Process, mallory: &User, id: u64) {
 }
 
 #[tokio::test]
-async fn answers_that_nobody_reads_cost_nobody_else_anything() {
+async fn unread_answers_cost_other_users_nothing() {
     let service = Service::start().await;
     let process = process(&service).await;
     let (mallory, bob) = (process.user("mallory").await, process.user("bob").await);
@@ -333,7 +333,7 @@ async fn an_export_ends_when_the_token_is_revoked_or_the_account_is_gone() {
 }
 
 #[tokio::test]
-async fn who_reads_slowly_is_served() {
+async fn a_slow_reader_is_served() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     fill(&service.database, &alice, &alice, 20, CONTROL).await;

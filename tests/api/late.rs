@@ -35,7 +35,7 @@ fn new(receiver: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_body_that_comes_after_a_revocation_changes_nothing() {
+async fn a_body_that_arrives_after_a_revocation_changes_nothing() {
     let service = Service::start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let received = bob.send(&alice, "to be marked").await;
@@ -169,7 +169,7 @@ async fn no_message_is_committed_after_its_senders_tokens_were_revoked() {
 }
 
 #[tokio::test]
-async fn of_messages_that_are_sent_together_those_of_a_deleted_account_are_not() {
+async fn a_batch_of_sends_leaves_out_those_of_a_deleted_account() {
     let service = Service::start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let carol = service.user("carol").await;

@@ -54,7 +54,7 @@ async fn a_service_whose_database_is_away_starts_says_so_and_waits() {
 }
 
 #[tokio::test]
-async fn a_service_becomes_ready_by_itself_when_its_database_is_there_and_migrated() {
+async fn a_service_becomes_ready_once_its_database_is_migrated() {
     let database = TestDatabase::create().await;
     let proxy = Proxy::start().await;
     proxy.refuse().await;
@@ -76,7 +76,7 @@ async fn a_service_becomes_ready_by_itself_when_its_database_is_there_and_migrat
 }
 
 #[tokio::test]
-async fn an_older_schema_keeps_a_service_alive_but_not_ready_and_the_log_says_what_to_do() {
+async fn an_older_schema_is_alive_but_not_ready_and_logged_with_the_fix() {
     let database = TestDatabase::create().await;
     let herolo = Herolo::on(&database.url());
     assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
@@ -95,7 +95,7 @@ async fn an_older_schema_keeps_a_service_alive_but_not_ready_and_the_log_says_wh
 }
 
 #[tokio::test]
-async fn the_health_check_says_that_nobody_answers() {
+async fn the_health_check_reports_that_no_service_answers() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("it is bound").port().to_string();
     drop(taken);
@@ -113,7 +113,7 @@ async fn the_health_check_says_that_nobody_answers() {
 }
 
 #[tokio::test]
-async fn sigterm_drains_requests_are_served_meanwhile_and_a_second_one_ends_it() {
+async fn sigterm_drains_while_serving_and_a_second_one_stops() {
     let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "600")).await;
     let (alice, bob) = (process.user("alice").await, process.user("bob").await);
     assert_eq!(process.get("/drainz").await.status, 200);
@@ -327,7 +327,7 @@ async fn a_session_with_all_kinds_of_faults(process: &Process, proxy: &Proxy) ->
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn connections_that_no_file_is_left_for_are_in_the_log_and_accepted_when_one_is() {
+async fn running_out_of_file_descriptors_is_logged_and_recovers() {
     let (process, _database) = ready(|herolo| herolo).await;
     process.leave_room_for_files(3);
 

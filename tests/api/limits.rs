@@ -105,7 +105,7 @@ async fn searches_of_an_account_are_limited_and_reads_are_not() {
 }
 
 #[tokio::test]
-async fn what_is_used_up_comes_back() {
+async fn a_used_quota_is_replenished() {
     let service = limited(0, 0, 30).await;
     let alice = service.user("alice").await;
     let mut answer = send(&alice).await;
@@ -307,7 +307,7 @@ async fn a_client_cannot_choose_its_address_without_a_trusted_header() {
 }
 
 #[tokio::test]
-async fn what_is_not_limited_says_nothing_of_limits() {
+async fn an_unlimited_answer_has_no_rate_limit_headers() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     for _ in 0..30 {

@@ -39,7 +39,7 @@ async fn hear(listener: &mut Listener, count: usize) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_message_comes_by_itself_at_every_replica_and_to_its_receivers_only() {
+async fn a_message_is_pushed_on_every_replica_to_its_receivers_only() {
     let (service, alice, bob) = two().await;
     let replica = service.replica(|_| ()).await;
     let mut here = Listener::of(&bob).await;
@@ -78,7 +78,7 @@ async fn each_of_several_receivers_hears_of_it_as_their_own() {
 }
 
 #[tokio::test]
-async fn whoever_comes_back_gets_what_they_missed_once_and_in_order_also_elsewhere() {
+async fn a_resumed_stream_misses_nothing_on_any_replica() {
     let (service, alice, bob) = two().await;
     let replica = service.replica(|_| ()).await;
     let before = Listener::of(&bob).await;
@@ -100,7 +100,7 @@ async fn whoever_comes_back_gets_what_they_missed_once_and_in_order_also_elsewhe
 }
 
 #[tokio::test]
-async fn many_missed_messages_come_in_pieces_and_one_that_was_deleted_does_not() {
+async fn many_missed_messages_arrive_in_batches_without_deleted_ones() {
     let (_service, alice, bob) = two().await;
     let mut sent = Vec::new();
     for number in 0..205 {
@@ -148,7 +148,7 @@ async fn end(mut session: MySqlConnection, how: &'static str) {
 }
 
 #[tokio::test]
-async fn a_message_that_is_committed_after_a_later_one_is_heard_however_late() {
+async fn a_message_committed_out_of_order_is_delivered_however_late() {
     let (service, alice, bob) = two().await;
     let mut listener = Listener::of(&bob).await;
     let (slow, late) = begin_to_send(&service.database).await;
@@ -171,7 +171,7 @@ async fn a_message_that_is_committed_after_a_later_one_is_heard_however_late() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_committed_late_while_nobody_listens_is_not_missed() {
+async fn a_late_commit_without_subscribers_is_not_missed() {
     let (service, alice, bob) = two().await;
     let replica = service.replica(|_| ()).await;
     let mut listener = Listener::of(&bob).await;
@@ -245,7 +245,7 @@ async fn listen_restlessly(users: Vec<User>, all: Arc<AtomicBool>, expected: usi
 }
 
 #[tokio::test]
-async fn across_replicas_and_reconnects_every_message_is_heard_exactly_once() {
+async fn every_message_is_delivered_once_across_replicas_and_reconnects() {
     const SENDERS: usize = 6;
     const EACH: usize = 35;
     let (service, alice, bob) = two().await;
@@ -404,7 +404,7 @@ async fn reset(listener: &mut Listener) -> String {
 }
 
 #[tokio::test]
-async fn whoever_is_ahead_of_the_database_is_told_to_begin_anew() {
+async fn a_cursor_of_the_future_resets_the_stream() {
     let (_service, alice, bob) = two().await;
     let newest = alice.send(&bob, "newest").await;
     for forged in [
@@ -438,7 +438,7 @@ async fn a_connection_lost_between_hello_and_reset_loses_no_reset() {
 }
 
 #[tokio::test]
-async fn whoever_has_a_message_that_was_deleted_since_is_not_of_the_future() {
+async fn a_cursor_of_a_deleted_message_is_not_of_the_future() {
     let (_service, alice, bob) = two().await;
     let first = alice.send(&bob, "first").await;
     let deleted = alice.send(&bob, "deleted").await;
@@ -459,7 +459,7 @@ async fn whoever_has_a_message_that_was_deleted_since_is_not_of_the_future() {
 }
 
 #[tokio::test]
-async fn whoever_listens_while_the_database_is_restored_is_told_to_begin_anew() {
+async fn a_database_restore_resets_open_streams() {
     let (service, alice, bob) = two().await;
     let proxy = crate::support::Proxy::start().await;
     let replica = service.replica(|config| proxy.redirect(config)).await;
@@ -485,7 +485,7 @@ async fn whoever_listens_while_the_database_is_restored_is_told_to_begin_anew() 
 }
 
 #[tokio::test]
-async fn a_revocation_that_was_forgotten_while_the_database_was_away_ends_the_stream() {
+async fn a_revocation_during_a_database_outage_ends_the_stream() {
     let (service, _alice, bob) = two().await;
     let proxy = crate::support::Proxy::start().await;
     let replica = service.replica(|config| proxy.redirect(config)).await;
@@ -576,7 +576,7 @@ async fn read_to(stream: &mut tokio::net::TcpStream, end: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_revocation_takes_away_what_waits_for_a_client_that_does_not_read() {
+async fn a_revocation_discards_events_queued_for_a_stalled_client() {
     const COUNT: usize = 60;
     let (service, alice, bob) = two().await;
     for _ in 0..COUNT {
@@ -596,7 +596,7 @@ async fn a_revocation_takes_away_what_waits_for_a_client_that_does_not_read() {
 }
 
 #[tokio::test]
-async fn whoever_reads_slowly_gets_each_message_once_and_in_order() {
+async fn a_slow_subscriber_gets_each_message_once_and_in_order() {
     const COUNT: usize = 80;
     let (service, alice, bob) = two().await;
     let early = alice.post("/messages", &longest()).await.json["id"].clone();
@@ -666,7 +666,7 @@ async fn assert_few_statements_per_look(database: &TestDatabase) {
 }
 
 #[tokio::test]
-async fn listeners_cost_the_database_nothing() {
+async fn idle_subscribers_cost_the_database_nothing() {
     let (service, ..) = two().await;
     let first = Listener::of(&service.user("carol").await).await;
     assert_few_statements_per_look(&service.database).await;
@@ -680,7 +680,7 @@ async fn listeners_cost_the_database_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_heard_has_no_holes_after_the_database_was_away() {
+async fn a_database_outage_leaves_no_gap_in_the_stream() {
     let (service, alice, bob) = two().await;
     let proxy = crate::support::Proxy::start().await;
     let replica = service.replica(|config| proxy.redirect(config)).await;

@@ -135,7 +135,7 @@ async fn values_that_are_not_valid_are_named() {
 }
 
 #[tokio::test]
-async fn what_was_sent_arrives_byte_for_byte() {
+async fn a_message_arrives_byte_for_byte() {
     let (_service, alice, bob, _) = three().await;
     let texts = [
         " leading and trailing \t\r\n ".to_owned(),
@@ -251,7 +251,7 @@ async fn the_feed_filters_by_read_and_unread_in_all_spellings() {
 }
 
 #[tokio::test]
-async fn what_the_sender_deletes_is_gone_for_everybody() {
+async fn a_senders_deletion_removes_the_message_for_all() {
     let (_service, alice, bob, _) = three().await;
     let (gone, stays) = (
         alice.send(&bob, "gone").await,
@@ -270,7 +270,7 @@ async fn what_the_sender_deletes_is_gone_for_everybody() {
 }
 
 #[tokio::test]
-async fn what_a_receiver_deletes_is_gone_from_their_feed_only() {
+async fn a_receivers_deletion_affects_their_inbox_only() {
     let (_service, alice, bob, _) = three().await;
     let (gone, stays) = (
         alice.send(&bob, "gone").await,
@@ -308,7 +308,7 @@ async fn a_message_to_oneself_is_sent_received_and_deleted_once() {
 }
 
 #[tokio::test]
-async fn somebody_elses_message_is_the_same_as_none() {
+async fn a_message_of_other_users_is_the_same_as_none() {
     let (_service, alice, bob, carol) = three().await;
     let id = alice.send(&bob, "secret").await;
     let absent = id + 1_000_000;

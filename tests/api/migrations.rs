@@ -121,7 +121,7 @@ async fn a_migration_that_was_cut_off_is_repaired_as_the_message_says() {
 }
 
 #[tokio::test]
-async fn the_schema_of_a_newer_version_is_tolerated_so_that_a_rollback_works() {
+async fn a_newer_schema_is_tolerated_so_that_a_rollback_works() {
     let database = TestDatabase::create().await;
     let herolo = Herolo::on(&database.url());
     assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));

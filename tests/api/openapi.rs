@@ -342,7 +342,7 @@ fn within<'a>(part: &'a Value, found: &mut Vec<&'a Value>) {
 
 /// Each makes some generator refuse the document, or write a client that cannot send or read; see decision 0037.
 #[test]
-fn it_has_nothing_that_generated_clients_cannot_use() {
+fn it_uses_only_constructs_that_client_generators_support() {
     let document = document();
     let mut parts = Vec::new();
     within(&document, &mut parts);

@@ -94,7 +94,7 @@ async fn no_page_has_a_script_or_a_style_within_it() {
 }
 
 #[tokio::test]
-async fn what_has_not_changed_is_not_sent_again() {
+async fn an_unchanged_list_is_a_304() {
     let service = Service::start().await;
     let first = service.get("/inbox/app.js").await;
     assert_eq!(first.header("Cache-Control"), "no-cache");
@@ -111,7 +111,7 @@ async fn what_has_not_changed_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn it_is_compressed_for_those_who_take_that() {
+async fn it_is_compressed_for_clients_that_accept_gzip() {
     let service = Service::start().await;
     let path = "/docs/swagger-ui-bundle.js";
     let plain = service.get(path).await;

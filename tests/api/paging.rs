@@ -211,7 +211,7 @@ async fn all_wrong_parameters_are_named_at_once_and_repeated_ones_refused() {
 }
 
 #[tokio::test]
-async fn a_page_too_far_to_be_found_by_its_number_is_refused_with_the_way_to_read_on() {
+async fn a_page_number_out_of_range_is_refused_and_names_the_cursor() {
     let (_service, alice, _) = inbox_of(0).await;
     for (per_page, last) in [(100, 10_001), (20, 50_001), (1, 1_000_000)] {
         let path = |page: u64| format!("/messages?per_page={per_page}&page={page}");

@@ -405,7 +405,7 @@ async fn a_page_costs_the_same_in_a_big_inbox_and_deep_in_it() {
 }
 
 #[tokio::test]
-async fn what_did_not_change_costs_receipts_only() {
+async fn an_unchanged_list_reads_receipts_only() {
     /// Of a page, and the one that tells whether there are more.
     const RECEIPTS: u64 = 21;
     let (service, _, bob) = big_inbox().await;
@@ -444,7 +444,7 @@ async fn a_numbered_page_passes_over_receipts_only() {
 
 #[tokio::test]
 async fn a_search_looks_through_a_thousand_messages_at_most() {
-    const STRETCH: u64 = 1_000;
+    const SCAN_LIMIT: u64 = 1_000;
     let (service, alice, bob) = big_inbox().await;
     for (user, path) in [
         (&bob, "/messages?q=nothing"),
@@ -455,19 +455,19 @@ async fn a_search_looks_through_a_thousand_messages_at_most() {
     ] {
         let rows = rows_examined(&service, user, path).await;
         assert!(
-            rows >= STRETCH,
+            rows >= SCAN_LIMIT,
             "{rows} rows for {path}: the counter counts"
         );
         // Passed over for where the stretch ends; then the receipt and its message; and then, of those whose texts are
         // read, what was found so far, the message and its sender.
         assert!(
-            rows <= 6 * STRETCH + ROWS_OF_A_PAGE,
+            rows <= 6 * SCAN_LIMIT + ROWS_OF_A_PAGE,
             "{rows} rows for {path}"
         );
     }
     // What is found at once ends the search.
     let rows = rows_examined(&service, &bob, "/messages?q=xxx").await;
-    assert!(rows <= STRETCH + 2 * ROWS_OF_A_PAGE, "{rows} rows");
+    assert!(rows <= SCAN_LIMIT + 2 * ROWS_OF_A_PAGE, "{rows} rows");
 }
 
 /// What the service sent to MySQL, each for one round trip.
@@ -609,7 +609,7 @@ async fn inboxes_at_once(users: &[User]) -> Vec<Vec<u64>> {
 }
 
 #[tokio::test]
-async fn requests_of_many_users_at_once_share_a_check_and_each_gets_their_own() {
+async fn concurrent_requests_share_a_token_lookup_and_keep_their_users() {
     const USERS: u64 = 40;
     let service = Service::start_with(|config| config.database_max_connections = 1).await;
     let (mut users, mut expected) = (Vec::new(), Vec::new());

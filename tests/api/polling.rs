@@ -56,7 +56,7 @@ const QUERIES: [&str; 9] = [
 ];
 
 #[tokio::test]
-async fn what_did_not_change_is_not_sent_again_by_any_replica() {
+async fn every_replica_answers_304_for_an_unchanged_list() {
     let (service, alice, bob, _) = inbox().await;
     let replica = service.replica(|_| ()).await;
     let at_replica = |user: &User| User::new(&replica.url, &user.name, user.token.clone());
@@ -80,7 +80,7 @@ async fn what_did_not_change_is_not_sent_again_by_any_replica() {
 }
 
 #[tokio::test]
-async fn who_may_not_read_a_list_does_not_hear_whether_it_changed() {
+async fn a_304_requires_permission_to_read_the_list() {
     let (service, alice, bob, _) = inbox().await;
     let known = tag(&bob, "").await;
     let theirs = User::new(&service.url, "bob", alice.token.clone());
@@ -207,7 +207,7 @@ async fn every_change_of_a_sent_box_is_another_state_of_it() {
 }
 
 #[tokio::test]
-async fn a_sender_who_leaves_is_a_change_at_once() {
+async fn a_deleted_sender_changes_the_tag_at_once() {
     let (service, alice, bob, _) = inbox().await;
     let carol = service.user("carol").await;
     carol.send(&bob, "soon gone").await;
@@ -281,7 +281,7 @@ async fn write(sender: User, receiver: User) {
 }
 
 #[tokio::test]
-async fn who_polls_while_much_changes_has_it_all_in_the_end() {
+async fn polling_during_many_changes_misses_none() {
     let (service, alice, bob, _) = inbox().await;
     let replica = service.replica(|_| ()).await;
     let mut client = Client {

@@ -26,7 +26,7 @@ struct Step {
 }
 
 #[tokio::test]
-async fn its_transcripts_show_what_really_comes_back() {
+async fn its_transcripts_match_real_answers() {
     let lifetime = default_of("HEROLO_TOKEN_LIFETIME")
         .parse()
         .expect("a number");

@@ -92,7 +92,7 @@ async fn a_hundred_receivers_are_served_and_one_more_is_refused() {
 }
 
 #[tokio::test]
-async fn if_one_name_is_unknown_it_is_named_and_nobody_gets_anything() {
+async fn an_unknown_receiver_is_named_and_nothing_is_sent() {
     let (service, alice, ..) = four().await;
     for names in [
         json!(["bob", "nobody", "carol", "noone"]),
@@ -139,7 +139,7 @@ async fn receivers_that_are_not_valid_are_named_by_their_place() {
 }
 
 #[tokio::test]
-async fn receivers_do_not_see_each_other_and_the_sender_sees_who_has_read() {
+async fn only_the_sender_sees_all_receivers_and_their_read_marks() {
     let (_service, alice, bob, carol) = four().await;
     let id = send_to(&alice, &["bob", "carol"]).await;
 
@@ -183,7 +183,7 @@ async fn the_senders_delete_takes_it_from_all_and_a_receivers_from_one() {
 }
 
 #[tokio::test]
-async fn the_sent_box_has_what_was_sent_with_its_receivers_and_nothing_else() {
+async fn the_sent_box_lists_sent_messages_with_their_receivers_only() {
     let (_service, alice, bob, _) = four().await;
     let first = alice.send(&bob, "one").await;
     bob.send(&alice, "answer").await;

@@ -89,7 +89,7 @@ async fn leave(user: &User) {
 }
 
 #[tokio::test]
-async fn a_repeated_send_gets_the_first_answer_also_when_its_receivers_have_left() {
+async fn a_repeated_send_gets_the_first_answer_after_its_receivers_left() {
     let (service, alice, bob) = two().await;
     let carol = service.user("carol").await;
     let to_several = json!({"receivers": ["bob", "carol"], "subject": "s", "message": "m"});
@@ -133,7 +133,7 @@ async fn next_id(alice: &User, bob: &User) -> u64 {
 }
 
 #[tokio::test]
-async fn what_is_not_sent_uses_no_id() {
+async fn a_refused_send_uses_no_id() {
     let (service, alice, bob) = two().await;
     assert_eq!(send(&alice, "used", &message("s")).await.status, 201);
     let before = next_id(&alice, &bob).await;
@@ -242,7 +242,7 @@ async fn of_many_at_once_one_is_sent_and_all_get_its_answer() {
 }
 
 #[tokio::test]
-async fn a_send_whose_answer_was_lost_after_the_commit_is_repeated_without_a_second_message() {
+async fn a_retry_after_a_lost_answer_sends_no_second_message() {
     let (service, alice, bob) = two().await;
     let proxy = Proxy::before(&service.url).await;
     let by_proxy = User::new(&proxy.http_url(), "alice", alice.token.clone());
@@ -297,7 +297,7 @@ async fn keep_sending(user: User, worker: usize, is_over: Arc<AtomicBool>) -> Ve
 }
 
 #[tokio::test]
-async fn sends_whose_connections_to_the_database_are_cut_again_and_again_arrive_once() {
+async fn sends_over_cut_database_connections_arrive_once() {
     let (service, alice, bob) = two().await;
     let proxy = Proxy::start().await;
     let replica = service.replica(|config| proxy.redirect(config)).await;

@@ -104,7 +104,7 @@ async fn messages_are_found_by_time_to_the_millisecond_in_both_boxes() {
 }
 
 #[tokio::test]
-async fn words_are_found_in_subject_and_text_whatever_their_case_accents_or_script() {
+async fn search_ignores_case_and_accents_in_every_script() {
     let (_service, alice, bob, _) = three().await;
     let menu = say(&alice, &bob, "Menü for Friday", "Crème brûlée, or the pie").await;
     let tokyo = say(&alice, &bob, "会議", "明日の会議は東京タワーです").await;
@@ -203,7 +203,7 @@ async fn words_are_found_however_their_characters_are_encoded() {
 }
 
 #[tokio::test]
-async fn nobody_finds_what_is_not_theirs_any_more_or_never_was() {
+async fn search_finds_only_the_callers_current_messages() {
     let (_service, alice, bob, carol) = three().await;
     let secret = say(&alice, &bob, "secret", "the secret of alice and bob").await;
     let query = [("q", "secret")];
@@ -226,7 +226,7 @@ async fn nobody_finds_what_is_not_theirs_any_more_or_never_was() {
 }
 
 #[tokio::test]
-async fn the_sent_box_shows_the_receivers_of_what_was_found() {
+async fn a_search_of_the_sent_box_shows_receivers() {
     let (_service, alice, bob, carol) = three().await;
     let new = json!({"receivers": ["bob", "carol"], "subject": "minutes", "message": "m"});
     let id = alice.post("/messages", &new).await.json["id"].as_u64();
@@ -242,7 +242,7 @@ async fn the_sent_box_shows_the_receivers_of_what_was_found() {
 }
 
 #[tokio::test]
-async fn next_and_first_carry_what_was_asked_for() {
+async fn next_and_first_keep_the_filters() {
     let (service, alice, bob, carol) = three().await;
     let mut expected = Vec::new();
     for index in 0..5 {
@@ -314,7 +314,7 @@ async fn many(service: &Service, bob: &User, count: u32, divisor: u32) -> Vec<u6
 }
 
 #[tokio::test]
-async fn a_search_goes_on_with_next_beyond_what_one_page_looks_through() {
+async fn a_search_continues_with_next_past_its_scan_limit() {
     let (service, alice, bob, _) = three().await;
     let lunches = many(&service, &bob, 2_500, 400).await;
     assert_eq!(lunches.len(), 6);
@@ -421,7 +421,7 @@ async fn long_messages_fill_pages_that_lose_none() {
 }
 
 #[tokio::test]
-async fn who_searches_all_the_time_keeps_nobody_else_from_it() {
+async fn constant_searches_of_one_user_do_not_starve_others() {
     let service = Service::start().await;
     let (bob, carol) = (service.user("bob").await, service.user("carol").await);
     fill(&service, &bob, 300, &"e\u{301}\u{323}".repeat(13_107)).await;
@@ -458,7 +458,7 @@ async fn who_searches_all_the_time_keeps_nobody_else_from_it() {
 }
 
 #[tokio::test]
-async fn a_search_for_what_is_recent_ends_where_all_is_older() {
+async fn a_search_since_a_time_ends_at_older_messages() {
     let (service, _, bob, _) = three().await;
     many(&service, &bob, 2_500, 1).await;
     // The newest is 2,500 minutes after the beginning of May.
@@ -473,7 +473,7 @@ async fn a_search_for_what_is_recent_ends_where_all_is_older() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_searched_for_is_refused_by_name() {
+async fn an_invalid_search_names_its_parameter() {
     let (_service, alice, ..) = three().await;
     let long = "x".repeat(101);
     for (name, value) in [
@@ -494,6 +494,15 @@ async fn what_cannot_be_searched_for_is_refused_by_name() {
         let answer = Answer::of(request.query(&[(name, value)])).await;
         problem(&answer, 422);
         assert_eq!(answer.pointers(), [format!("?{name}")], "{value}");
+    }
+    for name in [
+        "box", "unread", "from", "since", "q", "per_page", "page", "before",
+    ] {
+        // Latin-1, which would otherwise be searched for as a replacement character.
+        let answer = alice.get(&format!("/messages?{name}=caf%E9")).await;
+        problem(&answer, 422);
+        assert_eq!(answer.pointers(), [format!("?{name}")]);
+        assert!(answer.text.contains("UTF-8"), "{}", answer.text);
     }
     let twice = alice.get("/messages?q=a&q=b").await;
     assert_eq!(twice.pointers(), ["?q"]);

@@ -159,7 +159,7 @@ async fn a_setting_and_its_file_at_once_are_refused() {
 }
 
 #[tokio::test]
-async fn a_variable_that_is_not_text_is_refused_if_it_is_a_setting_and_ignored_otherwise() {
+async fn a_setting_that_is_not_text_is_refused_and_other_variables_ignored() {
     let not_text = OsStr::from_bytes(b"canary\xff");
     let herolo = herolo().set("HEROLO_PORT", "http");
     let mut ours = herolo.command(&["serve"]);
@@ -174,7 +174,7 @@ async fn a_variable_that_is_not_text_is_refused_if_it_is_a_setting_and_ignored_o
 }
 
 #[tokio::test]
-async fn a_wrong_settings_file_is_one_line_that_names_it_and_shows_none_of_its_text() {
+async fn a_malformed_settings_file_is_named_in_one_line_without_its_text() {
     let files: [(&str, &[&str]); 5] = [
         ("[default]\ndatabase_url = \"canary\nport = 1", &["line 2"]),
         ("database_url = \"canary\"", &["[default]"]),
@@ -194,7 +194,7 @@ async fn a_wrong_settings_file_is_one_line_that_names_it_and_shows_none_of_its_t
 }
 
 #[tokio::test]
-async fn a_file_in_the_working_directory_comes_before_the_defaults_and_after_the_environment() {
+async fn environment_then_local_file_then_defaults() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = taken.local_addr().expect("it is bound");
     let herolo = herolo().unset("HEROLO_PORT");
@@ -211,7 +211,7 @@ async fn a_file_in_the_working_directory_comes_before_the_defaults_and_after_the
 }
 
 #[tokio::test]
-async fn the_file_that_is_named_is_read_instead_of_the_one_in_the_working_directory() {
+async fn the_named_settings_file_replaces_the_local_one() {
     let herolo = herolo().unset("HEROLO_PORT");
     herolo.file("Rocket.toml", "[default]\nport = \"wrong\"");
     let file = herolo.file("other.toml", "[default]\nport = 0");

@@ -46,7 +46,7 @@ fn statuses(answers: &[Answer]) -> Vec<u16> {
 }
 
 #[tokio::test]
-async fn messages_sent_at_once_share_transactions_and_each_is_a_send_of_its_own() {
+async fn concurrent_sends_share_a_commit_with_separate_outcomes() {
     const USERS: usize = 40;
     let service = start().await;
     let mut users = Vec::new();
@@ -112,7 +112,7 @@ async fn where_carol_is_held() -> (Service, MySqlConnection) {
 }
 
 #[tokio::test]
-async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
+async fn a_locked_user_delays_only_messages_of_their_own() {
     let (service, mut holder) = where_carol_is_held().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let receivers = ["carol"; AHEAD].into_iter();
@@ -132,7 +132,7 @@ async fn a_user_whom_somebody_holds_keeps_no_message_back_but_their_own() {
 
 /// More of them than there are connections, and more than there are transactions at once.
 #[tokio::test]
-async fn many_messages_to_a_user_whom_another_transaction_holds_keep_no_other_one_back() {
+async fn messages_to_a_locked_user_do_not_delay_others() {
     let (service, mut holder) = where_carol_is_held().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let mut held = Vec::new();
@@ -176,7 +176,7 @@ fn assert_marked(number: usize, answer: &Answer, now: &Answer) {
 }
 
 #[tokio::test]
-async fn messages_marked_at_once_share_transactions_and_each_is_marked_by_its_receiver_alone() {
+async fn concurrent_marks_share_a_commit_and_stay_the_receivers_own() {
     const MESSAGES: usize = 40;
     let service = start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
@@ -213,7 +213,7 @@ async fn messages_marked_at_once_share_transactions_and_each_is_marked_by_its_re
 }
 
 #[tokio::test]
-async fn messages_deleted_at_once_share_transactions_and_each_is_deleted_as_by_itself() {
+async fn concurrent_deletions_share_a_commit_with_the_same_outcome() {
     const MESSAGES: usize = 20;
     let service = start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
@@ -247,7 +247,7 @@ async fn messages_deleted_at_once_share_transactions_and_each_is_deleted_as_by_i
 }
 
 #[tokio::test]
-async fn of_many_who_delete_one_message_at_once_one_does() {
+async fn of_concurrent_deletions_of_one_message_one_succeeds() {
     let service = start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     let (sent, received) = (
@@ -280,7 +280,7 @@ async fn of_many_who_delete_one_message_at_once_one_does() {
 }
 
 #[tokio::test]
-async fn a_receipt_that_somebody_holds_keeps_no_other_change_back() {
+async fn a_locked_receipt_does_not_delay_other_changes() {
     // More connections than there are who wait for it.
     let service = Service::start_with(|config| config.database_max_connections = 32).await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
@@ -355,7 +355,7 @@ async fn pages_asked_for_at_once_share_statements_and_each_is_of_one_inbox() {
 }
 
 #[tokio::test]
-async fn names_of_senders_are_kept_but_not_while_somebody_leaves() {
+async fn sender_names_are_cached_but_not_across_deletions() {
     let service = start().await;
     let (alice, bob) = (service.user("alice").await, service.user("bob").await);
     alice.send(&bob, "kept").await;

@@ -342,7 +342,7 @@ async fn a_mailbox_is_one_account_however_it_is_written() {
 }
 
 #[tokio::test]
-async fn a_password_too_long_to_be_anybodys_is_refused_before_it_is_hashed() {
+async fn an_overlong_password_is_refused_before_hashing() {
     let service = Service::start().await;
     for name in ["alice", "nobody"] {
         let path = format!("/users/{name}/token");
@@ -465,7 +465,7 @@ async fn the_account_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn counting_what_is_unread_ends_at_a_thousand() {
+async fn the_unread_count_ends_at_a_thousand() {
     let service = Service::start().await;
     let alice = service.user("alice").await;
     let (numbers, sender) = (

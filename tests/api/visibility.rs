@@ -218,7 +218,7 @@ async fn check(users: &[User], steps: &[Step]) {
 }
 
 #[test]
-fn every_sequence_of_steps_leads_to_what_the_model_says() {
+fn every_sequence_of_steps_matches_the_model() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let service = runtime.block_on(Service::start());
     let users = runtime.block_on(async {

@@ -45,7 +45,7 @@ def a_lost_service_comes_back_and_nothing_is_missed(service: Service, tab: Calla
 
 
 @test
-def a_send_whose_answer_is_lost_is_sent_once(service: Service, tab: Callable[..., Tab]) -> None:
+def a_send_with_a_lost_answer_is_retried_with_its_key(service: Service, tab: Callable[..., Tab]) -> None:
     """The key of the first try is that of the second."""
     bob, alice = service.user("bob-once"), service.user("alice-once")
     one = tab("phone-dark")
@@ -77,7 +77,7 @@ def a_send_whose_answer_is_lost_is_sent_once(service: Service, tab: Callable[...
 
 
 @test
-def who_is_told_to_come_back_later_is_told_when(service: Service, tab: Callable[..., Tab]) -> None:
+def a_retry_after_is_shown_as_a_time(service: Service, tab: Callable[..., Tab]) -> None:
     """And is not let wait before a button."""
     alice = service.user("alice-later")
     one = tab("phone-light")
@@ -100,7 +100,7 @@ def who_is_told_to_come_back_later_is_told_when(service: Service, tab: Callable[
 
 
 @test
-def what_cannot_be_loaded_can_be_tried_again(service: Service, tab: Callable[..., Tab]) -> None:
+def a_failed_load_can_be_retried(service: Service, tab: Callable[..., Tab]) -> None:
     """A list, and a message that somebody deleted."""
     bob, alice = service.user("bob-again"), service.user("alice-again")
     bob.send(alice.name, "There")

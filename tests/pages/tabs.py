@@ -145,7 +145,7 @@ def older_messages_are_checked_too(service: Service, tab: Callable[..., Tab]) ->
 
 
 @test
-def a_new_tab_is_of_the_user_who_was_looked_at_last(service: Service, tab: Callable[..., Tab]) -> None:
+def a_new_tab_has_the_session_of_the_last_used_tab(service: Service, tab: Callable[..., Tab]) -> None:
     """Where two are signed in; and a form that is being filled in stays."""
     alice, ben = service.user("alice-two"), service.user("ben-two")
     one = tab("desk-light")

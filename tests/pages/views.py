@@ -202,7 +202,7 @@ def the_keyboard_alone_is_enough(service: Service, tab: Callable[..., Tab]) -> N
 
 
 @test
-def what_people_write_stays_text_and_fits(service: Service, tab: Callable[..., Tab]) -> None:
+def message_texts_are_never_markup_and_fit(service: Service, tab: Callable[..., Tab]) -> None:
     """Markup, long words, long names, other directions, and the longest message that there is."""
     mallory = service.user("m" * 64)
     alice = service.user("alice-texts")
@@ -272,7 +272,7 @@ def a_list_with_more_to_load_is_not_called_empty(service: Service, tab: Callable
 
 
 @test
-def what_is_shown_is_what_there_is(service: Service, tab: Callable[..., Tab]) -> None:
+def lists_and_filters_show_the_current_state(service: Service, tab: Callable[..., Tab]) -> None:
     """A blank subject has a name, a reload keeps "only unread", an empty inbox offers no choice, local clocks."""
     alice = service.user("alice-shown")
     american = tab("desk-light", locale="en-US")

@@ -36,7 +36,7 @@ fn refused(variable: &str, value: &str, names: &str) {
 }
 
 #[test]
-fn what_is_not_said_has_its_documented_default() {
+fn omitted_parameters_have_their_documented_defaults() {
     let config = with("HEROLO_DATABASE_URL", URL).expect("valid");
     let defaults = [
         config.address.to_string(),

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     #[rocket::async_test]
-    async fn what_was_written_is_what_is_read() {
+    async fn a_message_reads_as_it_was_written() {
         for length in [
             1,
             MAX_CHUNK_BYTES - 3,

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_has_another_tag() {
+    fn different_lists_have_different_tags() {
         let tag = |parts: &[&[u8]]| EntityTag::of(parts.iter().copied());
         assert_eq!(tag(&[b"a", b"b"]), tag(&[b"a", b"b"]));
         assert_ne!(tag(&[b"a", b"b"]), tag(&[b"ab"]));

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_moment_or_has_no_offset_is_refused() {
+    fn a_time_that_is_malformed_or_lacks_an_offset_is_refused() {
         for text in [
             "",
             " ",
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_millisecond_is_the_next_one_however_many_digits_it_has() {
+    fn a_fraction_of_a_millisecond_rounds_up_whatever_its_digits() {
         assert_eq!(milliseconds("1970-01-01T00:00:00.5Z"), Some(500));
         assert_eq!(milliseconds("1970-01-01T00:00:00.001Z"), Some(1));
         assert_eq!(milliseconds("1970-01-01T00:00:00.0010000000Z"), Some(1));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_stays_within_what_the_database_counts() {
+    fn a_time_is_clamped_to_the_range_of_the_database() {
         let last = Some(LAST_SECONDS * 1_000);
         for (text, expected) in [
             ("1970-01-01T01:00:01+01:00", Some(1_000)),

@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_with_a_place_to_begin_passes_over_nothing() {
+    fn a_page_with_a_cursor_skips_nothing() {
         let page = Page {
             page: 3,
             ..Page::DEFAULT
