@@ -26,7 +26,7 @@ use crate::model::user::Username;
 )]
 pub(crate) struct MessagePath {
     /// The message.
-    #[param(inline)]
+    #[param(inline, example = 42)]
     id: MessageId,
 }
 
