@@ -240,7 +240,7 @@ PROMISES = {
         the_alarms_write_to_the_operator_and_cost_nothing,
         the_dashboard_shows_this_host_and_this_database,
         the_logs_of_the_database_end_after_a_month,
-    no_statement_is_logged_with_its_values,
+        no_statement_is_logged_with_its_values,
         ansible_is_told_all_it_needs,
     ],
     "trial": [
