@@ -1,7 +1,6 @@
-//! Everything that is somebody's, as one JSON document.
+//! All data of an account, as one JSON document.
 
 use std::time::Duration;
-use utoipa::OpenApi;
 
 use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header};
@@ -10,6 +9,7 @@ use rocket::response::stream::TextStream;
 use rocket::tokio::time::Instant;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
+use utoipa::OpenApi;
 
 use crate::auth::{Caller, Identities, TokenExpiry};
 use crate::http::budget::Reservation;
@@ -20,12 +20,12 @@ use crate::model::message::Message;
 use crate::model::page::{Mailbox, Page};
 use crate::users::Users;
 
-/// Bytes of the messages that are held at a time, at most.
-const PIECE_BYTES: usize = 1024 * 1024;
-/// How many they are, at most. Each might have been sent to a hundred.
-const PER_PIECE: u64 = 50;
-/// How long the next piece waits for its part of the budget.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The size of the messages that a stream keeps in memory.
+const CHUNK_BYTES: usize = 1024 * 1024;
+/// The number of these messages. Each may have a hundred receivers.
+const PER_CHUNK: u64 = 50;
+/// How long the next chunk waits for its share of the memory budget.
+const RESERVATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// These operations in the OpenAPI document.
 #[derive(OpenApi)]
@@ -43,7 +43,7 @@ fn routes() -> Vec<Route> {
 
 /// An account with all its messages, newest first.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "describes what is written piece by piece")]
+#[expect(dead_code, reason = "describes what is written chunk by chunk")]
 pub(crate) struct Export {
     account: Account,
     received: Vec<Message>,
@@ -60,9 +60,9 @@ pub(crate) struct Exported<S> {
 
 /// Export your account and all messages that you received or sent.
 ///
-/// It arrives in pieces, however long it is. If something goes wrong on the way it ends early, and then it is not valid
-/// JSON: if the token expires or is revoked meanwhile, the account is deleted, nobody reads for 20
-/// seconds, or other large answers leave no room for 30.
+/// The document is streamed, whatever its size. It ends early, and is then not valid JSON, if the token expires or is
+/// revoked in the meantime, the account is deleted, the client does not read for 20 seconds, or other large responses
+/// to the account leave no memory for 30 seconds.
 #[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::http::docs::Owner), responses(
     (status = 200, description = "All of it.", body = Export, headers(
         ("Content-Disposition" = String, description = "The name of a file to keep it in."))),
@@ -77,26 +77,44 @@ pub(crate) async fn export<'r>(
     identities: &'r State<Identities>,
     messages: &'r State<Messages>,
 ) -> Result<Exported<TextStream![String + 'r]>, Problem> {
-    let account = users.account(&caller).await?;
+    let account = json(&users.account(&caller).await?)?;
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
-    let account = json(&account)?;
     let until = Instant::now() + expiry.remaining();
-    let document = TextStream! {
+    let source = Source {
+        caller,
+        until,
+        identities,
+        messages,
+    };
+    Ok(Exported {
+        document: (ContentType::JSON, document(account, source)),
+        disposition: Header::new("Content-Disposition", name),
+        cache: Header::new("Cache-Control", "no-store"),
+    })
+}
+
+/// The resources that a stream reads the messages of an account with, for as long as the access token is valid.
+struct Source<'r> {
+    caller: Caller,
+    until: Instant,
+    identities: &'r Identities,
+    messages: &'r Messages,
+}
+
+/// Writes the document. It ends early, and is then not valid JSON, if a chunk cannot be read.
+fn document<'r>(account: String, source: Source<'r>) -> TextStream![String + 'r] {
+    TextStream! {
         yield format!("{{\"account\":{account}");
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {
             yield format!(",\"{name}\":[");
-            let mut page = Some(Page { mailbox, per_page: PER_PIECE, ..Page::DEFAULT });
+            let mut page = Some(Page { mailbox, per_page: PER_CHUNK, ..Page::DEFAULT });
             while let Some(current) = page {
-                let next = match check(&caller, until, identities).await {
-                    Ok(()) => piece(messages, &caller, &current).await,
-                    Err(problem) => Err(problem),
-                };
-                match next {
-                    Ok(piece) => {
-                        yield piece.text;
-                        // Until here, which is when it is written.
-                        drop(piece.reservation);
-                        page = piece.next;
+                match source.chunk(&current).await {
+                    Ok(chunk) => {
+                        yield chunk.text;
+                        // The reservation lasts until the text was written.
+                        drop(chunk.reservation);
+                        page = chunk.next;
                     }
                     Err(problem) => {
                         tracing::info!("an export ends early: {problem:?}");
@@ -107,49 +125,50 @@ pub(crate) async fn export<'r>(
             yield "]".to_owned();
         }
         yield "}\n".to_owned();
-    };
-    Ok(Exported {
-        document: (ContentType::JSON, document),
-        disposition: Header::new("Content-Disposition", name),
-        cache: Header::new("Cache-Control", "no-store"),
-    })
-}
-
-/// Whether the token is still good: what follows may be read hours after the request.
-async fn check(caller: &Caller, until: Instant, identities: &Identities) -> Result<(), Problem> {
-    let identity = identities.of(caller.id()).await?;
-    let is_good = identity.is_some_and(|one| one.token_epoch == caller.token_epoch());
-    if is_good && Instant::now() < until {
-        Ok(())
-    } else {
-        Err(Problem::InvalidToken)
     }
 }
 
-/// Some of the messages, in one text that counts in the budget.
-struct Piece {
+/// Messages as one text, which is counted in the budget of large responses.
+struct Chunk {
     text: String,
     reservation: Reservation,
     next: Option<Page>,
 }
 
-/// The messages of a page, separated from those before them, and the next page.
-async fn piece(messages: &Messages, caller: &Caller, page: &Page) -> Result<Piece, Problem> {
-    let found = messages.page_within(caller, page, PIECE_BYTES, PATIENCE);
-    let (found, mut reservation) = found.await?;
-    let mut text = String::new();
-    for (index, message) in found.messages.iter().enumerate() {
-        if index > 0 || page.before.is_some() {
-            text.push(',');
+impl Source<'_> {
+    /// The messages of a page, separated from those before them, and the next page.
+    async fn chunk(&self, page: &Page) -> Result<Chunk, Problem> {
+        self.check_token().await?;
+        let found = self
+            .messages
+            .page_within(&self.caller, page, CHUNK_BYTES, RESERVATION_TIMEOUT);
+        let (found, mut reservation) = found.await?;
+        let mut text = String::new();
+        for (index, message) in found.messages.iter().enumerate() {
+            if index > 0 || page.before.is_some() {
+                text.push(',');
+            }
+            text += &json(message)?;
         }
-        text += &json(message)?;
+        reservation.shrink_to(text.len());
+        let next = found.next_cursor.map(|last| page.following(last));
+        Ok(Chunk {
+            text,
+            reservation,
+            next,
+        })
     }
-    reservation.shrink_to(text.len());
-    Ok(Piece {
-        text,
-        reservation,
-        next: found.next_cursor.map(|last| page.following(last)),
-    })
+
+    /// Checks the token again, because a stream may go on for hours after its request.
+    async fn check_token(&self) -> Result<(), Problem> {
+        let identity = self.identities.of(self.caller.id()).await?;
+        let is_valid = identity.is_some_and(|one| one.token_epoch == self.caller.token_epoch());
+        if is_valid && Instant::now() < self.until {
+            Ok(())
+        } else {
+            Err(Problem::InvalidToken)
+        }
+    }
 }
 
 fn json(value: &impl Serialize) -> Result<String, Problem> {
