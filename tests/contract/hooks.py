@@ -242,7 +242,7 @@ BEYOND_SCHEMAS = [
     "is not the name of a user",
     "with this per_page; follow `next` to read on",  # of pages, fewer the longer they are
     "applies to received messages",  # `unread` in the sent box
-    "A message with this Idempotency-Key was sent before",
+    "urn:problem-type:herolo:key-reused",
     "must be the unchanged id of an event",  # `9-8` can be one, `8-9` cannot
 ]
 
