@@ -102,7 +102,7 @@ struct Source<'r> {
 }
 
 /// Writes the document. It ends early, and is then not valid JSON, if a chunk cannot be read.
-fn document<'r>(account: String, source: Source<'r>) -> TextStream![String + 'r] {
+fn document(account: String, source: Source<'_>) -> TextStream![String + '_] {
     TextStream! {
         yield format!("{{\"account\":{account}");
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {
