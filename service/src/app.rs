@@ -65,7 +65,7 @@ fn rocket_settings(config: &Config) -> Figment {
         // On, and without an end: the side that sends requests must be the one to close an idle connection, or a
         // request meets a connection that is just being closed. To HTTP/1.1 Rocket only knows 0 and not 0.
         keep_alive: 1,
-        // Signals are ours, because draining must go before Rocket's shutdown (see `shutdown`).
+        // Signals are ours, because draining must go before Rocket's shutdown (see `ops::drain`).
         shutdown: Shutdown {
             ctrlc: false,
             #[cfg(unix)]

@@ -11,6 +11,7 @@ use rocket::{Data, Request, Response};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
+use crate::http::etag::IfNoneMatch;
 
 /// What the inbox may do (CSP Level 3, <https://www.w3.org/TR/CSP3/>): run its own scripts and ask its own service.
 /// No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so user content stays text.
@@ -141,7 +142,7 @@ impl StaticAsset {
             .header(Header::new("Cache-Control", CACHING))
             .header(Header::new("Vary", "Accept-Encoding"))
             .header(Header::new("ETag", tag.clone()));
-        if is_cached(request, &tag) {
+        if IfNoneMatch::of(request).matches_quoted(&tag) {
             return response.status(Status::NotModified).finalize();
         }
         if is_compressed {
@@ -161,24 +162,14 @@ impl Handler for StaticAsset {
     }
 }
 
-/// The elements of a list header (RFC 9110 section 5.6.1).
-fn list<'a>(request: &'a Request<'_>, name: &'a str) -> impl Iterator<Item = &'a str> {
-    let lines = request.headers().get(name);
-    lines.flat_map(|line| line.split(',').map(str::trim))
-}
-
 /// Whether the client accepts gzip (RFC 9110 section 12.5.3).
 fn accepts_gzip(request: &Request<'_>) -> bool {
-    list(request, "Accept-Encoding").any(|element| {
+    let lines = request.headers().get("Accept-Encoding");
+    let mut elements = lines.flat_map(|line| line.split(',').map(str::trim));
+    elements.any(|element| {
         let (coding, weight) = element.split_once(';').unwrap_or((element, "q=1"));
         let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
         coding.trim().eq_ignore_ascii_case("gzip")
             && weight.parse::<f32>().is_ok_and(|weight| weight > 0.0)
     })
-}
-
-/// Whether the client has the current file (RFC 9110 section 13.1.2).
-fn is_cached(request: &Request<'_>, tag: &str) -> bool {
-    list(request, "If-None-Match")
-        .any(|known| known == "*" || known.trim_start_matches("W/") == tag)
 }

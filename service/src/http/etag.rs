@@ -69,6 +69,11 @@ impl IfNoneMatch {
         }
     }
 
+    /// The header of a request.
+    pub(crate) fn of(request: &Request<'_>) -> Self {
+        Self::read(request.headers().get("If-None-Match"))
+    }
+
     /// Whether the request is conditional.
     pub(crate) fn is_present(&self) -> bool {
         *self != Self::Absent
@@ -76,10 +81,15 @@ impl IfNoneMatch {
 
     /// Whether the client has the state with this tag.
     pub(crate) fn matches(&self, tag: &EntityTag) -> bool {
+        self.matches_quoted(&tag.0)
+    }
+
+    /// The same for a tag in quotes, without `W/`.
+    pub(crate) fn matches_quoted(&self, tag: &str) -> bool {
         match self {
             Self::Absent => false,
             Self::Any => true,
-            Self::Listed(tags) => tags.contains(&tag.0),
+            Self::Listed(tags) => tags.iter().any(|listed| listed == tag),
         }
     }
 }
@@ -104,7 +114,7 @@ impl<'r> FromRequest<'r> for IfNoneMatch {
     type Error = std::convert::Infallible;
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, Self::Error> {
-        Outcome::Success(Self::read(request.headers().get("If-None-Match")))
+        Outcome::Success(Self::of(request))
     }
 }
 
