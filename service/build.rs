@@ -1,6 +1,7 @@
-//! Makes what the binary carries: the list of migrations, and the files of the pages, as they are and compressed.
+//! Prepares the data that the binary embeds: the list of migrations, and the files of the pages, plain and compressed.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Cursor, Read as _, Write as _};
 use std::path::Path;
@@ -9,11 +10,11 @@ use flate2::{Compression, write::GzEncoder};
 use utoipa_swagger_ui_vendored::SWAGGER_UI_VENDORED;
 use zip::ZipArchive;
 
-/// A file each, `NNNN_name.sql`.
+/// The folder of the migrations, one file each: `NNNN_name.sql`.
 const MIGRATIONS: &str = "migrations";
-/// Our own pages: a folder each.
+/// The folder of the pages, one folder each.
 const PAGES: &str = "pages";
-/// What the reference needs of Swagger UI's distribution.
+/// The files of Swagger UI's distribution that the reference needs.
 const SWAGGER_UI: [&str; 2] = ["swagger-ui-bundle.js", "swagger-ui.css"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,17 +30,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             let file = file?;
             let name = file.file_name();
             let name = name.to_string_lossy();
-            keep(
-                &into,
-                &name,
-                &without_comments(&name, fs::read(file.path())?)?,
-            )?;
+            write_compressed(&into, &name, &minified(&name, fs::read(file.path())?)?)?;
         }
     }
-    keep_swagger_ui(&out.join("docs"))
+    extract_swagger_ui(&out.join("docs"))
 }
 
-/// Writes the migrations as the value of a slice: version, name and SQL of each, in the order of their versions.
+/// Writes the migrations as a Rust slice, in the order of their versions: version, name and SQL of each.
 fn list_migrations(list: &Path) -> Result<(), Box<dyn Error>> {
     let mut migrations = Vec::new();
     for file in fs::read_dir(MIGRATIONS)? {
@@ -59,46 +56,64 @@ fn list_migrations(list: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A file of ours without what browsers pass over: comments, and indentation. No text in it goes on over several lines, or
-/// holds what begins a comment.
-fn without_comments(name: &str, content: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error>> {
+/// A file of a page without comments, indentation and needless line breaks. String literals must neither span lines nor
+/// contain the beginning of a comment.
+fn minified(name: &str, content: Vec<u8>) -> Result<Vec<u8>, Box<dyn Error>> {
     let text = String::from_utf8(content)?;
     let code = |line| str::split_once(line, " // ").map_or(line, |(code, _)| code);
     let is_code = |line: &&str| {
         let starts = ["//", "/*", "* ", "*/"];
         !line.is_empty() && !starts.iter().any(|start| line.starts_with(start))
     };
-    let lines = text.lines().map(|line| code(line).trim());
-    let lines: Vec<_> = lines.filter(is_code).collect();
-    let lines = lines.join("\n");
-    if lines.contains("*/") {
-        return Err(format!("{name}: each line of a comment begins with /* or *").into());
+    let lines = text.lines().map(|line| code(line).trim()).filter(is_code);
+    let mut minified = String::with_capacity(text.len());
+    for line in lines {
+        if !minified.is_empty() && !is_break_needless(name, &minified, line) {
+            minified.push('\n');
+        }
+        minified.push_str(line);
     }
-    Ok(lines.into_bytes())
+    if minified.contains("*/") {
+        return Err(format!("{name}: each line of a comment must begin with /* or *").into());
+    }
+    Ok(minified.into_bytes())
 }
 
-fn keep_swagger_ui(into: &Path) -> Result<(), Box<dyn Error>> {
+/// Whether a line break has no meaning between the two: neither as the end of a statement nor as white space.
+fn is_break_needless(name: &str, before: &str, after: &str) -> bool {
+    match Path::new(name).extension().and_then(OsStr::to_str) {
+        Some("js") => {
+            before.ends_with(['{', '(', '[', ',', ';'])
+                || after.starts_with(['}', ')', ']', '.', '?', ':'])
+        }
+        Some("css") => before.ends_with(['{', '}', ';', ',']) || after.starts_with('}'),
+        _ => false,
+    }
+}
+
+/// Extracts the files of Swagger UI from its archive.
+fn extract_swagger_ui(into: &Path) -> Result<(), Box<dyn Error>> {
     let mut archive = ZipArchive::new(Cursor::new(SWAGGER_UI_VENDORED))?;
     let mut missing = SWAGGER_UI.to_vec();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index)?;
         let path = file.name()?.into_owned();
         let wanted = |name: &&str| path.ends_with(&format!("/dist/{name}"));
-        let Some(place) = missing.iter().position(wanted) else {
+        let Some(index) = missing.iter().position(wanted) else {
             continue;
         };
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
-        keep(into, missing.swap_remove(place), &content)?;
+        write_compressed(into, missing.swap_remove(index), &content)?;
     }
     if !missing.is_empty() {
-        return Err(format!("Swagger UI has no {missing:?} any more").into());
+        return Err(format!("the distribution of Swagger UI lacks {missing:?}").into());
     }
     Ok(())
 }
 
-/// Writes a file, and beside it what gzip (RFC 1952) makes of it.
-fn keep(folder: &Path, name: &str, content: &[u8]) -> Result<(), Box<dyn Error>> {
+/// Writes a file, plain and compressed by gzip (RFC 1952).
+fn write_compressed(folder: &Path, name: &str, content: &[u8]) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join(name), content)?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());

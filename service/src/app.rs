@@ -1,4 +1,4 @@
-//! The composition root: the only file that knows all others.
+//! The composition root: the only file that depends on all features.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use crate::http::framework_log;
 use crate::ops::{drain, metrics, probes};
 use crate::{auth, db, export, http, jobs, limits, live, messages, pages, users};
 
-/// Puts the service together: the one way in which the binary and every test boot it.
+/// Builds the service, for the binary and for the tests.
 ///
-/// Opens no connection yet: a service whose database is away starts and heals when the database comes back.
+/// Opens no connection, so the service starts while the database is unavailable, and recovers when it is back.
 ///
 /// # Errors
-/// A setting that cannot be used, named together with the fix; or a cryptographic backend that does not work.
+/// An invalid setting, with the fix, or a cryptographic backend that does not work.
 pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
     framework_log::install();
-    // A stage may use what those before it manage. Fairings see requests in this order.
+    // A stage can use the state that earlier stages manage. Fairings handle requests in this order.
     Ok(rocket::custom(rocket_settings(config))
-        // Ours say it all; Rocket's would come first and say less.
+        // An empty shield: `http` sets the security headers, and Rocket's default shield would set other values first.
         .attach(Shield::new())
         .attach(db::stage(config)?)
         .attach(metrics::stage())
@@ -33,7 +33,9 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(jobs::stage())
         .attach(auth::stage(config)?)
         .attach(limits::stage(config)?)
-        .attach(users::stage())
+        .attach(users::stage(config)?)
+        .attach(users::invitations::stage(config))
+        .attach(users::blocks::stage())
         .attach(messages::stage())
         .attach(live::stage())
         .attach(export::stage())
@@ -41,31 +43,31 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(pages::stage(config)))
 }
 
-/// Brings the database's schema to this version; safe to repeat, and at the same time as another run. A database that
-/// is not there is waited for as long as the patience lasts.
+/// Migrates the database schema to this version. Safe to repeat, also concurrently with another run. Waits up to `wait`
+/// for a database that is not available yet.
 ///
 /// # Errors
-/// What is wrong and how to go on.
-pub async fn migrate(config: &Config, patience: Duration) -> Result<(), MigrationError> {
-    db::migrate(&config.connect_options()?, patience).await
+/// The cause, with the fix.
+pub async fn migrate(config: &Config, wait: Duration) -> Result<(), MigrationError> {
+    db::migrate(&config.connect_options()?, wait).await
 }
 
-/// The OpenAPI 3.1 document of the service's interface, as pretty-printed JSON.
+/// The OpenAPI 3.1 document of the API, as pretty-printed JSON.
 #[must_use]
 pub fn openapi() -> String {
     crate::openapi::document().to_owned()
 }
 
-/// Rocket's own settings. They are the product's decisions rather than the operator's, hence constants.
+/// Rocket's own settings. They are constants, because no operator has to change them.
 fn rocket_settings(config: &Config) -> Figment {
     Figment::from(RocketConfig {
         address: config.address,
         port: config.port,
         ident: rocket::config::Ident::none(),
-        // On, and without an end: the side that sends requests must be the one to close an idle connection, or a
-        // request meets a connection that is just being closed. To HTTP/1.1 Rocket only knows 0 and not 0.
+        // Without a timeout: if the server closed idle connections, it could close one to which the client is just
+        // sending a request. For HTTP/1.1, Rocket distinguishes only 0 and any other value.
         keep_alive: 1,
-        // Signals are ours, because draining must go before Rocket's shutdown (see `ops::drain`).
+        // `ops::drain` handles signals, because the drain precedes Rocket's shutdown.
         shutdown: Shutdown {
             ctrlc: false,
             #[cfg(unix)]
@@ -74,7 +76,7 @@ fn rocket_settings(config: &Config) -> Figment {
             mercy: 3,
             ..Shutdown::default()
         },
-        // What Rocket would print per request, our own telemetry says better.
+        // `ops::metrics` logs requests.
         log_level: LogLevel::Off,
         cli_colors: false,
         ..RocketConfig::release_default()

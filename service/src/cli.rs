@@ -1,4 +1,7 @@
-//! The command line: `herolo [serve | migrate | healthcheck | openapi]`.
+//! The command line: `herolo [serve | migrate | healthcheck | openapi | user]`.
+
+mod output;
+mod user;
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -9,6 +12,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use rocket::tokio::runtime::Builder;
 
+use crate::cli::user::UserArguments;
 use crate::config::{Config, SETTINGS};
 use crate::ops::{drain, log};
 use crate::{build, openapi};
@@ -24,7 +28,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-#[derive(Subcommand, Clone, Copy, Default)]
+#[derive(Subcommand, Default)]
 enum Command {
     /// Serve the API (the default).
     #[default]
@@ -39,9 +43,11 @@ enum Command {
     Healthcheck,
     /// Print the OpenAPI document.
     Openapi,
+    /// Manage accounts, as the operator.
+    User(UserArguments),
 }
 
-/// Runs the command that the arguments name; the exit code says whether it succeeded.
+/// Runs the command of the arguments, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     let outcome = match Arguments::parse().command.unwrap_or_default() {
@@ -50,11 +56,15 @@ pub fn main() -> ExitCode {
         command => {
             log::start_log();
             Config::load()
-                .map_err(|fault| fault.to_string())
+                .map_err(|error| error.to_string())
                 .and_then(|config| match command {
                     Command::Migrate { wait } => {
                         run(1, migrate(&config, Duration::from_secs(wait)))
                     }
+                    Command::User(arguments) => run(1, async {
+                        let output = user::run(&config, &arguments).await?;
+                        print(&output)
+                    }),
                     _ => run(usize::from(config.workers), serve(&config)),
                 })
         }
@@ -62,7 +72,7 @@ pub fn main() -> ExitCode {
     finish(outcome)
 }
 
-/// Runs a future to completion. A single worker is this thread, which then never has to wake another one.
+/// Runs a future to completion. A single worker runs on this thread, which then never has to wake another one.
 fn run(workers: usize, work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
     let mut builder = match workers {
         1 => Builder::new_current_thread(),
@@ -70,14 +80,14 @@ fn run(workers: usize, work: impl Future<Output = Result<(), String>>) -> Result
     };
     let runtime = builder.worker_threads(workers).enable_all().build();
     runtime
-        .map_err(|fault| format!("cannot start {workers} threads: {fault}; set HEROLO_WORKERS"))?
+        .map_err(|error| format!("cannot start {workers} threads: {error}; set HEROLO_WORKERS"))?
         .block_on(work)
 }
 
 /// Prints to standard output. A reader that closes the pipe early is no error.
 fn print(text: &str) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
-        Err(fault) if fault.kind() != ErrorKind::BrokenPipe => Err(fault.to_string()),
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.to_string()),
         _ => Ok(()),
     }
 }
@@ -94,16 +104,16 @@ fn finish(outcome: Result<(), String>) -> ExitCode {
 }
 
 async fn serve(config: &Config) -> Result<(), String> {
-    let rocket = build(config).map_err(|fault| fault.to_string())?;
+    let rocket = build(config).map_err(|error| error.to_string())?;
     match rocket.attach(drain::on_signals()).launch().await {
         Ok(_) => Ok(()),
-        Err(fault) => Err(explain(config, &fault)),
+        Err(error) => Err(explain(config, &error)),
     }
 }
 
-fn explain(config: &Config, fault: &rocket::Error) -> String {
+fn explain(config: &Config, error: &rocket::Error) -> String {
     let address = SocketAddr::from((config.address, config.port));
-    match fault.kind() {
+    match error.kind() {
         rocket::error::ErrorKind::Bind(why) => {
             format!("cannot listen on {address}: {why}; set HEROLO_PORT to a free port")
         }
@@ -114,7 +124,7 @@ fn explain(config: &Config, fault: &rocket::Error) -> String {
 /// The first process of a container receives only signals that it handles, so the migration handles them.
 async fn migrate(config: &Config, wait: Duration) -> Result<(), String> {
     rocket::tokio::select! {
-        outcome = crate::migrate(config, wait) => outcome.map_err(|fault| fault.to_string()),
+        outcome = crate::migrate(config, wait) => outcome.map_err(|error| error.to_string()),
         () = drain::termination_requested() => {
             Err("interrupted; run it again (a migration is safe to repeat)".to_owned())
         }
@@ -123,14 +133,16 @@ async fn migrate(config: &Config, wait: Duration) -> Result<(), String> {
 
 /// A service is healthy if it responds and has reached its database at least once.
 fn healthcheck() -> Result<(), String> {
-    let service = Config::listen_address().map_err(|fault| fault.to_string())?;
+    let service = Config::listen_address().map_err(|error| error.to_string())?;
     let address = SocketAddr::from((reachable(service.ip()), service.port()));
-    let answer =
-        ask(address, "/livez").map_err(|fault| format!("no answer from {address}: {fault}"))?;
-    match answer {
-        answer if !answer.starts_with("HTTP/1.1 200 ") => Err("the service is not well".to_owned()),
-        answer if !answer.contains(r#""started":true"#) => {
-            Err("the service has not found its database yet".to_owned())
+    let response =
+        get(address, "/livez").map_err(|error| format!("no response from {address}: {error}"))?;
+    match response {
+        response if !response.starts_with("HTTP/1.1 200 ") => {
+            Err("the service is not healthy".to_owned())
+        }
+        response if !response.contains(r#""started":true"#) => {
+            Err("the service has not reached its database yet".to_owned())
         }
         _ => Ok(()),
     }
@@ -146,16 +158,16 @@ fn reachable(address: IpAddr) -> IpAddr {
 }
 
 /// A minimal HTTP/1.1 GET: an HTTP client library would be too large for one probe.
-fn ask(address: SocketAddr, path: &str) -> std::io::Result<String> {
+fn get(address: SocketAddr, path: &str) -> std::io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, HEALTHCHECK_DEADLINE)?;
     stream.set_read_timeout(Some(HEALTHCHECK_DEADLINE))?;
     stream.set_write_timeout(Some(HEALTHCHECK_DEADLINE))?;
     stream.write_all(
         format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes(),
     )?;
-    let mut answer = String::new();
-    stream.take(64 * 1024).read_to_string(&mut answer)?;
-    Ok(answer)
+    let mut response = String::new();
+    stream.take(64 * 1024).read_to_string(&mut response)?;
+    Ok(response)
 }
 
 /// The settings for `--help`.

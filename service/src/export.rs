@@ -11,14 +11,18 @@ use rocket::{Route, State, get, routes};
 use serde::Serialize;
 use utoipa::OpenApi;
 
-use crate::auth::{Caller, Identities, TokenExpiry};
+use crate::auth::{Caller, IdentityLookup, TokenExpiry};
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
 use crate::messages::Messages;
 use crate::model::account::Account;
+use crate::model::block::Block;
+use crate::model::invitation::Invitation;
 use crate::model::message::Message;
 use crate::model::page::{Mailbox, Page};
 use crate::users::Users;
+use crate::users::blocks::Blocks;
+use crate::users::invitations::Invitations;
 
 /// The size of the messages that a stream keeps in memory.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -46,6 +50,10 @@ fn routes() -> Vec<Route> {
 #[expect(dead_code, reason = "describes what is written chunk by chunk")]
 pub(crate) struct Export {
     account: Account,
+    /// The open invitations that the account has made.
+    invitations: Vec<Invitation>,
+    /// The users that the account blocks.
+    blocks: Vec<Block>,
     received: Vec<Message>,
     sent: Vec<Message>,
 }
@@ -58,15 +66,16 @@ pub(crate) struct Exported<S> {
     cache: Header<'static>,
 }
 
-/// Export your account and all messages that you received or sent.
+/// Export your account, its open invitations, the users that it blocks, and all messages that you received or sent.
 ///
-/// The document is streamed, whatever its size. It ends early, and is then not valid JSON, if the token expires or is
+/// The document is streamed. It ends early, and is then not valid JSON, if the token expires or is
 /// revoked in the meantime, the account is deleted, the client does not read for 20 seconds, or other large responses
 /// to the account leave no memory for 30 seconds.
-#[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])), params(crate::http::docs::Owner), responses(
-    (status = 200, description = "All of it.", body = Export, headers(
-        ("Content-Disposition" = String, description = "The name of a file to keep it in."))),
-    crate::http::docs::NotTheCaller,
+#[utoipa::path(tag = "users", operation_id = "exportAccount", security(("token" = [])),
+    params(crate::http::docs::Owner), responses(
+    (status = 200, description = "The account and its messages.", body = Export, headers(
+        ("Content-Disposition" = String, description = "A file name for saving the response."))),
+    crate::http::docs::AuthProblems,
     crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/export")]
@@ -74,20 +83,26 @@ pub(crate) async fn export<'r>(
     caller: Caller,
     expiry: TokenExpiry,
     users: &State<Users>,
-    identities: &'r State<Identities>,
+    invitations: &State<Invitations>,
+    blocks: &State<Blocks>,
+    lookup: &'r State<IdentityLookup>,
     messages: &'r State<Messages>,
 ) -> Result<Exported<TextStream![String + 'r]>, Problem> {
     let account = json(&users.account(&caller).await?)?;
+    let invitations = json(&invitations.list(&caller).await?)?;
+    let blocks = json(&blocks.list(&caller).await?)?;
+    let start =
+        format!("{{\"account\":{account},\"invitations\":{invitations},\"blocks\":{blocks}");
     let name = format!("attachment; filename=\"herolo-{}.json\"", caller.username());
     let until = Instant::now() + expiry.remaining();
     let source = Source {
         caller,
         until,
-        identities,
+        lookup,
         messages,
     };
     Ok(Exported {
-        document: (ContentType::JSON, document(account, source)),
+        document: (ContentType::JSON, document(start, source)),
         disposition: Header::new("Content-Disposition", name),
         cache: Header::new("Cache-Control", "no-store"),
     })
@@ -97,14 +112,15 @@ pub(crate) async fn export<'r>(
 struct Source<'r> {
     caller: Caller,
     until: Instant,
-    identities: &'r Identities,
+    lookup: &'r IdentityLookup,
     messages: &'r Messages,
 }
 
-/// Writes the document. It ends early, and is then not valid JSON, if a chunk cannot be read.
-fn document(account: String, source: Source<'_>) -> TextStream![String + '_] {
+/// Writes the document, of which `start` is everything before the messages. It ends early, and is then not valid JSON,
+/// if a chunk cannot be read.
+fn document(start: String, source: Source<'_>) -> TextStream![String + '_] {
     TextStream! {
-        yield format!("{{\"account\":{account}");
+        yield start;
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {
             yield format!(",\"{name}\":[");
             let mut page = Some(Page { mailbox, per_page: PER_CHUNK, ..Page::DEFAULT });
@@ -159,9 +175,9 @@ impl Source<'_> {
         })
     }
 
-    /// Checks the token again, because a stream may go on for hours after its request.
+    /// Checks the token again, because a stream may last for hours.
     async fn check_token(&self) -> Result<(), Problem> {
-        let identity = self.identities.of(self.caller.id()).await?;
+        let identity = self.lookup.find(self.caller.id()).await?;
         let is_valid = identity.is_some_and(|one| one.token_epoch == self.caller.token_epoch());
         if is_valid && Instant::now() < self.until {
             Ok(())

@@ -1,5 +1,5 @@
-//! What is cleared away when nobody waits for it. Each replica does it, a little at a time: what one has done, another
-//! one does not find.
+//! Background jobs, which delete expired data. Every replica runs them, in small batches; concurrent runs find
+//! different rows or none.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,24 +12,24 @@ use rocket::{Orbit, Rocket};
 
 use crate::db::{Database, Error};
 
-/// Between two rounds.
+/// Pause between two rounds.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// Between two parts of a round, so that it never is what keeps the database busy.
+/// Pause between two batches, so that jobs never saturate the database.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
-/// How often a service that has not found its database yet looks whether it has.
+/// Interval of the checks whether the database has been reached for the first time.
 const START_UP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A job that features hand to [`Jobs`]. It works in small parts, with a [`PAUSE`] between them.
+/// A job of a feature. It works in batches, with a [`PAUSE`] between them.
 pub(crate) type CleanupJob = for<'d> fn(&'d Database) -> BoxFuture<'d, Result<(), Error>>;
 
-/// The cleanup jobs, run from the start to the end of the service.
+/// The cleanup jobs, and the task that runs them until the service shuts down.
 #[derive(Clone, Default)]
 pub(crate) struct Jobs {
     jobs: Arc<Mutex<Vec<CleanupJob>>>,
     triggered: Arc<Notify>,
 }
 
-/// Attaches what runs the jobs that the features hand over.
+/// Attaches the registry of jobs, and the task that runs them.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("jobs", |rocket| async {
         let jobs = Jobs::default();
@@ -38,12 +38,12 @@ pub(crate) fn stage() -> AdHoc {
 }
 
 impl Jobs {
-    /// Runs this job in each round from now on.
+    /// Adds a job, which runs in every round.
     pub(crate) fn add(&self, job: CleanupJob) {
         self.all().push(job);
     }
 
-    /// Begins the next round now.
+    /// Starts the next round immediately.
     pub(crate) fn trigger(&self) {
         self.triggered.notify_one();
     }
@@ -59,9 +59,9 @@ impl Jobs {
         let jobs = self.all().clone();
         loop {
             for job in &jobs {
-                if let Err(fault) = job(&database).await {
-                    // Requests report that the database is away; the next round repeats the job.
-                    tracing::debug!("a cleanup job has to wait: {fault}");
+                if let Err(error) = job(&database).await {
+                    // Requests report an unavailable database; the next round repeats the job.
+                    tracing::debug!("a cleanup job failed and will be repeated: {error}");
                 }
             }
             let _ = timeout(INTERVAL, self.triggered.notified()).await;

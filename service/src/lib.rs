@@ -1,8 +1,8 @@
 //! Herolo: a messaging service over REST, with its data in MySQL.
 //!
-//! Reading order: [`build`] puts the service together; `users` and `messages` hold what it is about, each with
-//! `routes` (HTTP), `store` (SQL) and `model` (valid values); `auth` says who may call, `database` how long a
-//! statement may take and what is tried again, `problem` what every error looks like.
+//! Reading order: `app` builds the service ([`build`]); the features `users` and `messages` have their `routes` (HTTP)
+//! and `store` (SQL), and `model` their valid values; `auth` authenticates requests, `db` sets timeouts and retries
+//! transactions, and `http::problem` defines all errors of the API.
 
 mod app;
 mod auth;

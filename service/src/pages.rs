@@ -13,14 +13,15 @@ use sha2::{Digest as _, Sha256};
 use crate::config::Config;
 use crate::http::etag::IfNoneMatch;
 
-/// What the inbox may do (CSP Level 3, <https://www.w3.org/TR/CSP3/>): run its own scripts and ask its own service.
-/// No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so user content stays text.
+/// The content security policy of the inbox (CSP Level 3, <https://www.w3.org/TR/CSP3/>): only its own scripts, and
+/// requests to its own service. No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so user
+/// content stays text.
 const INBOX_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
-/// What the reference may do. Swagger UI draws icons from `data:`, and renders descriptions as sanitized HTML, so
-/// trusted types are not enforced.
+/// The content security policy of the reference. Swagger UI has icons in `data:` URLs, and renders descriptions as
+/// sanitized HTML, so trusted types are not enforced.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

@@ -1,13 +1,12 @@
-//! What owners do with their account: password, address, tokens, export, and the end of it.
+//! Operations on one's account: password, address, tokens, export and deletion.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Replica, Service, User, problem, until};
+use crate::support::{Answer, NewMessage, Replica, Service, User, problem, until};
 
 async fn two() -> (Service, User, User) {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     (service, alice, bob)
 }
 
@@ -28,7 +27,7 @@ async fn log_in(service: &Service, name: &str, password: &str) -> Answer {
         .await
 }
 
-/// The status of logging in.
+/// The status of a login.
 async fn login(service: &Service, name: &str, password: &str) -> u16 {
     log_in(service, name, password).await.status
 }
@@ -37,7 +36,7 @@ fn at(replica: &Replica, user: &User) -> User {
     User::new(&replica.url, &user.name, user.token.clone())
 }
 
-/// Waits until the token is refused, which must not take long on any replica.
+/// Waits until the token is rejected, which must not take long on any replica.
 async fn until_revoked(user: &User) {
     until("the token is refused", async || {
         user.get("/messages").await.status == 401
@@ -63,7 +62,7 @@ async fn a_new_password_revokes_all_tokens_on_every_replica() {
     assert_eq!(bob.get("/messages").await.status, 200, "others keep theirs");
 }
 
-/// The requests that a stolen token must not be enough for, as they are with this password.
+/// The requests for which a stolen token must not suffice, with this password.
 fn requests_with(password: &str) -> [(Method, &'static str, Value); 3] {
     [
         (
@@ -139,6 +138,20 @@ async fn a_new_password_keeps_the_rules_of_passwords() {
         problem(&refused, 422);
         assert_eq!(refused.pointers(), ["#/new_password"]);
     }
+    assert_eq!(alice.get("/messages").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_new_password_is_more_than_the_mailbox() {
+    let (_service, alice, _) = two().await;
+    let email = json!({"password": password_of(&alice), "email": "al.liddell@example.com"});
+    assert_eq!(put(&alice, "/email", &email).await.status, 200);
+
+    let change = json!({"password": password_of(&alice), "new_password": "Al.Liddell1"});
+    let refused = put(&alice, "/password", &change).await;
+
+    problem(&refused, 422);
+    assert_eq!(refused.pointers(), ["#/new_password"]);
     assert_eq!(alice.get("/messages").await.status, 200);
 }
 
@@ -236,7 +249,7 @@ async fn a_deleted_account_is_gone_with_its_sent_messages() {
         (left.status, left.text.replace("alice", "nobod")),
         (401, nobody.text)
     );
-    let new = json!({"receiver": "alice", "subject": "s", "message": "m"});
+    let new = NewMessage::to("alice").json();
     problem(&bob.post("/messages", &new).await, 422);
     let seen = bob.read(to_alice).await.json;
     let name = seen["receiver"].as_str().expect("a name");
@@ -310,6 +323,8 @@ async fn an_export_has_everything_that_the_api_shows_and_nothing_else() {
     );
     let everything = json!({
         "account": account,
+        "invitations": [],
+        "blocks": [],
         "received": everything(&alice, "").await,
         "sent": everything(&alice, "&box=sent").await,
     });
@@ -343,6 +358,6 @@ async fn an_empty_export_is_complete() {
     let export = alice.get("/export").await.json;
     assert_eq!(
         export,
-        json!({"account": account, "received": [], "sent": []})
+        json!({"account": account, "invitations": [], "blocks": [], "received": [], "sent": []})
     );
 }

@@ -1,4 +1,4 @@
-//! Whose token opens what.
+//! Authorization: which tokens give access to which resources.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,7 +16,7 @@ fn now() -> u64 {
         .as_secs()
 }
 
-/// What a good token of the first user of a database says.
+/// The claims of a valid token of the first user of a database.
 fn good_claims() -> Value {
     json!({
         "iss": "herolo", "aud": "herolo-api", "sub": "1", "iat": now(), "exp": now() + 600, "epoch": 0,
@@ -35,7 +35,7 @@ fn sign(header: &Header, claims: &Value, key: [u8; 32]) -> String {
     encode(header, claims, &EncodingKey::from_secret(&key)).expect("signed")
 }
 
-/// A good token but for some claims; `null` takes a claim out.
+/// A token that is valid except for some claims; `null` removes a claim.
 fn with_claims(changes: &Value) -> String {
     let mut claims = good_claims();
     let all = claims.as_object_mut().expect("an object");
@@ -55,7 +55,7 @@ fn with_header(change: impl FnOnce(&mut Header)) -> String {
     sign(&header, &good_claims(), SIGNING_KEY)
 }
 
-/// A token without a signature, for what the library refuses to sign.
+/// A token with an invalid signature, for headers that the library refuses to sign.
 fn unsigned(header: &Value) -> String {
     let encoded = |part: &Value| BASE64URL.encode(part.to_string());
     format!("{}.{}.", encoded(header), encoded(&good_claims()))
@@ -202,8 +202,7 @@ async fn a_token_that_is_not_exactly_right_is_refused() {
 
 #[tokio::test]
 async fn other_schemes_and_more_than_one_header_are_refused() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     for authorization in [
         format!("Basic {}", alice.token),
         alice.token.clone(),
@@ -222,8 +221,7 @@ async fn other_schemes_and_more_than_one_header_are_refused() {
 
 #[tokio::test]
 async fn a_path_of_another_user_is_forbidden_whether_or_not_they_exist() {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let id = bob.send(&bob, "private").await;
     for (method, rest) in [
         (Method::GET, "messages".to_owned()),
@@ -249,8 +247,7 @@ async fn a_path_of_another_user_is_forbidden_whether_or_not_they_exist() {
 
 #[tokio::test]
 async fn the_name_in_the_path_may_be_in_any_case() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let request = service
         .request(Method::GET, "/users/ALICE/messages")
         .bearer_auth(&alice.token);
@@ -259,8 +256,7 @@ async fn the_name_in_the_path_may_be_in_any_case() {
 
 #[tokio::test]
 async fn raising_the_epoch_revokes_every_token_at_once() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     assert_eq!(alice.get("/messages").await.status, 200);
 
     service
@@ -284,8 +280,7 @@ async fn raising_the_epoch_revokes_every_token_at_once() {
 
 #[tokio::test]
 async fn a_token_ends_with_its_user_and_is_not_valid_for_the_next_one() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     service.database.execute("DELETE FROM users").await;
     problem(&alice.get("/messages").await, 401);
 
@@ -307,8 +302,7 @@ async fn a_token_ends_after_its_lifetime() {
 #[tokio::test]
 async fn keys_roll_over_without_a_refused_token() {
     let (old, new) = (("test", SIGNING_KEY), ("new", [9; 32]));
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
 
     let both = service
         .replica(|config| config.token_keys = token_keys(&[new, old]).into())

@@ -1,9 +1,9 @@
-//! Errors that no handler makes: they look like all others.
+//! Errors that no handler returns have the same form as all others.
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Service, User, problem};
+use crate::support::{Answer, NewMessage, Service, User, problem};
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404() {
@@ -29,7 +29,7 @@ async fn a_wrong_method_is_a_405_that_says_the_right_ones() {
         ("/users", "POST"),
         ("/users/alice", "GET, HEAD"),
         ("/users/alice/token", "POST"),
-        ("/users/alice/messages", "GET, HEAD, POST"),
+        ("/users/alice/messages", "GET, HEAD, PATCH, POST"),
         ("/users/alice/messages/1", "DELETE, GET, HEAD, PATCH"),
         ("/livez", "GET, HEAD"),
         ("/metrics", "GET, HEAD"),
@@ -51,8 +51,7 @@ async fn a_wrong_method_is_a_405_that_says_the_right_ones() {
 
 #[tokio::test]
 async fn head_answers_like_get_without_the_body() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (_service, [alice]) = Service::with_users(["alice"]).await;
     let answer = Answer::of(alice.request(Method::HEAD, "/messages")).await;
     assert_eq!((answer.status, answer.text.as_str()), (200, ""));
     let answer = Answer::of(alice.request(Method::HEAD, "/messages/1")).await;
@@ -126,13 +125,8 @@ async fn a_field_name_is_escaped_in_its_pointer_and_truncated() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_a_413() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
-    let fits = format!(
-        "{}{}",
-        json!({"receiver": "alice", "subject": "s", "message": "m"}),
-        " ".repeat(500_000)
-    );
+    let (service, [alice]) = Service::with_users(["alice"]).await;
+    let fits = format!("{}{}", NewMessage::to("alice").json(), " ".repeat(500_000));
     let answer = Answer::of(alice.request(Method::POST, "/messages").body(fits)).await;
     assert_eq!(
         answer.status, 201,
@@ -198,7 +192,7 @@ async fn a_form_is_a_415_even_if_it_holds_json() {
     }
 }
 
-/// A request of this user to a path with a body of these content codings.
+/// A request of this user with a body of these content codings.
 async fn coded(user: &User, method: Method, path: &str, codings: &[&str], body: &str) -> Answer {
     let request = user.request(method, path).body(body.to_owned());
     let codings = codings.iter();
@@ -210,8 +204,7 @@ async fn coded(user: &User, method: Method, path: &str, codings: &[&str], body: 
 
 #[tokio::test]
 async fn a_body_with_a_content_coding_is_a_415_that_names_those_accepted() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let routes = service.routes().iter();
     let of_alice = routes.filter_map(|route| route.split_once(" /users/<_>"));
     for (method, path) in of_alice {
@@ -232,7 +225,7 @@ async fn a_body_with_a_content_coding_is_a_415_that_names_those_accepted() {
             assert_eq!(refused.header("Accept-Encoding"), "identity");
         }
     }
-    let new = json!({"receiver": "alice", "subject": "s", "message": "m"}).to_string();
+    let new = NewMessage::to("alice").json().to_string();
     for codings in [
         &["identity"][..],
         &["Identity"],
@@ -248,8 +241,7 @@ async fn a_body_with_a_content_coding_is_a_415_that_names_those_accepted() {
 
 #[tokio::test]
 async fn a_form_cannot_choose_another_method() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (_service, [alice]) = Service::with_users(["alice"]).await;
     let id = alice.send(&alice, "stays").await;
     for field in [
         "_method=delete",
@@ -268,8 +260,7 @@ async fn a_form_cannot_choose_another_method() {
 
 #[tokio::test]
 async fn an_internal_fault_is_a_500_without_details() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     service
         .database
         .execute("ALTER TABLE messages RENAME COLUMN body TO text")
@@ -277,10 +268,7 @@ async fn an_internal_fault_is_a_500_without_details() {
 
     let read = alice.get("/messages").await;
     let sent = alice
-        .post(
-            "/messages",
-            &json!({"receiver": "alice", "subject": "s", "message": "m"}),
-        )
+        .post("/messages", &NewMessage::to("alice").json())
         .await;
 
     for answer in [read, sent] {
@@ -334,8 +322,7 @@ async fn every_answer_has_a_request_id_and_takes_over_a_harmless_one() {
 
 #[tokio::test]
 async fn metrics_count_requests_by_route_without_usernames() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     alice.get("/messages").await;
 
     let metrics = service.get("/metrics").await;

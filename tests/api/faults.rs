@@ -1,4 +1,4 @@
-//! Faults of the database while the service runs: each is a 503 that says when to come again, and heals by itself.
+//! Failures of the database while the service runs: each is a 503 with a `Retry-After`, and the service recovers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +9,20 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Row as _};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::support::{
-    Account, Answer, Proxy, Replica, Service, TestDatabase, User, problem, unavailable, until,
+    Account, Answer, NewMessage, Proxy, Replica, Service, TestDatabase, User, problem, unavailable,
+    until,
 };
 
-/// Connections of the service to the database, at most; the tests' own setting.
+/// The maximum number of database connections in the settings of the tests.
 const POOL: usize = 8;
-/// A page for which each request needs a connection of its own: it is none of those that are read together.
+/// A page that is not read in batches, so each request needs a connection.
 const PAGE: &str = "/messages?per_page=5";
 
 async fn behind(proxy: &Proxy) -> Service {
     Service::start_with(|config| proxy.redirect(config)).await
 }
 
-/// Reads the inbox as often at once as it takes to use every connection, and then some.
+/// Reads the inbox with more concurrent requests than there are connections.
 async fn crowd(user: &User) -> Vec<Answer> {
     let mut reads = JoinSet::new();
     for _ in 0..3 * POOL {
@@ -31,8 +32,8 @@ async fn crowd(user: &User) -> Vec<Answer> {
     reads.join_all().await
 }
 
-/// Waits until all of a crowd is served, and then until every open connection rests in the pool: one that was lost on
-/// the way would be missed by nobody but the next crowd.
+/// Waits until all requests of a crowd are served, and then until every open connection is idle in the pool: a lost
+/// connection would only be noticed by the next crowd.
 async fn healed(service: &Service, user: &User) {
     until("everybody is served again", async || {
         crowd(user).await.iter().all(|answer| answer.status == 200)
@@ -46,7 +47,7 @@ async fn healed(service: &Service, user: &User) {
     .await;
 }
 
-/// Open connections and resting ones, as the metrics have them.
+/// The numbers of open and of idle connections, from the metrics.
 async fn connections(service: &Service) -> (usize, usize) {
     let metrics = service.get("/metrics").await.text;
     let metric = |name: &str| {
@@ -104,11 +105,10 @@ async fn connections_that_are_cut_under_way_are_replaced() {
 async fn a_database_that_is_down_is_a_503_until_it_is_back() {
     let proxy = Proxy::start().await;
     let service = behind(&proxy).await;
-    let alice = service.user("alice").await;
-    let bob = service.user("bob").await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
 
     proxy.refuse().await;
-    let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
+    let new = NewMessage::to("bob").json();
     let (read, sent, ready) = tokio::join!(
         alice.get("/messages"),
         alice.post("/messages", &new),
@@ -146,7 +146,7 @@ async fn a_database_that_never_answers_is_a_503_and_frees_connections() {
     healed(&service, &alice).await;
 }
 
-/// Reads all the time, from more hands than there are connections, until the hand is opened.
+/// Reads continuously, with more tasks than there are connections, until the flag is cleared.
 fn load(user: &User, over: &Arc<AtomicBool>) -> JoinSet<()> {
     let mut hands = JoinSet::new();
     for _ in 0..3 * POOL {
@@ -160,7 +160,7 @@ fn load(user: &User, over: &Arc<AtomicBool>) -> JoinSet<()> {
     hands
 }
 
-/// The network goes away in the middle of everything, also between an answer and its connection's way back to the pool.
+/// The network fails at any time, also between a response and the release of its connection.
 #[tokio::test]
 async fn a_hole_that_opens_under_load_leaves_no_connection_stuck() {
     let proxy = Proxy::start().await;
@@ -184,7 +184,7 @@ async fn a_hole_that_opens_under_load_leaves_no_connection_stuck() {
     }
 }
 
-/// Locks the only receipt, as another statement under way would.
+/// Locks the only receipt, like a concurrent statement.
 async fn lock_receipts(database: &TestDatabase) -> MySqlConnection {
     let mut session = database.connect().await;
     for statement in ["BEGIN", "SELECT * FROM receipts FOR UPDATE"] {
@@ -196,7 +196,7 @@ async fn lock_receipts(database: &TestDatabase) -> MySqlConnection {
     session
 }
 
-/// How many statements wait for a lock in this database.
+/// The number of statements that wait for a lock in this database.
 async fn waiting(database: &TestDatabase) -> i64 {
     let mut session = database.connect().await;
     sqlx::query(
@@ -210,7 +210,7 @@ async fn waiting(database: &TestDatabase) -> i64 {
     .get(0)
 }
 
-/// Starts the request, and waits until it waits for a lock or gave up.
+/// Starts the request, and waits until it waits for a lock or has ended.
 async fn start_and_meet<F>(database: &TestDatabase, request: F) -> JoinHandle<Answer>
 where
     F: Future<Output = Answer> + Send + 'static,
@@ -223,8 +223,8 @@ where
     started
 }
 
-/// The answer with this status. A machine that stands still while a lock is held makes the wait for it too long, so
-/// that the attempt ends in a 503; then once more.
+/// The response with this status. If the machine stalls while a lock is held, the wait times out and the response is a
+/// 503; then the request is repeated.
 async fn in_the_end(status: u16, mut attempt: impl AsyncFnMut() -> Answer) -> Answer {
     for _ in 0..10 {
         let answer = attempt().await;
@@ -238,8 +238,7 @@ async fn in_the_end(status: u16, mut attempt: impl AsyncFnMut() -> Answer) -> An
 
 #[tokio::test]
 async fn a_lock_is_waited_for() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let id = alice.send(&alice, "to be read").await;
 
     let marked = in_the_end(200, async || {
@@ -257,8 +256,7 @@ async fn a_lock_is_waited_for() {
 
 #[tokio::test]
 async fn a_statement_that_loses_a_deadlock_is_done_again() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let id = alice.send(&alice, "to be deleted").await;
     for _ in 0..20 {
         alice
@@ -272,7 +270,8 @@ async fn a_statement_that_loses_a_deadlock_is_done_again() {
         let alice = alice.clone();
         let deleting = async move { alice.delete(id).await };
         let deleting = start_and_meet(&service.database, deleting).await;
-        // The service has this message and waits for its receipt, which the session has: MySQL ends the smaller work.
+        // The service has locked this message and waits for its receipt, which the session has locked: MySQL rolls back
+        // the smaller transaction.
         change_messages(&mut session, &format!("id = {id}")).await;
         session.close().await.expect("the session ends");
         deleting.await.expect("an answer")
@@ -292,14 +291,13 @@ async fn change_messages(session: &mut MySqlConnection, which: &str) {
 
 #[tokio::test]
 async fn a_lock_that_is_not_released_is_a_503_and_changes_nothing() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let id = alice.send(&alice, "to be read").await;
     let before = alice.read(id).await;
 
     let session = lock_receipts(&service.database).await;
     let (marked, deleted) = tokio::join!(alice.mark(id, true), alice.delete(id));
-    // The server notices a moment later that nobody waits any more.
+    // The server notices the closed connection after a moment.
     until("nothing waits for the lock any more", async || {
         waiting(&service.database).await == 0
     })
@@ -313,7 +311,7 @@ async fn a_lock_that_is_not_released_is_a_503_and_changes_nothing() {
     healed(&service, &alice).await;
 }
 
-/// Both delete each of the messages while they are marked, as often at once as there are connections.
+/// Both users delete each message while it is marked, with as many concurrent requests as there are connections.
 async fn fight(alice: &User, bob: &User, ids: &[u64]) -> Vec<Answer> {
     let mut changes = JoinSet::new();
     for id in ids.iter().copied() {
@@ -333,8 +331,7 @@ async fn fight(alice: &User, bob: &User, ids: &[u64]) -> Vec<Answer> {
 
 #[tokio::test]
 async fn sender_and_receiver_change_one_message_at_once_without_error() {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
 
     for _ in 0..10 {
         let mut ids = Vec::new();
@@ -351,7 +348,7 @@ async fn sender_and_receiver_change_one_message_at_once_without_error() {
     healed(&service, &alice).await;
 }
 
-/// The user at another replica of the service, which uses the database with an account of its own.
+/// The user at another replica, which has a database account of its own.
 async fn by_way_of(account: &Account<'_>, service: &Service, user: &User) -> (Replica, User) {
     let replica = service
         .replica(|config| config.database_url = account.url().into())
@@ -363,8 +360,7 @@ async fn by_way_of(account: &Account<'_>, service: &Service, user: &User) -> (Re
 #[tokio::test]
 async fn fewer_connections_than_the_pool_wants_serve_everybody_in_turn() {
     for limit in [1, 3] {
-        let service = Service::start().await;
-        let alice = service.user("alice").await;
+        let (service, [alice]) = Service::with_users(["alice"]).await;
         let account =
             Account::create(&service.database, &format!("MAX_USER_CONNECTIONS {limit}")).await;
         let (_replica, alice) = by_way_of(&account, &service, &alice).await;
@@ -383,8 +379,7 @@ async fn fewer_connections_than_the_pool_wants_serve_everybody_in_turn() {
 
 #[tokio::test]
 async fn no_connection_at_all_is_a_503() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let account = Account::create(&service.database, "MAX_USER_CONNECTIONS 1").await;
     let others: MySqlConnectOptions = account.url().parse().expect("a URL");
     let mut others = others.connect().await.expect("the first one");
@@ -400,7 +395,7 @@ async fn no_connection_at_all_is_a_503() {
     account.remove().await;
 }
 
-/// Ends the statement that waits for a lock in this database, as an operator would.
+/// Kills the statement that waits for a lock in this database, like an operator.
 async fn kill_waiting(database: &TestDatabase) {
     until("a statement waits", async || waiting(database).await > 0).await;
     let mut session = database.connect().await;
@@ -436,8 +431,7 @@ async fn a_killed_statement_is_a_503_and_costs_no_connection() {
 
 #[tokio::test]
 async fn a_refused_password_is_a_503() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let account = Account::create(&service.database, "").await;
     account.remove().await;
     let (replica, alice) = by_way_of(&account, &service, &alice).await;
@@ -453,13 +447,12 @@ async fn a_refused_password_is_a_503() {
 
 #[tokio::test]
 async fn a_missing_database_privilege_is_a_500_without_details() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let account = Account::create(&service.database, "").await;
     account.revoke("INSERT").await;
     let (_replica, alice) = by_way_of(&account, &service, &alice).await;
 
-    let new = json!({"receiver": "alice", "subject": "s", "message": "m"});
+    let new = NewMessage::to("alice").json();
     let sent = alice.post("/messages", &new).await;
     let read = alice.get("/messages").await;
     account.remove().await;

@@ -1,4 +1,4 @@
-//! A flood of logins: it is shed, others do not notice, and memory stays bounded.
+//! A flood of logins is rejected without an effect on other requests, and memory stays bounded.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +11,12 @@ use tokio::task::JoinSet;
 use crate::support::{Answer, Herolo, Process, TestDatabase, User, problem, unavailable, until};
 
 const LOGINS: usize = 150;
-/// Memory of one hash (argon2id as OWASP asks for it).
+/// The memory of one hash (argon2id with OWASP's minimum).
 const HASH_KIB: u64 = 19 * 1024;
-/// For 150 connections and what else the process does.
+/// For 150 connections and the rest of the process.
 const MARGIN_KIB: u64 = 64 * 1024;
 
-/// A name and a password, and whether they belong together.
+/// A name and a password, and whether they are correct.
 type Claim = (&'static str, &'static str, bool);
 
 const CLAIMS: [Claim; 3] = [
@@ -30,7 +30,7 @@ async fn log_in(url: String, client: Client, (name, password, _): Claim) -> Answ
     Answer::of(request.json(&json!({"password": password}))).await
 }
 
-/// All logins at once; gives each with its claim.
+/// Sends all logins concurrently; returns each response with its login.
 async fn flood(process: &Process) -> Vec<(Claim, Answer)> {
     let client = Client::new();
     let mut logins = JoinSet::new();
@@ -41,7 +41,7 @@ async fn flood(process: &Process) -> Vec<(Claim, Answer)> {
     logins.join_all().await
 }
 
-/// Reads until the flood is over, and gives the statuses of all answers.
+/// Reads until the flood has ended, and returns the statuses of all responses.
 async fn read_meanwhile(reader: &User, is_over: &AtomicBool) -> Vec<u16> {
     let mut statuses = Vec::new();
     while !is_over.load(Ordering::Relaxed) {
@@ -85,7 +85,7 @@ fn assert_shed(logins: &[(Claim, Answer)]) {
         let with_it = logins.iter().filter(|(_, login)| login.status == status);
         with_it.count()
     };
-    assert!(count(201) > 0, "nobody got in");
+    assert!(count(201) > 0, "no login succeeded");
     assert!(count(503) > 0, "nothing was shed");
     for ((_, _, is_right), login) in logins {
         match login.status {
@@ -99,7 +99,7 @@ fn assert_shed(logins: &[(Claim, Answer)]) {
     }
 }
 
-/// Where the system tells it.
+/// On systems that report it.
 fn assert_bounded(idle: Option<u64>, peak: Option<u64>) {
     if let (Some(idle), Some(peak)) = (idle, peak) {
         let threads = thread::available_parallelism().map_or(1, NonZero::get) as u64;

@@ -1,4 +1,4 @@
-//! Headers of every answer: what browsers must not do with it, and which web pages may read it.
+//! Headers of every response: restrictions for browsers, and access for web pages of other origins.
 
 use reqwest::{Method, RequestBuilder};
 
@@ -12,7 +12,7 @@ fn assert_secure(answer: &Answer) {
     assert_secure_and(answer, "no-store");
 }
 
-/// With what is said to caches.
+/// Including the headers for caches.
 #[track_caller]
 fn assert_secure_and(answer: &Answer, caching: &str) {
     let expected = [
@@ -33,9 +33,8 @@ fn assert_secure_and(answer: &Answer, caching: &str) {
 
 #[tokio::test]
 async fn every_answer_has_security_headers() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
-    // A browser may keep a list for its user, and has to ask before it shows it again.
+    let (service, [alice]) = Service::with_users(["alice"]).await;
+    // A browser may store a list for its user, and has to revalidate it before each use.
     assert_secure_and(&alice.get("/messages").await, "no-cache, private");
     assert_secure(&alice.get("/messages?page=0").await);
     assert_secure(&alice.read(1).await);
@@ -47,7 +46,7 @@ async fn every_answer_has_security_headers() {
     assert_secure(&Answer::of(form.body("a=b")).await);
 }
 
-/// What Rocket cannot read passes no fairing.
+/// Requests that Rocket cannot parse pass no fairing.
 #[tokio::test]
 async fn an_answer_to_an_unreadable_request_has_them_too() {
     let service = Service::start().await;
@@ -156,13 +155,13 @@ async fn all_origins_may_if_told_so() {
     assert_eq!(names_of_cors(&plain), [""; 0]);
 }
 
-/// The statuses of sends with these bytes as a header, and how many messages came of them.
+/// The statuses of sends with these bytes as a header, and the number of messages that were sent.
 async fn send_with(header: &[u8], times: usize) -> (Vec<String>, usize) {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let body = r#"{"receiver":"alice","subject":"s","message":"m"}"#;
     let head = format!(
-        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n",
+        "POST /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\n\
+         Authorization: Bearer {}\r\nContent-Length: {}\r\n",
         alice.token,
         body.len()
     );

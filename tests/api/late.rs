@@ -1,4 +1,4 @@
-//! Writes that arrive late: whose body comes slowly, or that wait, while the tokens of their user are revoked.
+//! Late writes: their body arrives slowly, or they wait for a lock, while the tokens of their user are revoked.
 
 use std::time::Duration;
 
@@ -9,14 +9,15 @@ use sqlx::mysql::MySqlConnection;
 use tokio::task::JoinHandle;
 
 use crate::support::raw::{Connection, Received};
-use crate::support::{Answer, Service, User, all, ask_all, problem, until};
+use crate::support::{Answer, NewMessage, Service, User, all, ask_all, problem, until};
 
-/// A request whose body has arrived but for its end.
+/// A request whose body has arrived except for its last byte.
 async fn begin(service: &Service, user: &User, request: &str, body: &str) -> Connection {
     let (most, _) = body.split_at(body.len() - 1);
     let mut connection = Connection::open(&service.url).await;
     let head = format!(
-        "{} HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{most}",
+        "{} HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: {}\r\n\r\n{most}",
         request.replace("USER", &user.name),
         user.token,
         body.len(),
@@ -31,13 +32,12 @@ async fn end(mut connection: Connection, body: &str) -> Received {
 }
 
 fn new(receiver: &str) -> String {
-    json!({"receiver": receiver, "subject": "late", "message": "m"}).to_string()
+    NewMessage::to(receiver).subject("late").json().to_string()
 }
 
 #[tokio::test]
 async fn a_body_that_arrives_after_a_revocation_changes_nothing() {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let received = bob.send(&alice, "to be marked").await;
     let mark = format!("PATCH /users/USER/messages/{received}");
     let password = "password of alice";
@@ -47,6 +47,10 @@ async fn a_body_that_arrives_after_a_revocation_changes_nothing() {
     let requests = [
         ("POST /users/USER/messages", new("bob")),
         (&mark, json!({"read": true}).to_string()),
+        (
+            "PATCH /users/USER/messages",
+            json!({"read": true, "until": received}).to_string(),
+        ),
         ("PUT /users/USER/email", email),
         ("PUT /users/USER/password", change),
         ("POST /users/USER/deletion", claim),
@@ -55,7 +59,7 @@ async fn a_body_that_arrives_after_a_revocation_changes_nothing() {
     for (request, body) in &requests {
         begun.push(begin(&service, &alice, request, body).await);
     }
-    // Each is past the check of the token, and a body that comes at once is not checked again.
+    // Each has passed the check of the token, which is not repeated if the body arrives promptly.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let revoked = Answer::of(alice.request(Method::DELETE, "/tokens")).await;
     assert_eq!(revoked.status, 204);
@@ -77,8 +81,7 @@ async fn a_body_that_arrives_after_a_revocation_changes_nothing() {
 
 #[tokio::test]
 async fn a_body_that_does_not_end_is_a_408_and_closes_the_connection() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let account =
         json!({"username": "carol", "email": "carol@example.com", "password": "a pass phrase"});
     let claim = json!({"password": "password of alice"}).to_string();
@@ -106,7 +109,7 @@ async fn a_body_that_does_not_end_is_a_408_and_closes_the_connection() {
     assert!(alice.inbox("").await.is_empty());
 }
 
-/// Another session, which has changed or locked rows and not committed that yet.
+/// Another session with an uncommitted transaction, which has changed or locked rows.
 async fn changing(service: &Service, change: &'static str) -> MySqlConnection {
     let mut session = service.database.connect().await;
     for statement in ["BEGIN", change] {
@@ -115,7 +118,7 @@ async fn changing(service: &Service, change: &'static str) -> MySqlConnection {
     session
 }
 
-/// Waits until so many statements wait for a lock.
+/// Waits until this number of statements waits for a lock.
 async fn until_waiting(service: &Service, count: i64) {
     until("they wait for the lock", async || {
         let mut session = service.database.connect().await;
@@ -146,11 +149,10 @@ fn send(user: &User, receivers: &serde_json::Value, key: Option<&str>) -> JoinHa
     tokio::spawn(Answer::of(request))
 }
 
-/// However it is sent: the statement that inserts a message sees the revocation that it had to wait for.
+/// For every kind of send: the statement that inserts a message sees the revocation that it waited for.
 #[tokio::test]
 async fn no_message_is_committed_after_its_senders_tokens_were_revoked() {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let revocation = "UPDATE users SET token_epoch = token_epoch + 1 WHERE username = 'alice'";
     let mut session = changing(&service, revocation).await;
     let sends = [
@@ -170,16 +172,15 @@ async fn no_message_is_committed_after_its_senders_tokens_were_revoked() {
 
 #[tokio::test]
 async fn a_batch_of_sends_leaves_out_those_of_a_deleted_account() {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let carol = service.user("carol").await;
     let sending = |user: &User| {
-        let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
+        let new = NewMessage::to("bob").json();
         user.request(Method::POST, "/messages").json(&new)
     };
-    // No message can be inserted for now.
+    // Blocks the insertion of messages.
     let mut session = changing(&service, "SELECT id FROM messages WHERE id > 0 FOR UPDATE").await;
-    // As many transactions as there may be at once, each of several messages; what comes then waits for its turn.
+    // The maximum number of concurrent transactions, each with several messages; further sends queue up.
     let mut others = Vec::new();
     for _ in 0..6 {
         others.extend(ask_all((0..3).map(|_| sending(&carol))));
@@ -187,7 +188,8 @@ async fn a_batch_of_sends_leaves_out_those_of_a_deleted_account() {
     }
     let asked = ask_all((0..6).map(|_| sending(&alice)));
     tokio::time::sleep(Duration::from_millis(70)).await;
-    let deletion = "UPDATE users SET username = CONCAT('~', id), token_epoch = token_epoch + 1 WHERE username = 'alice'";
+    let deletion = "UPDATE users SET username = CONCAT('~', id), token_epoch = token_epoch + 1 \
+                    WHERE username = 'alice'";
     assert_eq!(service.database.execute(deletion).await, 1);
     session.execute("COMMIT").await.expect("it is its own");
 

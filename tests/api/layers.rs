@@ -18,7 +18,7 @@ type Segments = Vec<String>;
 #[derive(Default)]
 struct Module {
     imports: Vec<Import>,
-    /// The paths in its code, in macros and attributes too.
+    /// The paths in its code, including macros and attributes.
     paths: Vec<Segments>,
     /// A file without code is a facade: it only declares modules and re-exports their names.
     has_code: bool,
@@ -69,7 +69,7 @@ fn imports_by_file(modules: &Modules) -> Graph<'_> {
 }
 
 /// The layers, each with its modules, from the first block of text below the page's heading. A line has the names of a
-/// layer and, after two blanks, what it is for.
+/// layer's modules and, after two spaces, its purpose.
 fn layers(page: &str) -> Vec<Vec<&str>> {
     let section = page.split("\n## Layers\n").nth(1).expect("the heading");
     let block = section.split("```text\n").nth(1).expect("the block");
@@ -107,7 +107,7 @@ fn layer(layers: &[Vec<&str>], path: &Segments) -> Option<usize> {
     layers.iter().position(is_layer)
 }
 
-/// A circle of each knot of imports inside a folder.
+/// A cycle of each strongly connected set of imports inside a folder.
 fn circles(imports: &Graph<'_>) -> Vec<String> {
     let mut visited = BTreeSet::new();
     imports
@@ -301,7 +301,10 @@ impl Module {
                 TokenTree::Ident(segment) => {
                     path.push(segment.to_string());
                     let mut next = tokens.clone();
-                    let mut is_colon = || matches!(next.next(), Some(TokenTree::Punct(colon)) if colon.as_char() == ':');
+                    let mut is_colon = || match next.next() {
+                        Some(TokenTree::Punct(mark)) => mark.as_char() == ':',
+                        _ => false,
+                    };
                     if is_colon() && is_colon() {
                         tokens.nth(1);
                         continue;

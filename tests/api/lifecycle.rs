@@ -1,4 +1,4 @@
-//! The service as its operators see it: a process that starts, waits for its database, drains and ends.
+//! The life of a process: it starts, waits for its database, drains and exits.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use tokio::task::JoinSet;
 
 use crate::support::raw::Connection;
 use crate::support::{
-    Account, Answer, Herolo, Process, Proxy, SIGNING_KEY, TestDatabase, User, problem, token_keys,
-    unavailable, until,
+    Account, Answer, Herolo, NewMessage, Process, Proxy, SIGNING_KEY, TestDatabase, User, problem,
+    token_keys, unavailable, until,
 };
 
-/// A process that is ready, on a database of its own.
+/// A ready process with a database of its own.
 async fn ready(adjust: impl FnOnce(Herolo) -> Herolo) -> (Process, TestDatabase) {
     let database = TestDatabase::create().await;
     let herolo = adjust(Herolo::on(&database.url()));
@@ -48,7 +48,7 @@ async fn a_service_whose_database_is_away_starts_says_so_and_waits() {
     assert_eq!(health.code, Some(1));
     assert_eq!(
         health.stderr,
-        "herolo: the service has not found its database yet\n"
+        "herolo: the service has not reached its database yet\n"
     );
     process.until_log_says("waiting for the database").await;
 }
@@ -107,7 +107,7 @@ async fn the_health_check_reports_that_no_service_answers() {
     assert!(
         health
             .stderr
-            .starts_with(&format!("herolo: no answer from 127.0.0.1:{port}: ")),
+            .starts_with(&format!("herolo: no response from 127.0.0.1:{port}: ")),
         "{health:?}"
     );
 }
@@ -156,7 +156,7 @@ async fn sigint_ends_the_service_without_a_drain() {
     assert!(!process.log().contains("draining"), "{}", process.log());
 }
 
-/// Begins to send a message. The service has asked for the body, so the request is under way.
+/// Begins to send a message. The service has requested the body, so the request is in progress.
 async fn begin_send(process: &Process, sender: &User, body: &str) -> Connection {
     let mut connection = Connection::open(process.url()).await;
     let head = format!(
@@ -175,7 +175,11 @@ async fn begin_send(process: &Process, sender: &User, body: &str) -> Connection 
 async fn a_request_under_way_at_the_end_of_the_drain_is_finished() {
     let (process, _database) = ready(|herolo| herolo.set("HEROLO_DRAIN_SECONDS", "0")).await;
     let alice = process.user("alice").await;
-    let body = json!({"receiver": "alice", "subject": "late", "message": "in time"}).to_string();
+    let body = NewMessage::to("alice")
+        .subject("late")
+        .text("in time")
+        .json()
+        .to_string();
     let mut connection = begin_send(&process, &alice, &body).await;
 
     process.signal(Signal::TERM);
@@ -200,7 +204,7 @@ async fn a_stop_under_load_fails_no_request_under_way() {
     .await;
     let alice = process.user("alice").await;
     process.user("bob").await;
-    // A send to several receivers is a transaction of its own, so these requests wait for four connections.
+    // A send to several receivers is a separate transaction, so these requests wait for four connections.
     let body = json!({"receivers": ["alice", "bob"], "subject": "late", "message": "in time"});
     let body: Arc<str> = body.to_string().into();
     let mut begun = Vec::new();
@@ -303,7 +307,7 @@ async fn no_secret_ever_gets_into_the_log() {
     }
 }
 
-/// Gives the token that was used.
+/// Returns the token that was used.
 async fn a_session_with_all_kinds_of_faults(process: &Process, proxy: &Proxy) -> String {
     let alice = process.user("alice").await;
     let wrong = json!({"password": "a wrong one"});
@@ -314,7 +318,7 @@ async fn a_session_with_all_kinds_of_faults(process: &Process, proxy: &Proxy) ->
             .await,
         422,
     );
-    let sent = json!({"receiver": "nobody", "subject": "s", "message": "password of the bank"});
+    let sent = NewMessage::to("nobody").text("password of the bank").json();
     problem(&alice.post("/messages", &sent).await, 422);
     alice.send(&alice, "password of the bank").await;
     problem(&process.get("/users/alice/messages").await, 401);

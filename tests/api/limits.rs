@@ -1,16 +1,16 @@
-//! How often a client or an account may log in, sign up or send.
+//! Rate limits of clients and accounts for logins, sign-ups and sends.
 
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Answer, Service, User, problem, until};
+use crate::support::{Answer, NewMessage, Service, User, problem, until};
 
-/// The header in which these tests say who the client is.
+/// The header with the client's address in these tests.
 const ADDRESS: &str = "X-Real-Ip";
 const OWNER: &str = "192.0.2.1";
 const ATTACKER: &str = "203.0.113.1";
 
-/// A service that believes the header, with this many logins, sign-ups and sends a minute.
+/// A service that trusts the header, with these limits of logins, sign-ups and sends per minute.
 async fn limited(logins: u32, sign_ups: u32, sends: u32) -> Service {
     Service::start_with(|config| {
         config.limit_logins = logins;
@@ -35,11 +35,11 @@ async fn sign_up(service: &Service, client: &str, name: &str) -> Answer {
 }
 
 async fn send(user: &User) -> Answer {
-    let new = json!({"receiver": user.name, "subject": "s", "message": "m"});
+    let new = NewMessage::to(&user.name).json();
     user.post("/messages", &new).await
 }
 
-/// Asserts that the answer says that it was too often, and when to come again.
+/// Asserts that the response is a 429 of this limit with this `Retry-After`.
 #[track_caller]
 fn too_many(answer: &Answer, name: &str, seconds: u64) {
     let document = problem(answer, 429);
@@ -53,7 +53,7 @@ fn too_many(answer: &Answer, name: &str, seconds: u64) {
 #[tokio::test]
 async fn sends_of_an_account_are_limited_and_headers_say_what_remains() {
     let service = limited(0, 0, 4).await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let policy = "\"sends\";q=4;w=60, \"sends-client\";q=40;w=60";
     for (left, seconds) in [(3, 15), (2, 30), (1, 45), (0, 60)] {
         let answer = send(&alice).await;
@@ -77,7 +77,7 @@ async fn sends_of_an_account_are_limited_and_headers_say_what_remains() {
 #[tokio::test]
 async fn searches_of_an_account_are_limited_and_reads_are_not() {
     let service = Service::start_with(|config| config.limit_searches = 3).await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let policy = "\"searches\";q=3;w=60, \"searches-client\";q=30;w=60";
     let queries = [
         "?q=word",
@@ -130,7 +130,7 @@ async fn a_client_sends_ten_times_as_many_from_all_its_accounts() {
         assert_eq!(send(user).await.status, 201);
     }
     too_many(&send(&users[10]).await, "sends-client", 6);
-    let new = json!({"receiver": "user0", "subject": "s", "message": "m"});
+    let new = NewMessage::to("user0").json();
     let elsewhere = service.user("elsewhere").await;
     let request = elsewhere.request(Method::POST, "/messages").json(&new);
     let answer = Answer::of(request.header(ADDRESS, OWNER)).await;
@@ -190,7 +190,7 @@ async fn a_refused_login_does_not_tell_whether_there_is_such_a_user() {
         let mut answers = Vec::new();
         for _ in 0..4 {
             let answer = log_in(&service, client, name, "a wrong one").await;
-            // Some seconds go by meanwhile: fewer are left to wait, and something of the client's quota comes back.
+            // Some seconds pass in the meantime: the wait is shorter, and part of the client's quota is restored.
             let limit = answer.header("RateLimit").split(',').next();
             let limit = limit.unwrap_or_default().to_owned();
             let detail = answer.json["detail"].to_string();
@@ -223,7 +223,7 @@ async fn logins_with_the_correct_password_are_not_limited() {
 #[tokio::test]
 async fn a_client_that_tries_many_accounts_is_stopped_too() {
     let service = limited(1, 0, 0).await;
-    // One comes back every six seconds, for which ten hashes may take on a busy machine.
+    // One request is restored every six seconds, which ten hashes may take on a busy machine.
     for number in 0..100 {
         let name = format!("user{number}");
         let tried = log_in(&service, ATTACKER, &name, "password of alice").await;
@@ -250,7 +250,7 @@ async fn a_token_does_not_help_to_guess_the_password() {
     too_many(&Answer::of(request).await, "logins", 30);
     let deletion = json!({"password": "password of alice"});
     too_many(&alice.post("/deletion", &deletion).await, "logins", 30);
-    // Without her token nobody uses her quota up.
+    // Requests without her token do not use her quota.
     let other = service.user("bob").await;
     let as_other = User::new(&service.url, "carol", other.token);
     problem(&as_other.post("/deletion", &deletion).await, 403);
@@ -293,7 +293,7 @@ async fn a_client_cannot_choose_its_address_without_a_trusted_header() {
     too_many(&again, "sign-ups", 60);
 
     let set = limited(0, 1, 0).await;
-    // As from the connection's own address.
+    // As from the address of the connection.
     assert_eq!(sign_up(&set, "127.0.0.1", "alice").await.status, 201);
     for odd in ["", "unknown", "192.0.2.1, 192.0.2.2"] {
         too_many(&sign_up(&set, odd, "bob").await, "sign-ups", 60);
@@ -308,8 +308,7 @@ async fn a_client_cannot_choose_its_address_without_a_trusted_header() {
 
 #[tokio::test]
 async fn an_unlimited_answer_has_no_rate_limit_headers() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (_service, [alice]) = Service::with_users(["alice"]).await;
     for _ in 0..30 {
         let answer = send(&alice).await;
         assert_eq!(answer.status, 201);

@@ -1,4 +1,4 @@
-//! Messages as they arrive: at any replica, none missed and none twice.
+//! Event streams deliver messages at any replica, each exactly once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,12 +15,11 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::support::{
-    Answer, Herolo, Listener, PATIENCE, Replica, Service, TestDatabase, User, problem,
+    Answer, Herolo, Listener, NewMessage, PATIENCE, Replica, Service, TestDatabase, User, problem,
 };
 
 async fn two() -> (Service, User, User) {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     (service, alice, bob)
 }
 
@@ -116,7 +115,7 @@ async fn many_missed_messages_arrive_in_batches_without_deleted_ones() {
     assert_eq!(hear(&mut listener, 1).await, [live]);
 }
 
-/// A send by hand, from alice to bob, that is not committed yet.
+/// An uncommitted send from alice to bob.
 async fn begin_to_send(database: &TestDatabase) -> (MySqlConnection, u64) {
     let mut session = database.connect().await;
     for statement in [
@@ -162,7 +161,7 @@ async fn a_message_committed_out_of_order_is_delivered_however_late() {
         format!("{early}-{late}"),
         "it says what may yet come"
     );
-    // Longer than the service gives an id that nobody holds a lock on.
+    // Longer than the service waits for an id without a lock.
     sleep(Duration::from_millis(2_500)).await;
     end(slow, "COMMIT").await;
 
@@ -181,7 +180,7 @@ async fn a_late_commit_without_subscribers_is_not_missed() {
     let last = listener.last_id.clone();
     drop(listener);
 
-    // One comes back before the commit and one after it.
+    // One client reconnects before the commit and one after it.
     let mut before = Listener::after(&at(&replica, &bob), Some(&last)).await;
     end(slow, "COMMIT").await;
     let mut after = Listener::after(&bob, Some(&last)).await;
@@ -215,7 +214,7 @@ async fn an_id_that_never_comes_is_given_up() {
     }
 }
 
-/// As clients do: where a stream is refused, because closed ones of the user were not yet noticed, it is asked for again.
+/// Retries like a client: a stream is rejected while closed ones of the user have not been detected yet.
 async fn begin_patiently(user: &User, last_id: Option<&str>) -> Listener {
     let begin = Instant::now();
     loop {
@@ -227,7 +226,7 @@ async fn begin_patiently(user: &User, last_id: Option<&str>) -> Listener {
     }
 }
 
-/// Listens at one replica after the other, each only for some messages, until all are heard.
+/// Streams from one replica after the other, each for some messages, until all are received.
 async fn listen_restlessly(users: Vec<User>, all: Arc<AtomicBool>, expected: usize) -> Vec<u64> {
     let (mut heard, mut last) = (Vec::new(), Some("0".to_owned()));
     for round in 0.. {
@@ -383,8 +382,7 @@ async fn events_are_their_owners_alone_and_begin_at_an_event() {
 
 #[tokio::test]
 async fn a_stream_asks_proxies_to_pass_it_on_as_it_comes() {
-    let service = Service::start().await;
-    let bob = service.user("bob").await;
+    let (_service, [bob]) = Service::with_users(["bob"]).await;
     for method in [Method::GET, Method::HEAD] {
         let response = bob.request(method, "/events").send().await;
         let response = response.expect("an answer");
@@ -396,7 +394,7 @@ async fn a_stream_asks_proxies_to_pass_it_on_as_it_comes() {
     }
 }
 
-/// The next event, which says that the listener has to begin anew.
+/// The next event, which is a `reset`.
 async fn reset(listener: &mut Listener) -> String {
     let event = listener.next().await.expect("an event");
     assert_eq!((event.name.as_str(), &event.data), ("reset", &json!({})));
@@ -448,11 +446,11 @@ async fn a_cursor_of_a_deleted_message_is_not_of_the_future() {
     assert_eq!(listener.last_id, last);
     let live = alice.send(&bob, "live").await;
     assert_eq!(hear(&mut listener, 1).await, [live]);
-    // Forged, within what there is: it misses all up to the newest, however many.
+    // A forged cursor within the assigned ids, which misses all messages up to the newest.
     let missing = format!("{live}-1+{}", live - 2);
     let mut listener = Listener::after(&bob, Some(&missing)).await;
     assert_eq!(hear(&mut listener, 1).await, [first]);
-    // The form that ids had before runs.
+    // The earlier form of ids, before ranges.
     let earlier = format!("{live}-{first}.{deleted}");
     let mut listener = Listener::after(&bob, Some(&earlier)).await;
     assert_eq!(hear(&mut listener, 1).await, [first]);
@@ -529,8 +527,8 @@ async fn one_stream_too_many_is_refused_and_the_others_go_on() {
     drop(service);
 }
 
-/// A client that asks for all from the beginning and takes next to nothing of it before it is told to. It is one of
-/// HTTP/1.0, whose answers come without chunks.
+/// A client that requests all messages and reads almost nothing until it is told to. It uses
+/// HTTP/1.0, whose responses are not chunked.
 async fn ask_without_reading(url: &str, user: &User) -> tokio::net::TcpStream {
     let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4_096).expect("a small one");
@@ -550,13 +548,13 @@ async fn ask_without_reading(url: &str, user: &User) -> tokio::net::TcpStream {
     stream
 }
 
-/// As long as a message may be, and six times that as JSON.
+/// A message of the maximum length, whose JSON is six times as long.
 fn longest() -> serde_json::Value {
     let text = "\u{1}".repeat(65_535);
-    json!({"receiver": "bob", "subject": "s", "message": text})
+    NewMessage::to("bob").text(&text).json()
 }
 
-/// Reads until the text has come, or to the end. All that came.
+/// Reads until the text was received, or to the end. Returns all data.
 async fn read_to(stream: &mut tokio::net::TcpStream, end: &str) -> String {
     let mut all = Vec::new();
     let mut some = vec![0; 1 << 20];
@@ -584,7 +582,7 @@ async fn a_revocation_discards_events_queued_for_a_stalled_client() {
     }
     let mut stuck = ask_without_reading(&service.url, &bob).await;
     let mut other = Listener::of(&bob).await;
-    // It has filled what lies between the service and its client.
+    // It has filled the buffers between the service and its client.
     sleep(Duration::from_secs(2)).await;
     let revoked = Answer::of(bob.request(Method::DELETE, "/tokens")).await;
     assert_eq!(revoked.status, 204);
@@ -604,7 +602,7 @@ async fn a_slow_subscriber_gets_each_message_once_and_in_order() {
     for _ in 0..COUNT {
         assert_eq!(alice.post("/messages", &longest()).await.status, 201);
     }
-    // More than waits for anybody has arrived.
+    // More messages than a queue holds have arrived.
     let last = alice.send(&bob, "the last").await;
     let all = read_to(&mut slow, "the last").await;
 
@@ -617,10 +615,11 @@ async fn a_slow_subscriber_gets_each_message_once_and_in_order() {
     assert!(!all.contains("goodbye"), "nobody is sent away for it");
 }
 
-/// How often each kind of statement was executed on the database.
+/// The number of executions of each kind of statement on the database.
 async fn executed(database: &TestDatabase) -> Vec<(String, i64)> {
     let rows = sqlx::query(
-        "SELECT digest_text, CAST(SUM(count_star) AS SIGNED) FROM performance_schema.events_statements_summary_by_digest \
+        "SELECT digest_text, CAST(SUM(count_star) AS SIGNED) \
+         FROM performance_schema.events_statements_summary_by_digest \
          WHERE schema_name = ? AND digest_text NOT LIKE '%performance_schema%' \
            AND digest_text NOT LIKE 'PREPARE %' GROUP BY digest_text",
     )
@@ -631,7 +630,7 @@ async fn executed(database: &TestDatabase) -> Vec<(String, i64)> {
     rows.iter().map(|row| (row.get(0), row.get(1))).collect()
 }
 
-/// Statements for each look of the reader, over twelve of them.
+/// Statements per poll of the tailer, over twelve polls.
 async fn statements_per_look(database: &TestDatabase) -> i64 {
     let looks = |all: &[(String, i64)]| {
         let is_look = |text: &str| text.contains("SELECT `user_id` , `token_epoch`");
@@ -650,8 +649,8 @@ async fn statements_per_look(database: &TestDatabase) -> i64 {
     (total(&after) - total(&before)) / (looks(&after) - looks(&before))
 }
 
-/// A look is two or three statements, as soon as nothing else is done: chores, and statements that are used for the first
-/// time, are counted, too.
+/// A poll takes two or three statements. Cleanup jobs, and statements that are prepared for the first time, are
+/// counted, too.
 async fn assert_few_statements_per_look(database: &TestDatabase) {
     const TRIES: usize = 10;
     let mut counted = Vec::new();
@@ -697,8 +696,7 @@ async fn a_database_outage_leaves_no_gap_in_the_stream() {
 
 #[tokio::test]
 async fn streams_that_their_client_has_closed_keep_no_other_from_beginning() {
-    let service = Service::start().await;
-    let bob = service.user("bob").await;
+    let (_service, [bob]) = Service::with_users(["bob"]).await;
     for _ in 0..40 {
         drop(Listener::of(&bob).await);
     }

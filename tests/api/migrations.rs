@@ -1,4 +1,4 @@
-//! `herolo migrate`: to be run again and again, by several at once, and to say what to do where it cannot.
+//! `herolo migrate` can be repeated, also concurrently, and its errors include the fix.
 
 use sqlx::Row as _;
 
@@ -15,7 +15,7 @@ async fn applied(database: &TestDatabase) -> Vec<i64> {
         .collect()
 }
 
-/// Asserts that it failed, and gives its last word.
+/// Asserts that it failed, and returns the last line of its output.
 #[track_caller]
 fn last_word(ended: &Finished) -> &str {
     assert_eq!(ended.code, Some(1), "{ended:?}");
@@ -110,7 +110,7 @@ async fn a_migration_that_was_cut_off_is_repaired_as_the_message_says() {
     let line = last_word(&ended);
     let repair = line.split(['(', ')']).nth(1).unwrap_or_default();
     assert!(
-        line.contains(&format!("migration {cut_off} was cut off")),
+        line.contains(&format!("migration {cut_off} was interrupted")),
         "{line}"
     );
     database.execute(repair).await;

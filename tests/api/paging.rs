@@ -7,8 +7,7 @@ use crate::support::{Answer, Service, User, problem};
 
 /// A user with this many received messages, newest first.
 async fn inbox_of(count: usize) -> (Service, User, Vec<u64>) {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let mut ids = Vec::new();
     for index in 0..count {
         ids.push(alice.send(&alice, &index.to_string()).await);

@@ -1,4 +1,4 @@
-//! How MySQL carries out every statement that the service prepares: no scan, no sort, no cost that grows with the data.
+//! The query plans of all statements of the service: no scans, no sorts, no cost that grows with the data.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,20 @@ use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::support::{AHEAD, Answer, Listener, Service, User, at_once, until};
+use crate::support::{AHEAD, Answer, Listener, NewMessage, Service, User, at_once, until};
 
-/// Enough that the optimizer has a choice to get wrong.
+/// Enough rows that the optimizer could choose a wrong plan.
 const MESSAGES: u32 = 4_000;
 
-/// Two users of whom one received many messages, all but a few of them read.
+/// Two users, of whom one received many messages, most of which are read.
 async fn big_inbox() -> (Service, User, User) {
-    // One connection, so that each statement is prepared once, before anything is counted.
-    let service = Service::start_with(|config| config.database_max_connections = 1).await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    // One connection, so that each statement is prepared once, before statements are counted.
+    let service = Service::start_with(|config| {
+        config.database_max_connections = 1;
+        config.user_invitations = 10;
+    })
+    .await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let database = &service.database;
     let digits = "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
                    UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
@@ -35,13 +39,22 @@ async fn big_inbox() -> (Service, User, User) {
              SELECT (SELECT id FROM users WHERE username = 'bob'), id, id % 1000 <> 1, id % 7 = 3 FROM messages",
         )
         .await;
+    // Those of other users.
+    for statement in [
+        "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
+         SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
+        "INSERT INTO invitations (code_hash, inviter_id, created_at, expires_at) \
+         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, NOW(3), NOW(3) + INTERVAL 1 + id % 7 DAY FROM messages",
+    ] {
+        database.execute(statement).await;
+    }
     database
-        .execute("ANALYZE TABLE users, messages, receipts")
+        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks")
         .await;
     (service, alice, bob)
 }
 
-/// A name that is taken, and a login whose hash is of other parameters than today's.
+/// A sign-up with a taken name, and a login whose hash has outdated parameters.
 async fn use_accounts(service: &Service) {
     let again =
         json!({"username": "bob", "email": "bob@example.com", "password": "password of bob"});
@@ -63,7 +76,7 @@ async fn use_accounts(service: &Service) {
     );
 }
 
-/// A message to several, and one to somebody who is not there.
+/// A message to several users, and one to a missing user.
 async fn use_several_receivers(alice: &User) {
     for (receivers, status) in [(["alice", "bob"], 201), (["alice", "nobody"], 422)] {
         let new = json!({"receivers": receivers, "subject": "s", "message": "m"});
@@ -71,7 +84,39 @@ async fn use_several_receivers(alice: &User) {
     }
 }
 
-/// Everything that an owner does with an account, to its end.
+/// All operations on invitations, with sign-ups that use one up and fail.
+async fn use_invitations(service: &Service, alice: &User) {
+    let invite = || Answer::of(alice.request(Method::POST, "/invitations"));
+    let mut new =
+        json!({"username": "dave", "email": "dave@example.com", "password": "password of dave"});
+    for status in [201, 409] {
+        new["invitation"] = invite().await.json["code"].clone();
+        assert_eq!(service.post("/users", &new).await.status, status);
+    }
+    let listed = alice.get("/invitations").await.json;
+    let path = format!("/invitations/{}", listed["invitations"][0]["id"]);
+    let deleted = Answer::of(alice.request(Method::DELETE, &path)).await;
+    assert_eq!(deleted.status, 204);
+}
+
+/// All operations on blocks, with a block of another user that stays.
+async fn use_blocks(service: &Service, alice: &User, bob: &User) {
+    service.user("mallory").await;
+    for (user, method, name, status) in [
+        (bob, Method::PUT, "mallory", 204),
+        (bob, Method::PUT, "alice", 204),
+        (bob, Method::DELETE, "alice", 204),
+        (alice, Method::PUT, "nobody", 404),
+    ] {
+        let path = format!("/blocks/{name}");
+        let answer = Answer::of(user.request(method, &path)).await;
+        assert_eq!(answer.status, status, "{name}");
+    }
+    let listed = bob.get("/blocks").await.json;
+    assert_eq!(listed["blocks"][0]["username"], "mallory");
+}
+
+/// All operations on an account, up to its deletion.
 async fn use_an_account_up(service: &Service) {
     let carol = service.user("carol").await;
     carol.send(&carol, "to be cleared away").await;
@@ -106,7 +151,7 @@ async fn use_an_account_up(service: &Service) {
     .await;
 }
 
-/// A listener who comes back, hears of a message, and of one whose id is given up.
+/// A client that reconnects, receives a message, and skips an id that is abandoned.
 async fn listen(alice: &User, bob: &User) {
     let mut listener = Listener::after(bob, Some("1")).await;
     for _ in 0..150 {
@@ -126,18 +171,12 @@ async fn listen(alice: &User, bob: &User) {
     }
 }
 
-/// Sends with a key, to one and to several, and the same again.
+/// Sends with a key to one and to several users, and retries.
 async fn use_a_key(alice: &User) {
     for number in 0..4 {
         let (key, new) = match number % 2 {
-            0 => (
-                "one",
-                json!({"receiver": "bob", "subject": "s", "message": "m"}),
-            ),
-            _ => (
-                "several",
-                json!({"receivers": ["alice", "bob"], "subject": "s", "message": "m"}),
-            ),
+            0 => ("one", NewMessage::to("bob").json()),
+            _ => ("several", NewMessage::to_several(&["alice", "bob"]).json()),
         };
         let request = alice.request(Method::POST, "/messages").json(&new);
         let sent = Answer::of(request.header("Idempotency-Key", key)).await;
@@ -145,12 +184,11 @@ async fn use_a_key(alice: &User) {
     }
 }
 
-/// So many sends at the same time to users that there are not.
+/// Concurrent sends to missing users.
 async fn use_unknown_receivers_together(service: &Service, alice: &User) {
     for count in [6, 20] {
         let sends = (0..count + AHEAD).map(|number| {
-            let new =
-                json!({"receiver": format!("nobody{number}"), "subject": "s", "message": "m"});
+            let new = NewMessage::to(&format!("nobody{number}")).json();
             alice.request(Method::POST, "/messages").json(&new)
         });
         for answer in at_once(&service.database, "users", sends).await {
@@ -159,11 +197,11 @@ async fn use_unknown_receivers_together(service: &Service, alice: &User) {
     }
 }
 
-/// So many changes of each kind, and pages, at the same time that statements of all lengths come about.
+/// Concurrent changes of each kind, and pages, in numbers that use statements of all sizes.
 async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
     let path = |id: &u64| format!("/messages/{id}");
     for count in [64, 33, 18, 9, 5, 3].map(|count| count + AHEAD) {
-        let new = json!({"receiver": "bob", "subject": "s", "message": "m"});
+        let new = NewMessage::to("bob").json();
         let sends = (0..count).map(|_| alice.request(Method::POST, "/messages").json(&new));
         let answers = at_once(&service.database, "messages", sends).await;
         let ids: Vec<_> = answers
@@ -192,13 +230,25 @@ async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
     }
 }
 
-/// A list that the client has in a state with this tag.
+/// A conditional request for a list with this tag.
 async fn poll(user: &User, query: &str, tag: &str) -> Answer {
     let request = user.request(Method::GET, &format!("/messages{query}"));
     Answer::of(request.header("If-None-Match", tag)).await
 }
 
-/// The feed in all its forms.
+/// Marks several messages, in numbers that use statements of all sizes.
+async fn use_several_marks(bob: &User, last: u64) {
+    let (few, many): (Vec<u64>, Vec<u64>) = ((1..=10).collect(), (1..=100).collect());
+    for body in [
+        json!({"read": true, "ids": few}),
+        json!({"read": true, "ids": many}),
+        json!({"read": true, "until": last}),
+    ] {
+        assert_eq!(bob.patch("/messages", &body).await.status, 200, "{body}");
+    }
+}
+
+/// The feed with all parameters.
 async fn use_the_feed(bob: &User) {
     for query in [
         "",
@@ -218,9 +268,10 @@ async fn use_the_feed(bob: &User) {
     }
 }
 
-/// Uses every route once with success, and the feed in all its forms.
+/// Uses every route once successfully, and the feed with all parameters.
 async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_accounts(service).await;
+    use_blocks(service, alice, bob).await;
     let id = alice.send(bob, "new").await;
     use_the_feed(bob).await;
     assert_eq!(alice.get("").await.status, 200);
@@ -229,6 +280,7 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_everything_together(service, alice, bob).await;
     use_a_key(alice).await;
     use_an_account_up(service).await;
+    use_invitations(service, alice).await;
     assert_eq!(alice.get("/export").await.status, 200);
     for query in [
         "?box=sent",
@@ -242,11 +294,12 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     assert_eq!(bob.read(id).await.status, 200);
     assert_eq!(alice.read(id).await.status, 200);
     assert_eq!(bob.mark(id, true).await.status, 200);
+    use_several_marks(bob, id).await;
     assert_eq!(bob.delete(id).await.status, 204);
     assert_eq!(alice.delete(id).await.status, 204);
 }
 
-/// The statements that connections to this database have prepared.
+/// The prepared statements of all connections to this database.
 async fn prepared(service: &Service, connection: &mut MySqlConnection) -> BTreeSet<String> {
     let rows = sqlx::query(
         "SELECT DISTINCT CAST(statement.sql_text AS CHAR) \
@@ -263,24 +316,26 @@ async fn prepared(service: &Service, connection: &mut MySqlConnection) -> BTreeS
         .collect()
 }
 
-/// A statement with plausible values in place of its parameters.
+/// A statement with plausible values instead of its parameters.
 fn filled(statement: &str) -> String {
     statement
         .replace("LIMIT ?", "LIMIT 21")
         .replace("OFFSET ?", "OFFSET 40")
         .replace("_at < ?", "_at < '2026-11-22 12:00:00'")
+        .replace("_at > ?", "_at > '2026-11-22 12:00:00'")
+        .replace("_at = ?", "_at = '2026-11-22 12:00:00'")
         .replace("_at >= ?", "_at >= '2026-11-22 12:00:00'")
         .replace('?', "'1'")
 }
 
-/// What is bad about one line of a plan.
+/// The problem of one line of a plan, if any.
 fn fault(line: &MySqlRow) -> Option<String> {
     let text = |column: &str| line.get::<Option<String>, _>(column).unwrap_or_default();
     let (kind, access, extra) = (text("select_type"), text("type"), text("Extra"));
-    // What a statement within the statement has found is read whole: a page of each inbox.
+    // The result of a derived table is read completely: a page of each inbox.
     let is_found = text("table").starts_with("<derived");
     let scans = matches!(access.as_str(), "ALL" | "index") && kind != "INSERT" && !is_found;
-    // An update that moves rows notes first which ones it found.
+    // An update that moves rows first collects their keys.
     let notes = extra.contains("temporary") && kind != "UPDATE";
     let sorts = extra.contains("filesort") || notes;
     (scans || sorts).then(|| format!("{kind} on {}: {access}, {extra}", text("table")))
@@ -292,10 +347,10 @@ async fn plan(connection: &mut MySqlConnection, statement: &str) -> Vec<MySqlRow
     rows.unwrap_or_else(|fault| panic!("{fault} in the plan of: {statement}"))
 }
 
-/// That a connection keeps prepared.
+/// The number of prepared statements that a connection caches.
 const MOST_STATEMENTS: usize = 200;
 
-/// Statements of all kinds, and no more of them than a connection keeps prepared.
+/// All kinds of statements, and no more than a connection caches.
 fn assert_all_kinds(of_the_api: &[String]) {
     let count = |start: &str| {
         of_the_api
@@ -316,6 +371,7 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",
         "STRAIGHT_JOIN LATERAL (",
+        "FROM (VALUES ROW(?,?,?),ROW(?,?,?)",
     ] {
         assert!(
             of_the_api.iter().any(|one| one.contains(together)),
@@ -335,7 +391,7 @@ async fn every_statement_walks_a_key() {
     use_everything(&service, &alice, &bob).await;
     listen(&alice, &bob).await;
     let mut connection = service.database.connect().await;
-    // The look at the few applied migrations by /readyz is the one read of a whole table.
+    // Only /readyz reads a whole table: that of the few applied migrations.
     let of_the_api: Vec<_> = prepared(&service, &mut connection)
         .await
         .into_iter()
@@ -352,14 +408,14 @@ async fn every_statement_walks_a_key() {
     }
 }
 
-/// Rows that MySQL looked at for the statements of one request.
+/// The rows that MySQL examined for the statements of one request.
 async fn rows_examined(service: &Service, user: &User, path: &str) -> u64 {
     let before = examined(service).await;
     assert_eq!(user.get(path).await.status, 200);
     examined(service).await - before
 }
 
-/// For those about receipts, and for the messages that were found (`f`) by a search of the sent box.
+/// In the statements on receipts, and for the messages that a search of the sent box found (`f`).
 async fn examined(service: &Service) -> u64 {
     counter(
         service,
@@ -406,7 +462,7 @@ async fn a_page_costs_the_same_in_a_big_inbox_and_deep_in_it() {
 
 #[tokio::test]
 async fn an_unchanged_list_reads_receipts_only() {
-    /// Of a page, and the one that tells whether there are more.
+    /// The rows of a page, and the one that shows that a page follows.
     const RECEIPTS: u64 = 21;
     let (service, _, bob) = big_inbox().await;
     for query in ["", "?unread=false", "?unread=false&before=3000"] {
@@ -414,6 +470,22 @@ async fn an_unchanged_list_reads_receipts_only() {
         assert_eq!(poll(&bob, query, "*").await.status, 304);
         let rows = examined(&service).await - before;
         assert_eq!(rows, RECEIPTS, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn marking_all_examines_only_what_it_changes() {
+    /// The messages 1, 1001, 2001 and 3001.
+    const UNREAD: u64 = 4;
+    let (service, _, bob) = big_inbox().await;
+    for (changed, most) in [(UNREAD, 2 * UNREAD), (0, 0)] {
+        let before = examined(&service).await;
+        let all = json!({"read": true, "until": MESSAGES});
+        let answer = bob.patch("/messages", &all).await;
+        assert_eq!(answer.json, json!({"changed": changed, "has_more": false}));
+        let rows = examined(&service).await - before;
+        // Entries of changed receipts stay in the index until MySQL purges them, but are not counted.
+        assert!((changed..=most).contains(&rows), "{rows} rows");
     }
 }
 
@@ -435,7 +507,7 @@ async fn a_numbered_page_passes_over_receipts_only() {
     let passed_over = 50 * 20;
     let rows = rows_examined(&service, &bob, "/messages?page=51").await;
     assert!(rows > passed_over, "{rows}: the counter counts");
-    // Each receipt once, and no message before the page.
+    // Each receipt is read once, and no message before the page.
     assert!(
         rows <= passed_over + ROWS_OF_A_PAGE,
         "{rows} rows for {passed_over} receipts"
@@ -458,28 +530,28 @@ async fn a_search_looks_through_a_thousand_messages_at_most() {
             rows >= SCAN_LIMIT,
             "{rows} rows for {path}: the counter counts"
         );
-        // Passed over for where the stretch ends; then the receipt and its message; and then, of those whose texts are
-        // read, what was found so far, the message and its sender.
+        // The receipts up to the end of the scan; then each receipt with its message; and then, for those whose texts
+        // are read, the row of the derived table, the message and its sender.
         assert!(
             rows <= 6 * SCAN_LIMIT + ROWS_OF_A_PAGE,
             "{rows} rows for {path}"
         );
     }
-    // What is found at once ends the search.
+    // A full first batch ends the search.
     let rows = rows_examined(&service, &bob, "/messages?q=xxx").await;
     assert!(rows <= SCAN_LIMIT + 2 * ROWS_OF_A_PAGE, "{rows} rows");
 }
 
-/// What the service sent to MySQL, each for one round trip.
+/// The commands that the service sent to MySQL, each of which takes one round trip.
 #[derive(Clone, Copy)]
 pub(crate) struct RoundTrips {
-    /// Statements, and whatever else is not a ping: preparing one, for example.
+    /// Statements and other commands except pings, such as preparing a statement.
     pub(crate) statements: u64,
-    /// Questions whether the connection is still there. One that rested for a second is asked.
+    /// Pings of connections that were idle for more than a second.
     pings: u64,
 }
 
-/// By MySQL's own counters for the connections of the service, which are still open.
+/// From MySQL's counters for the open connections of the service.
 pub(crate) async fn round_trips(service: &Service) -> RoundTrips {
     let mut connection = service.database.connect().await;
     let row = sqlx::query(
@@ -499,14 +571,14 @@ pub(crate) async fn round_trips(service: &Service) -> RoundTrips {
     }
 }
 
-/// The round trips of one request, but for pings.
+/// The round trips of one request, without pings.
 async fn statements_of(service: &Service, request: impl AsyncFn() -> u16) -> u64 {
     let before = round_trips(service).await;
     assert!(request().await < 500);
     round_trips(service).await.statements - before.statements
 }
 
-/// Of the caller's token.
+/// The lookup of the caller's token.
 const CHECK: u64 = 1;
 
 #[tokio::test]
@@ -516,19 +588,20 @@ async fn no_read_makes_more_round_trips_than_it_needs() {
     let id = alice.send(&bob, "counted").await;
     for (path, expected) in [
         ("/messages".to_owned(), CHECK + 1),
-        // Which messages, and what they say.
+        // The ids of the messages, and their texts.
         ("/messages?page=9".to_owned(), CHECK + 2),
         ("/messages?before=2000".to_owned(), CHECK + 2),
         ("/messages?q=x&from=alice&before=3000".to_owned(), CHECK + 2),
-        // What the newest do not have is looked for in a second batch.
+        // A search that does not fill its page from the newest messages reads a second batch.
         ("/messages?q=xx&from=alice".to_owned(), CHECK + 3),
         (format!("/messages/{id}"), CHECK + 1),
+        ("/blocks".to_owned(), CHECK + 1),
         ("/messages/999999".to_owned(), CHECK + 1),
     ] {
         let read = async || bob.get(&path).await.status;
         assert_eq!(statements_of(&service, read).await, expected, "{path}");
     }
-    // An account that is on its way out makes lists be read whole.
+    // While an account is being deleted, lists are read completely.
     service
         .database
         .execute("DELETE FROM account_deletions")
@@ -553,14 +626,28 @@ async fn no_write_makes_more_round_trips_than_it_needs() {
 
     // Two inserts between BEGIN and COMMIT, for several receivers as for one.
     for receivers in [
-        json!({"receiver": "bob", "subject": "s", "message": "m"}),
-        json!({"receivers": ["alice", "bob"], "subject": "s", "message": "m"}),
+        NewMessage::to("bob").json(),
+        NewMessage::to_several(&["alice", "bob"]).json(),
     ] {
         let send = async || alice.post("/messages", &receivers).await.status;
         assert_eq!(statements_of(&service, send).await, CHECK + 4, "sending");
     }
     let mark = async || bob.mark(id, true).await.status;
     assert_eq!(statements_of(&service, mark).await, CHECK + 2, "marking");
+    let mark = async || {
+        let ids = json!({"read": false, "ids": [id, 9]});
+        bob.patch("/messages", &ids).await.status
+    };
+    assert_eq!(statements_of(&service, mark).await, CHECK + 1, "by ids");
+    // The search for messages to change, and a change in portions of a hundred.
+    for (until, read, portions) in [(0, true, 0), (250, false, 3), (9, true, 1)] {
+        let mark = async || {
+            let all = json!({"read": read, "until": until + 1});
+            bob.patch("/messages", &all).await.status
+        };
+        let expected = CHECK + 1 + portions;
+        assert_eq!(statements_of(&service, mark).await, expected, "to {until}");
+    }
     let delete = async || bob.delete(id).await.status;
     assert_eq!(
         statements_of(&service, delete).await,
@@ -580,6 +667,29 @@ async fn no_write_makes_more_round_trips_than_it_needs() {
 }
 
 #[tokio::test]
+async fn a_send_makes_as_many_round_trips_if_a_receiver_blocks_its_sender() {
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&service, &alice, &bob).await;
+    let on_block = async |method: Method| {
+        let request = bob.request(method, "/blocks/alice");
+        Answer::of(request).await.status
+    };
+    let block = async || on_block(Method::PUT).await;
+    assert_eq!(statements_of(&service, block).await, CHECK + 5);
+
+    for receivers in [
+        NewMessage::to("bob").json(),
+        NewMessage::to_several(&["alice", "bob"]).json(),
+    ] {
+        let send = async || alice.post("/messages", &receivers).await.status;
+        assert_eq!(statements_of(&service, send).await, CHECK + 4);
+    }
+
+    let unblock = async || on_block(Method::DELETE).await;
+    assert_eq!(statements_of(&service, unblock).await, CHECK + 1);
+}
+
+#[tokio::test]
 async fn a_connection_in_use_is_not_asked_whether_it_is_still_there() {
     const REQUESTS: u64 = 50;
     let (service, _, bob) = big_inbox().await;
@@ -589,12 +699,12 @@ async fn a_connection_in_use_is_not_asked_whether_it_is_still_there() {
     }
     let after = round_trips(&service).await;
     assert!(after.statements - before.statements >= 2 * REQUESTS);
-    // Only a machine that stands still for a second lets a connection rest so long.
+    // Only on a machine that stalls for a second is a connection idle for so long.
     let pings = after.pings - before.pings;
     assert!(pings < REQUESTS / 2, "{pings} pings for {REQUESTS} pages");
 }
 
-/// The inbox of each of the users, all asked for at once, by pages that are not read together.
+/// Requests the inbox of each user concurrently, with pages that are not read in batches.
 async fn inboxes_at_once(users: &[User]) -> Vec<Vec<u64>> {
     let asked: Vec<_> = users
         .iter()
@@ -620,7 +730,7 @@ async fn concurrent_requests_share_a_token_lookup_and_keep_their_users() {
     }
     let before = round_trips(&service).await;
 
-    // The first check waits for the lock, and the others gather behind it.
+    // The first lookup waits for the lock, and the others queue up behind it.
     let mut session = service.database.connect().await;
     session
         .execute("LOCK TABLES users WRITE")

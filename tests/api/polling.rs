@@ -1,11 +1,11 @@
-//! Asking again and again: `ETag` and `If-None-Match` on lists of messages.
+//! Polling: `ETag` and `If-None-Match` of lists of messages.
 
 use reqwest::Method;
 use serde_json::json;
 
 use crate::support::{Answer, Service, User, until};
 
-/// The list with this query, unless the client has it already.
+/// The list with this query, if it has changed since this tag.
 async fn poll(user: &User, query: &str, known: &str) -> Answer {
     let request = user.request(Method::GET, &format!("/messages{query}"));
     Answer::of(request.header("If-None-Match", known)).await
@@ -31,10 +31,9 @@ fn assert_unchanged(answer: &Answer, tag: &str) {
     assert_eq!(answer.header("Content-Type"), "");
 }
 
-/// Bob has four messages of Alice's, newest first; the newest is read.
+/// Bob has four messages from Alice, newest first; the newest is read.
 async fn inbox() -> (Service, User, User, Vec<u64>) {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let mut ids = Vec::new();
     for index in 0..4 {
         ids.insert(0, alice.send(&bob, &format!("lunch {index}")).await);
@@ -90,7 +89,7 @@ async fn a_304_requires_permission_to_read_the_list() {
     assert_eq!(poll(&bob, "?page=0", "*").await.status, 422);
 }
 
-/// Does something, and asserts that these lists are others then, and those not.
+/// Performs an action, and asserts which lists it changes and which it does not.
 async fn changes(user: &User, changed: &[&str], same: &[&str], action: impl AsyncFnOnce()) {
     let mut before = Vec::new();
     for query in changed.iter().chain(same) {
@@ -158,7 +157,7 @@ async fn so_is_every_message_that_goes() {
         },
     )
     .await;
-    // A page of two shows the same messages, but no longer that there are more.
+    // A page of two has the same messages, but no next page any more.
     changes(
         &bob,
         &["", "?unread=true", "?per_page=2"],
@@ -226,7 +225,7 @@ async fn a_deleted_sender_changes_the_tag_at_once() {
     )
     .await;
 
-    // The moments between, in which the sender has no name and the messages are still there.
+    // The time in which the sender has no name and the messages still exist.
     let known = tag(&bob, "").await;
     for statement in [
         "INSERT INTO account_deletions (user_id, deleted_at) VALUES (999999, '9999-01-01')",
@@ -245,7 +244,7 @@ async fn a_deleted_sender_changes_the_tag_at_once() {
     );
 }
 
-/// Somebody who polls, and keeps what came.
+/// A client that polls, and records the responses.
 struct Client {
     user: User,
     tag: String,
@@ -267,7 +266,7 @@ impl Client {
     }
 }
 
-/// Sends, marks and deletes, at two replicas at once.
+/// Sends, marks and deletes concurrently at two replicas.
 async fn write(sender: User, receiver: User) {
     for round in 0..15 {
         let id = sender.send(&receiver, "meanwhile").await;

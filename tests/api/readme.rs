@@ -1,5 +1,5 @@
-//! The README and the guide for API consumers against the service: the README's transcripts are run, the tables of both
-//! are compared with the code. (What the guide's examples print is the matter of `tests/consumers`.)
+//! The README and the API guide, compared with the service: the transcripts of the README are run, and the tables of
+//! both are compared with the code. (`tests/consumers` runs the snippets of the guide.)
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,12 +14,12 @@ use crate::support::Service;
 const README: &str = include_str!("../../README.md");
 const GUIDE: &str = include_str!("../../docs/api.md");
 const PROBLEMS: &str = include_str!("../../service/src/http/problem/spec.rs");
-/// What the README calls the service's address.
+/// The service's address in the README.
 const PUBLISHED_URL: &str = "http://127.0.0.1:8000";
-/// Between the outputs of two commands: ASCII's record separator, which no answer has.
+/// Separates the outputs of two commands: ASCII's record separator, which no output contains.
 const SEPARATOR: char = '\u{1e}';
 
-/// A command of a transcript, and what it is said to print.
+/// A command of a transcript, and its expected output.
 struct Step {
     command: String,
     output: String,
@@ -130,8 +130,8 @@ fn rows(section: &[&str], first_column: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// The commands of the blocks that are marked as `console`: each follows a `$`, and goes on after a backslash at the
-/// end of a line. What stands below it is its output.
+/// The commands of the blocks that are marked as `console`: each follows a `$`, and continues after a backslash at the
+/// end of a line. Its output is below it.
 fn steps(section: &[&str]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut is_transcript = false;
@@ -159,7 +159,7 @@ fn steps(section: &[&str]) -> Vec<Step> {
     steps
 }
 
-/// What each command prints, all run in one shell.
+/// The output of each command; all run in one shell.
 async fn run(steps: &[Step], url: &str) -> Vec<String> {
     let script: Vec<_> = steps
         .iter()
@@ -188,7 +188,7 @@ async fn run(steps: &[Step], url: &str) -> Vec<String> {
         .collect()
 }
 
-/// The text without what differs each time, and without white space outside of quotes: long lines may be broken.
+/// The text without variable parts, and without white space outside of quotes, because long lines may be broken.
 fn normalised(text: &str) -> String {
     let mut text = text.to_owned();
     for member in ["access_token", "created_at"] {
@@ -202,7 +202,7 @@ fn normalised(text: &str) -> String {
     text
 }
 
-/// The text with the string values of this JSON member left out.
+/// The text without the string values of this JSON member.
 fn without_values(text: &str, member: &str) -> String {
     let opening = format!(r#""{member}":""#);
     let mut parts = text.split(&opening);
@@ -213,7 +213,7 @@ fn without_values(text: &str, member: &str) -> String {
     })
 }
 
-/// The last part of each `type` with its status, from the code's table. `None` where the status is Rocket's.
+/// The last part of each `type` with its status, from the table in the code. `None` if the status is Rocket's.
 pub(crate) fn problem_types() -> Vec<(String, Option<u16>)> {
     let table = between(PROBLEMS, "fn spec(&self)", "\n    }\n");
     let mut types: Vec<_> = table

@@ -1,16 +1,11 @@
-//! One message for several receivers, and the box of what was sent.
+//! Messages to several receivers, and the sent box.
 
 use serde_json::{Value, json};
 
 use crate::support::{Answer, Service, User, problem};
 
-async fn four() -> (Service, User, User, User) {
-    let service = Service::start().await;
-    let (alice, bob, carol) = (
-        service.user("alice").await,
-        service.user("bob").await,
-        service.user("carol").await,
-    );
+async fn three() -> (Service, User, User, User) {
+    let (service, [alice, bob, carol]) = Service::with_users(["alice", "bob", "carol"]).await;
     (service, alice, bob, carol)
 }
 
@@ -46,7 +41,7 @@ fn receivers(reads: &[(&str, bool)]) -> Value {
 
 #[tokio::test]
 async fn one_message_reaches_each_receiver_once() {
-    let (_service, alice, bob, carol) = four().await;
+    let (_service, alice, bob, carol) = three().await;
 
     let sent = alice
         .post("/messages", &to(&json!(["Carol", "bob", "CAROL", "alice"])))
@@ -67,7 +62,7 @@ async fn one_message_reaches_each_receiver_once() {
 
 #[tokio::test]
 async fn a_hundred_receivers_are_served_and_one_more_is_refused() {
-    let (service, alice, ..) = four().await;
+    let (service, alice, ..) = three().await;
     service
         .database
         .execute(
@@ -93,7 +88,7 @@ async fn a_hundred_receivers_are_served_and_one_more_is_refused() {
 
 #[tokio::test]
 async fn an_unknown_receiver_is_named_and_nothing_is_sent() {
-    let (service, alice, ..) = four().await;
+    let (service, alice, ..) = three().await;
     for names in [
         json!(["bob", "nobody", "carol", "noone"]),
         json!(["nobody", "noone"]),
@@ -116,7 +111,7 @@ async fn an_unknown_receiver_is_named_and_nothing_is_sent() {
 
 #[tokio::test]
 async fn receivers_that_are_not_valid_are_named_by_their_place() {
-    let (_service, alice, ..) = four().await;
+    let (_service, alice, ..) = three().await;
     let cases = [
         (to(&json!([])), vec!["#/receivers"]),
         (to(&json!("bob")), vec!["#/receivers"]),
@@ -140,7 +135,7 @@ async fn receivers_that_are_not_valid_are_named_by_their_place() {
 
 #[tokio::test]
 async fn only_the_sender_sees_all_receivers_and_their_read_marks() {
-    let (_service, alice, bob, carol) = four().await;
+    let (_service, alice, bob, carol) = three().await;
     let id = send_to(&alice, &["bob", "carol"]).await;
 
     bob.mark(id, true).await;
@@ -165,7 +160,7 @@ async fn only_the_sender_sees_all_receivers_and_their_read_marks() {
 
 #[tokio::test]
 async fn the_senders_delete_takes_it_from_all_and_a_receivers_from_one() {
-    let (_service, alice, bob, carol) = four().await;
+    let (_service, alice, bob, carol) = three().await;
     let id = send_to(&alice, &["bob", "carol"]).await;
 
     assert_eq!(bob.delete(id).await.status, 204);
@@ -184,7 +179,7 @@ async fn the_senders_delete_takes_it_from_all_and_a_receivers_from_one() {
 
 #[tokio::test]
 async fn the_sent_box_lists_sent_messages_with_their_receivers_only() {
-    let (_service, alice, bob, _) = four().await;
+    let (_service, alice, bob, _) = three().await;
     let first = alice.send(&bob, "one").await;
     bob.send(&alice, "answer").await;
     let note = alice.send(&alice, "note").await;
@@ -205,7 +200,7 @@ async fn the_sent_box_lists_sent_messages_with_their_receivers_only() {
 
 #[tokio::test]
 async fn the_sent_box_is_read_page_by_page() {
-    let (_service, alice, bob, _) = four().await;
+    let (_service, alice, bob, _) = three().await;
     let mut sent = Vec::new();
     for number in 0..5 {
         sent.insert(0, alice.send(&bob, &number.to_string()).await);
@@ -233,7 +228,7 @@ async fn the_sent_box_is_read_page_by_page() {
 
 #[tokio::test]
 async fn a_box_that_is_none_or_a_filter_that_does_not_apply_is_refused() {
-    let (_service, alice, ..) = four().await;
+    let (_service, alice, ..) = three().await;
     for (query, pointer) in [
         ("?box=outbox", "?box"),
         ("?box=", "?box"),

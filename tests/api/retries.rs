@@ -1,8 +1,8 @@
-//! Sends that are repeated until an answer arrives: whatever was lost on the way, the message is there once.
+//! Retries of sends: whatever is lost in transit, the message is sent once.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
@@ -12,10 +12,12 @@ use sqlx::Row as _;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::support::{AHEAD, Answer, Herolo, Proxy, Service, User, at_once, problem, until};
+use crate::support::{
+    AHEAD, Answer, Herolo, NewMessage, Proxy, Service, User, at_once, problem, until,
+};
 
 fn message(subject: &str) -> Value {
-    json!({"receiver": "bob", "subject": subject, "message": "m"})
+    NewMessage::to("bob").subject(subject).json()
 }
 
 async fn send(user: &User, key: &str, body: &Value) -> Answer {
@@ -24,7 +26,7 @@ async fn send(user: &User, key: &str, body: &Value) -> Answer {
         .expect("the service answers")
 }
 
-/// `None` if no answer arrives.
+/// `None` if no response arrives.
 async fn try_to_send(user: &User, key: &str, body: &Value) -> Option<Answer> {
     let request = user.request(Method::POST, "/messages").json(body);
     let response = request.header("Idempotency-Key", key).send().await.ok()?;
@@ -39,7 +41,7 @@ async fn try_to_send(user: &User, key: &str, body: &Value) -> Option<Answer> {
     })
 }
 
-/// As a client does it: the same send again until there is an answer that is no 503.
+/// Retries a send, like a client, until the response is not a 503.
 async fn send_until_answered(user: User, key: String) -> u64 {
     loop {
         match try_to_send(&user, &key, &message(&key)).await {
@@ -54,8 +56,7 @@ async fn send_until_answered(user: User, key: String) -> u64 {
 }
 
 async fn two() -> (Service, User, User) {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     (service, alice, bob)
 }
 
@@ -69,7 +70,7 @@ async fn a_repeated_send_gets_the_same_answer_and_sends_nothing() {
     let elsewhere = User::new(&replica.url, "alice", alice.token.clone());
 
     bob.mark(id, true).await;
-    // The same values, written differently.
+    // The same values in a different spelling.
     let spelt = json!({"message": "m", "subject": "s", "receiver": "BOB"});
     let read = send(&elsewhere, "one", &spelt).await;
     alice.delete(id).await;
@@ -92,7 +93,7 @@ async fn leave(user: &User) {
 async fn a_repeated_send_gets_the_first_answer_after_its_receivers_left() {
     let (service, alice, bob) = two().await;
     let carol = service.user("carol").await;
-    let to_several = json!({"receivers": ["bob", "carol"], "subject": "s", "message": "m"});
+    let to_several = NewMessage::to_several(&["bob", "carol"]).json();
     let first = [
         send(&alice, "one", &message("s")).await,
         send(&alice, "several", &to_several).await,
@@ -120,12 +121,12 @@ async fn a_repeated_send_gets_the_first_answer_after_its_receivers_left() {
     assert_first(again().await);
 
     assert!(second.inbox("").await.is_empty(), "it is another bob");
-    // An account that was deleted sends nothing, whatever its keys.
+    // A deleted account cannot send, regardless of its keys.
     leave(&alice).await;
     problem(&send(&alice, "one", &message("s")).await, 401);
 }
 
-/// The ids that are used so far, by the one that comes next.
+/// The next id that will be assigned.
 async fn next_id(alice: &User, bob: &User) -> u64 {
     let id = alice.send(bob, "the next").await;
     assert_eq!(alice.delete(id).await.status, 204);
@@ -137,8 +138,8 @@ async fn a_refused_send_uses_no_id() {
     let (service, alice, bob) = two().await;
     assert_eq!(send(&alice, "used", &message("s")).await.status, 201);
     let before = next_id(&alice, &bob).await;
-    let receivers = |names: &[&str]| json!({"receivers": names, "subject": "s", "message": "m"});
-    let to_nobody = json!({"receiver": "nobody", "subject": "s", "message": "m"});
+    let receivers = |names: &[&str]| NewMessage::to_several(names).json();
+    let to_nobody = NewMessage::to("nobody").json();
     for _ in 0..3 {
         assert_eq!(send(&alice, "used", &message("s")).await.status, 201);
         for (key, body) in [
@@ -156,7 +157,7 @@ async fn a_refused_send_uses_no_id() {
             problem(&alice.post("/messages", body).await, 422);
         }
     }
-    // Those that come together, too.
+    // Also for concurrent sends.
     let sends = (0..AHEAD + 20).map(|_| alice.request(Method::POST, "/messages").json(&to_nobody));
     for answer in at_once(&service.database, "users", sends).await {
         problem(&answer, 422);
@@ -170,7 +171,7 @@ async fn a_key_is_for_one_message_of_one_user() {
     let first = send(&alice, "one", &message("s")).await;
     for other in [
         message("another"),
-        json!({"receivers": ["bob", "alice"], "subject": "s", "message": "m"}),
+        NewMessage::to_several(&["bob", "alice"]).json(),
     ] {
         let refused = send(&alice, "one", &other).await;
         let document = problem(&refused, 422);
@@ -188,7 +189,7 @@ async fn a_key_is_for_one_message_of_one_user() {
 #[tokio::test]
 async fn a_send_that_was_refused_leaves_its_key_free() {
     let (_service, alice, bob) = two().await;
-    let wrong = json!({"receiver": "nobody", "subject": "s", "message": "m"});
+    let wrong = NewMessage::to("nobody").json();
     problem(&send(&alice, "one", &wrong).await, 422);
     assert_eq!(send(&alice, "one", &message("s")).await.status, 201);
     assert_eq!(bob.inbox("").await.len(), 1);
@@ -263,7 +264,7 @@ async fn a_retry_after_a_lost_answer_sends_no_second_message() {
     assert_eq!(bob.inbox("").await, [sent]);
 }
 
-/// Asserts that each message of the keys is there once, with the id that its sender was told.
+/// Asserts that each message of the keys exists once, with the id in the response.
 async fn assert_each_there_once(bob: &User, keys: usize, mut answered: Vec<u64>) {
     let (mut inbox, mut next) = (Vec::new(), "/messages?per_page=100".to_owned());
     loop {
@@ -286,15 +287,26 @@ async fn assert_each_there_once(bob: &User, keys: usize, mut answered: Vec<u64>)
     assert_eq!(ids, answered);
 }
 
-/// Sends one message after the other until it is over; the ids that the answers told.
-async fn keep_sending(user: User, worker: usize, is_over: Arc<AtomicBool>) -> Vec<u64> {
+/// What several senders share.
+#[derive(Default)]
+struct Sending {
+    answered: AtomicUsize,
+    is_over: AtomicBool,
+}
+
+/// Sends one message after the other until the end; returns the ids in the responses.
+async fn keep_sending(user: User, worker: usize, sending: Arc<Sending>) -> Vec<u64> {
     let mut answered = Vec::new();
-    while !is_over.load(Ordering::Relaxed) {
+    while !sending.is_over.load(Ordering::Relaxed) {
         let key = format!("key-{worker}-{}", answered.len());
         answered.push(send_until_answered(user.clone(), key).await);
+        sending.answered.fetch_add(1, Ordering::Relaxed);
     }
     answered
 }
+
+/// The maximum number of times that the connections are cut.
+const MAX_CUTS: u32 = 200;
 
 #[tokio::test]
 async fn sends_over_cut_database_connections_arrive_once() {
@@ -303,20 +315,22 @@ async fn sends_over_cut_database_connections_arrive_once() {
     let replica = service.replica(|config| proxy.redirect(config)).await;
     let by_proxy = User::new(&replica.url, "alice", alice.token.clone());
 
-    let is_over = Arc::new(AtomicBool::new(false));
+    let sending = Arc::new(Sending::default());
     let mut workers = JoinSet::new();
     for worker in 0..8 {
-        workers.spawn(keep_sending(by_proxy.clone(), worker, is_over.clone()));
+        workers.spawn(keep_sending(by_proxy.clone(), worker, sending.clone()));
     }
-    for _ in 0..12 {
+    // On a busy machine little is sent between two cuts.
+    let is_enough = |cuts| cuts >= 12 && sending.answered.load(Ordering::Relaxed) > 20;
+    for _ in (0..MAX_CUTS).take_while(|cuts| !is_enough(*cuts)) {
         sleep(Duration::from_millis(300)).await;
-        // What was just committed is not heard of any more.
+        // The response to the last commit is lost.
         proxy.mute();
         sleep(Duration::from_millis(20)).await;
         proxy.cut();
         proxy.pass().await;
     }
-    is_over.store(true, Ordering::Relaxed);
+    sending.is_over.store(true, Ordering::Relaxed);
     let answered = workers.join_all().await.concat();
 
     assert!(
@@ -336,7 +350,7 @@ async fn sends_to_replicas_that_are_killed_arrive_once() {
     for round in 0..ROUNDS {
         let process = Herolo::on(&service.database.url()).serve().await;
         process.until_ready().await;
-        // No answer arrives, of what was done before the end and of what was not.
+        // No response arrives, whether or not the send was committed.
         let proxy = Proxy::before(process.url()).await;
         proxy.mute();
         let to_be_killed = User::new(&proxy.http_url(), "alice", alice.token.clone());

@@ -1,21 +1,23 @@
-//! Pages of the feed by sender, time and words.
+//! Pages of the feed filtered by sender, time and search terms.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Service, User, problem};
+use crate::support::{Answer, NewMessage, Service, User, problem};
 
 /// A service with three users.
 async fn three() -> (Service, User, User, User) {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let carol = service.user("carol").await;
     (service, alice, bob, carol)
 }
 
-/// Sends a message with this subject and text, and gives its id.
+/// Sends a message with this subject and text, and returns its id.
 async fn say(sender: &User, receiver: &User, subject: &str, message: &str) -> u64 {
-    let new = json!({"receiver": receiver.name, "subject": subject, "message": message});
+    let new = NewMessage::to(&receiver.name)
+        .subject(subject)
+        .text(message)
+        .json();
     let answer = sender.post("/messages", &new).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     answer.json["id"].as_u64().expect("an id")
@@ -39,7 +41,7 @@ fn ids(answer: &Answer) -> Vec<u64> {
     ids.map(|id| id.expect("an id")).collect()
 }
 
-/// All pages from one on, by `next`: the ids of each.
+/// The ids of each page, following `next`.
 async fn follow(service: &Service, user: &User, first: Answer) -> Vec<Vec<u64>> {
     let mut pages = vec![ids(&first)];
     let mut next = first.json["next"].clone();
@@ -145,7 +147,7 @@ async fn search_ignores_case_and_accents_in_every_script() {
     }
 }
 
-/// Texts, and words that are found in each.
+/// Texts, and search terms that match each.
 const ENCODINGS: [(&str, &[&str]); 15] = [
     (
         "Café Zürich",
@@ -275,8 +277,8 @@ async fn next_and_first_keep_the_filters() {
     assert_eq!(found(&bob, &second).await, pages[1]);
 }
 
-/// Bob gets so many messages, of which those whose number divides by this are about lunch. Gives their ids, newest
-/// first.
+/// Inserts so many messages to Bob; those whose number is divisible by `every` are about lunch. Returns the ids of
+/// these, newest first.
 async fn many(service: &Service, bob: &User, count: u32, divisor: u32) -> Vec<u64> {
     let numbers = format!(
         "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < {count}) \
@@ -323,13 +325,13 @@ async fn a_search_continues_with_next_past_its_scan_limit() {
         let parameters = [("q", "lunch"), ("box", mailbox)];
         let pages = follow(&service, user, ask(user, &parameters).await).await;
         assert_eq!(pages.concat(), lunches, "{mailbox}");
-        // A page for each thousand; more of them on a machine that is slow just then.
+        // A page for each thousand messages; more on a slow machine.
         assert!(pages.len() >= 3, "{mailbox}");
     }
     let pages = follow(&service, &bob, ask(&bob, &[("q", "nothing like it")]).await).await;
     assert!(pages.len() >= 3);
     assert_eq!(pages.concat(), [0; 0]);
-    // By its number a page is looked for among the newest thousand, and `next` goes on behind them.
+    // A page by number covers the newest thousand, and `next` continues after them.
     let second = ask(&bob, &[("q", "lunch"), ("page", "2")]).await;
     assert_eq!(ids(&second), [0; 0]);
     let rest = follow(&service, &bob, second).await;
@@ -337,7 +339,7 @@ async fn a_search_continues_with_next_past_its_scan_limit() {
     assert_eq!(rest.concat(), lunches[newest.len()..]);
 }
 
-/// Sends Bob so many messages of himself with this text, newest last.
+/// Inserts so many messages with this text from Bob to himself, newest last.
 async fn fill(service: &Service, bob: &User, count: usize, text: &str) {
     let id = say(bob, bob, "s", text).await;
     for statement in [
@@ -372,7 +374,7 @@ async fn texts_that_are_slow_to_compare_are_looked_through_to_the_end() {
             "e\u{301}\u{323}".repeat(13_107),
             "éééééééééé eeeee éeéeéeé éé éééééééééééex",
         ),
-        // One character of this is eighteen when it is compared.
+        // This character becomes eighteen when it is folded.
         (
             "long",
             10,
@@ -387,7 +389,7 @@ async fn texts_that_are_slow_to_compare_are_looked_through_to_the_end() {
             let nothing = ask(&user, &[("q", words), ("box", mailbox)]).await;
             let pages = follow(&service, &user, nothing).await;
             assert_eq!(pages.concat(), [0; 0], "{name}, {mailbox}");
-            // 4 MiB of text a page.
+            // 4 MiB of text per page.
             assert!(
                 (2..=count + 1).contains(&pages.len()),
                 "{} for {name}",
@@ -401,8 +403,7 @@ async fn texts_that_are_slow_to_compare_are_looked_through_to_the_end() {
 
 #[tokio::test]
 async fn long_messages_fill_pages_that_lose_none() {
-    let service = Service::start().await;
-    let bob = service.user("bob").await;
+    let (service, [bob]) = Service::with_users(["bob"]).await;
     fill(&service, &bob, 150, &"y".repeat(65_000)).await;
     let all = bob.inbox("?per_page=100").await;
     for parameters in [
@@ -422,8 +423,7 @@ async fn long_messages_fill_pages_that_lose_none() {
 
 #[tokio::test]
 async fn constant_searches_of_one_user_do_not_starve_others() {
-    let service = Service::start().await;
-    let (bob, carol) = (service.user("bob").await, service.user("carol").await);
+    let (service, [bob, carol]) = Service::with_users(["bob", "carol"]).await;
     fill(&service, &bob, 300, &"e\u{301}\u{323}".repeat(13_107)).await;
     let letter = carol.send(&carol, "a letter").await;
     let searches = (0..24).map(|_| {
@@ -461,7 +461,7 @@ async fn constant_searches_of_one_user_do_not_starve_others() {
 async fn a_search_since_a_time_ends_at_older_messages() {
     let (service, _, bob, _) = three().await;
     many(&service, &bob, 2_500, 1).await;
-    // The newest is 2,500 minutes after the beginning of May.
+    // The newest message is 2,500 minutes after the beginning of May.
     let since = "2026-05-02T17:30:00Z";
     let recent = ask(&bob, &[("since", since), ("per_page", "100")]).await;
     assert_eq!(ids(&recent).len(), 11);
@@ -498,7 +498,7 @@ async fn an_invalid_search_names_its_parameter() {
     for name in [
         "box", "unread", "from", "since", "q", "per_page", "page", "before",
     ] {
-        // Latin-1, which would otherwise be searched for as a replacement character.
+        // Latin-1, which would otherwise become a search for a replacement character.
         let answer = alice.get(&format!("/messages?{name}=caf%E9")).await;
         problem(&answer, 422);
         assert_eq!(answer.pointers(), [format!("?{name}")]);
@@ -513,8 +513,7 @@ async fn an_invalid_search_names_its_parameter() {
 
 #[tokio::test]
 async fn a_time_may_stand_in_every_form_that_clients_write() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let id = alice.send(&alice, "now").await;
     service
         .database
@@ -527,7 +526,7 @@ async fn a_time_may_stand_in_every_form_that_clients_write() {
         ("2016-12-31T23:59:59.5%2B0000", true),
         ("2016-12-31T23:59:59.5%2B00", true),
         ("2017-01-01T00:59:59.5%2B01:00", true),
-        // What a blank becomes, and was before: a plus that nothing escaped.
+        // A space that results from an unescaped plus.
         ("2017-01-01T00:59:59.5+0100", true),
         ("2016-12-31T23:59Z", true),
         ("2016-12-31T23:59:59.5000000000001Z", false),

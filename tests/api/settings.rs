@@ -1,4 +1,4 @@
-//! Settings: where they come from, and what an operator reads where one is wrong.
+//! Settings: their sources, and the error messages for invalid ones.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::{Finished, Herolo, SIGNING_KEY, TestDatabase, finish, token_keys};
 
-/// Stands in every secret of these tests, and must stand in no output.
+/// Is part of every secret of these tests, and must not be part of any output.
 const CANARY: &str = "canary";
 const URL: &str = "mysql://user:canary@127.0.0.1:1/herolo";
 
@@ -19,7 +19,7 @@ fn herolo() -> Herolo {
     Herolo::on(URL).set("HEROLO_TOKEN_KEYS", &token_keys(&[("k1", key)]))
 }
 
-/// Asserts that the service ended with one line that has all these parts, and without a secret.
+/// Asserts that the service failed with one line that contains these parts and no secret.
 #[track_caller]
 fn refused(ended: &Finished, parts: &[&str]) {
     assert_eq!(ended.code, Some(1), "{parts:?}: {ended:?}");
@@ -44,7 +44,7 @@ async fn a_required_setting_that_is_missing_is_named_with_its_meaning() {
     }
 }
 
-/// A variable, a value that it must not have, and what the operator must read.
+/// A variable, an invalid value, and the expected message.
 const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     ("HEROLO_PORT", "http", &["whole number", "65535"]),
     ("HEROLO_PORT", "65536", &["whole number", "65535"]),
@@ -59,6 +59,18 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     ("HEROLO_WORKERS", "0", &["from 1 to"]),
     ("HEROLO_INBOX_PAGE", "yes", &["true or false"]),
     ("HEROLO_DOCS_PAGE", "0", &["true or false"]),
+    (
+        "HEROLO_SIGN_UPS",
+        "friends",
+        &["unknown variant", "open", "invited", "closed"],
+    ),
+    ("HEROLO_SIGN_UPS", "true", &["open, invited or closed"]),
+    ("HEROLO_USER_INVITATIONS", "101", &["from 0 to 100"]),
+    (
+        "HEROLO_RESERVED_USERNAMES",
+        "mayor,the mayor",
+        &["none", "comma-separated usernames"],
+    ),
     ("HEROLO_PROT", "8000", &["is not a setting", "HEROLO_PORT"]),
     (
         "HEROLO_DATABASE_URL",
@@ -105,7 +117,7 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
         &["cannot be read"],
     ),
     (
-        // The secret itself where its path belongs.
+        // The secret itself instead of its path.
         "HEROLO_TOKEN_KEYS_FILE",
         "k1:canary",
         &["cannot be read"],
@@ -116,7 +128,7 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
 async fn a_wrong_value_is_one_line_that_names_the_setting_and_the_fix() {
     for (variable, value, parts) in WRONG_VALUES {
         let herolo = herolo().set(variable, value);
-        // A value and a file at once would be another mistake.
+        // Without the value, because a value together with a file would be another error.
         let herolo = match variable.strip_suffix("_FILE") {
             Some(setting) => herolo.unset(setting),
             None => herolo,
@@ -260,7 +272,7 @@ async fn help_explains_every_command_and_every_setting() {
     let settings = SETTINGS
         .iter()
         .flat_map(|(name, meaning, default)| [*name, *meaning, *default]);
-    let commands = ["serve", "migrate", "healthcheck", "openapi"];
+    let commands = ["serve", "migrate", "healthcheck", "openapi", "user"];
     for text in settings.chain(commands) {
         assert!(ended.stdout.contains(text), "'{text}': {}", ended.stdout);
     }

@@ -1,4 +1,5 @@
-//! Changes that come at the same time share a transaction, and pages a statement, and each is one of its own nevertheless.
+//! Group commit and batched pages: concurrent changes share a transaction, concurrent pages a statement, and each
+//! request still has its own result.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -9,10 +10,14 @@ use sqlx::Executor as _;
 use sqlx::mysql::MySqlConnection;
 
 use crate::plans::round_trips;
-use crate::support::{AHEAD, Answer, Service, User, all, ask_all, at_once, unavailable};
+use crate::support::{
+    AHEAD, Answer, NewMessage, Service, User, all, ask_all, at_once, unavailable,
+};
 
 fn sending(sender: &User, receiver: &str) -> RequestBuilder {
-    let new = json!({"receiver": receiver, "subject": "s", "message": format!("to {receiver}")});
+    let new = NewMessage::to(receiver)
+        .text(&format!("to {receiver}"))
+        .json();
     sender.request(Method::POST, "/messages").json(&new)
 }
 
@@ -25,12 +30,12 @@ fn deleting(user: &User, id: u64) -> RequestBuilder {
     user.request(Method::DELETE, &format!("/messages/{id}"))
 }
 
-/// A service with few connections, so that what does not share them has to wait.
+/// A service with few connections, so that requests that do not share them have to wait.
 async fn start() -> Service {
     Service::start_with(|config| config.database_max_connections = 4).await
 }
 
-/// Answers to requests that come at the same time, and how many statements they took.
+/// The responses to concurrent requests, and the number of their statements.
 async fn counted(
     service: &Service,
     table: &str,
@@ -53,7 +58,7 @@ async fn concurrent_sends_share_a_commit_with_separate_outcomes() {
     for number in 0..USERS {
         users.push(service.user(&format!("user{number}")).await);
     }
-    // Each to the next, but for every eighth, who writes to nobody.
+    // Each user sends to the next; every eighth sends to a missing user.
     let is_to_nobody = |number: usize| number % 8 == 3;
     let receiver = |number: usize| {
         if is_to_nobody(number) {
@@ -88,7 +93,7 @@ async fn concurrent_sends_share_a_commit_with_separate_outcomes() {
     );
 }
 
-/// Answers to requests of which the first have to wait, and the others gather behind them.
+/// The responses to requests of which the first have to wait, and the others queue up behind them.
 async fn behind_others(requests: impl Iterator<Item = RequestBuilder>) -> Vec<Answer> {
     let mut requests = requests.into_iter();
     let mut asked = ask_all(requests.by_ref().take(AHEAD));
@@ -114,7 +119,7 @@ async fn where_carol_is_held() -> (Service, MySqlConnection) {
 #[tokio::test]
 async fn a_locked_user_delays_only_messages_of_their_own() {
     let (service, mut holder) = where_carol_is_held().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let receivers = ["carol"; AHEAD].into_iter();
     let receivers = receivers.chain(["carol", "bob", "bob"].into_iter().cycle().take(18));
     let answers = behind_others(receivers.clone().map(|receiver| sending(&alice, receiver))).await;
@@ -130,11 +135,11 @@ async fn a_locked_user_delays_only_messages_of_their_own() {
     assert_eq!(bob.inbox("").await, acknowledged);
 }
 
-/// More of them than there are connections, and more than there are transactions at once.
+/// More of them than there are connections and concurrent transactions.
 #[tokio::test]
 async fn messages_to_a_locked_user_do_not_delay_others() {
     let (service, mut holder) = where_carol_is_held().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let mut held = Vec::new();
     for _ in 0..4 {
         held.extend(ask_all((0..60).map(|_| sending(&alice, "carol"))));
@@ -152,17 +157,17 @@ async fn messages_to_a_locked_user_do_not_delay_others() {
     assert_eq!(many, 100);
 }
 
-/// Of several that are marked, those that are marked as unread.
+/// The messages that are marked as unread, of several that are marked.
 fn stays_unread(number: usize) -> bool {
     number % 3 == 1
 }
 
-/// Those that are tried by their sender.
+/// The messages that their sender tries to mark.
 fn is_by_sender(number: usize) -> bool {
     number % 5 == 2
 }
 
-/// What was answered, and what its receiver reads afterwards.
+/// The response, and the message that its receiver reads afterwards.
 fn assert_marked(number: usize, answer: &Answer, now: &Answer) {
     if is_by_sender(number) {
         assert_eq!(answer.status, 404, "{number}: {}", answer.text);
@@ -179,7 +184,7 @@ fn assert_marked(number: usize, answer: &Answer, now: &Answer) {
 async fn concurrent_marks_share_a_commit_and_stay_the_receivers_own() {
     const MESSAGES: usize = 40;
     let service = start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let mut ids = Vec::new();
     for number in 0..MESSAGES {
         ids.push(alice.send(&bob, &format!("number {number}")).await);
@@ -216,7 +221,7 @@ async fn concurrent_marks_share_a_commit_and_stay_the_receivers_own() {
 async fn concurrent_deletions_share_a_commit_with_the_same_outcome() {
     const MESSAGES: usize = 20;
     let service = start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let carol = service.user("carol").await;
     let (mut by_sender, mut by_receiver) = (Vec::new(), Vec::new());
     for _ in 0..MESSAGES {
@@ -227,7 +232,7 @@ async fn concurrent_deletions_share_a_commit_with_the_same_outcome() {
     let mut requests: Vec<_> = (0..AHEAD).map(|_| deleting(&carol, stays)).collect();
     requests.extend(by_sender.iter().map(|id| deleting(&alice, *id)));
     requests.extend(by_receiver.iter().map(|id| deleting(&bob, *id)));
-    // By somebody whom it does not concern, and what is not there.
+    // By a user who is neither sender nor receiver, and of a missing message.
     requests.extend([deleting(&carol, stays), deleting(&bob, stays + 1)]);
     let (answers, statements) = counted(&service, "messages", requests).await;
 
@@ -249,12 +254,12 @@ async fn concurrent_deletions_share_a_commit_with_the_same_outcome() {
 #[tokio::test]
 async fn of_concurrent_deletions_of_one_message_one_succeeds() {
     let service = start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let (sent, received) = (
         alice.send(&bob, "sent").await,
         alice.send(&bob, "received").await,
     );
-    // The sender's is gone for the receiver too, who may be before or after.
+    // The sender's deletion also removes it for the receiver, whose request may run before or after.
     let requests = (0..60).map(|number| match number % 3 {
         0 => deleting(&alice, sent),
         1 => deleting(&bob, sent),
@@ -281,9 +286,9 @@ async fn of_concurrent_deletions_of_one_message_one_succeeds() {
 
 #[tokio::test]
 async fn a_locked_receipt_does_not_delay_other_changes() {
-    // More connections than there are who wait for it.
+    // More connections than requests that wait for the lock.
     let service = Service::start_with(|config| config.database_max_connections = 32).await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     let held = alice.send(&bob, "held").await;
     let mut free = Vec::new();
     for _ in 0..24 {
@@ -322,7 +327,8 @@ async fn pages_asked_for_at_once_share_statements_and_each_is_of_one_inbox() {
     for number in 0..USERS {
         users.push(service.user(&format!("user{number}")).await);
     }
-    // From none to more than a page has; the last of every fifth is deleted, and the first of every third was read.
+    // From no message to more than a page; the last of every fifth inbox is deleted, and the first of every third is
+    // read.
     let mut alone = Vec::new();
     for (number, user) in users.iter().enumerate() {
         let mut ids = Vec::new();
@@ -357,7 +363,7 @@ async fn pages_asked_for_at_once_share_statements_and_each_is_of_one_inbox() {
 #[tokio::test]
 async fn sender_names_are_cached_but_not_across_deletions() {
     let service = start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let [alice, bob] = service.users(["alice", "bob"]).await;
     alice.send(&bob, "kept").await;
     let senders = async || {
         let pages = (0..AHEAD + 40).map(|_| bob.request(Method::GET, "/messages"));
@@ -368,13 +374,13 @@ async fn sender_names_are_cached_but_not_across_deletions() {
     let just = |name: &str| BTreeSet::from([format!("\"{name}\"")]);
     assert_eq!(senders().await, just("alice"));
 
-    // No account's name changes without a pending deletion, so what is shown then is what was kept.
+    // No name changes without a pending deletion, so cached names are shown.
     let rename = "UPDATE users SET username = '~99' WHERE username = 'alice'";
     service.database.execute(rename).await;
     let shown = senders().await;
     assert!(shown.is_superset(&just("alice")), "{shown:?}: nothing kept");
 
-    // That of somebody else, so that the message stays.
+    // The account of another user, so that the message stays.
     let deletion =
         "INSERT INTO account_deletions (user_id, deleted_at) VALUES (999999, '9999-01-01')";
     service.database.execute(deletion).await;

@@ -207,7 +207,7 @@ async fn a_wrong_password_and_an_unknown_user_are_the_same() {
             )
             .await;
         if answer.status == 404 {
-            // The client resolved `..` itself.
+            // The client has resolved `..`.
             continue;
         }
         problem(&answer, 401);
@@ -236,7 +236,7 @@ async fn a_password_is_the_same_from_every_keyboard_and_else_unchanged() {
         (" Pässwörd \u{0}\u{1F511} ", 201),
         ("Pässwörd \u{0}\u{1F511}", 401),
         (" pässwörd \u{0}\u{1F511} ", 401),
-        // The same letters in another normal form, and another blank.
+        // The same letters in another normalization form, and another space.
         (" Pa\u{308}sswo\u{308}rd \u{0}\u{1F511} ", 201),
         ("\u{A0}Pässwörd\u{3000}\u{0}\u{1F511} ", 201),
         (" Passwo\u{308}rd \u{0}\u{1F511} ", 401),
@@ -261,7 +261,7 @@ async fn a_hash_of_a_verbatim_password_stays_valid_and_is_replaced() {
         let body = json!({"password": password});
         service.post("/users/alice/token", &body).await.status
     };
-    // The second is one of those that are refused for a new account.
+    // The second one would be refused for a new account.
     for (verbatim, other) in [
         ("mu\u{308}de Pferde", "m\u{fc}de Pferde"),
         (
@@ -293,8 +293,9 @@ async fn an_easily_guessed_password_is_refused_with_the_reason() {
         ),
         ("ｐａｓｓｗｏｒｄ１", "one of the most common"),
         ("Zaphod42", "more than the username"),
+        ("b.Trillian1", "more than the e-mail address before its @"),
     ] {
-        let mut body = new_user("zaphod", "zaphod@example.com");
+        let mut body = new_user("zaphod", "b.trillian@example.com");
         body["password"] = json!(password);
         let refused = service.post("/users", &body).await;
         let document = problem(&refused, 422);
@@ -306,6 +307,34 @@ async fn an_easily_guessed_password_is_refused_with_the_reason() {
         .post("/users/zaphod/token", &json!({"password": "**********"}))
         .await;
     problem(&wrong, 401);
+}
+
+#[tokio::test]
+async fn a_reserved_name_is_refused_whether_or_not_an_account_has_it() {
+    let service = Service::start_with(|config| config.reserved_usernames = "Mayor, alice".into());
+    let service = service.await;
+    service
+        .database
+        .execute(
+            "INSERT INTO users (username, email, normalized_email, password_hash, created_at) \
+             VALUES ('root', 'r@example.com', 'r@example.com', '', NOW(3))",
+        )
+        .await;
+    let mut details = Vec::new();
+    for name in ["root", "PostMaster", "mayor", "Alice"] {
+        let refused = service
+            .post("/users", &new_user(name, "a@example.com"))
+            .await;
+        let document = problem(&refused, 422);
+        assert_eq!(refused.pointers(), ["#/username"], "{name}");
+        details.push(document["errors"][0]["detail"].clone());
+    }
+    details.dedup();
+    assert_eq!(details.len(), 1, "{details:?}");
+    let accepted = service
+        .post("/users", &new_user("mayor2", "a@example.com"))
+        .await;
+    assert_eq!(accepted.status, 201);
 }
 
 #[tokio::test]
@@ -396,7 +425,7 @@ async fn stored_hash(service: &Service) -> String {
     row.expect("one user").get(0)
 }
 
-/// The number after a metric's name.
+/// The value of a metric.
 async fn metric(service: &Service, name: &str) -> u64 {
     let metrics = service.get("/metrics").await.text;
     let line = metrics
@@ -432,8 +461,7 @@ async fn a_login_costs_one_hash_whether_or_not_there_is_such_a_user() {
 
 #[tokio::test]
 async fn the_account_shows_how_much_is_unread() {
-    let service = Service::start().await;
-    let (alice, bob) = (service.user("alice").await, service.user("bob").await);
+    let (_service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
     let first = alice.send(&bob, "1").await;
     let second = alice.send(&bob, "2").await;
     alice.send(&bob, "3").await;
@@ -454,8 +482,7 @@ async fn the_account_shows_how_much_is_unread() {
 
 #[tokio::test]
 async fn the_account_is_its_owners_alone() {
-    let service = Service::start().await;
-    let (alice, _) = (service.user("alice").await, service.user("bob").await);
+    let (service, [alice, _]) = Service::with_users(["alice", "bob"]).await;
     problem(&service.get("/users/alice").await, 401);
     for other in ["bob", "nobody"] {
         let url = format!("{}/users/{other}", service.url);
@@ -466,8 +493,7 @@ async fn the_account_is_its_owners_alone() {
 
 #[tokio::test]
 async fn the_unread_count_ends_at_a_thousand() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let (numbers, sender) = (
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 501)",
         "(SELECT id FROM users)",

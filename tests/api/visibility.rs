@@ -1,4 +1,4 @@
-//! Who sees what, after any sequence of sends, reads, marks and deletes: the service against a model of a few lines.
+//! The visibility of messages after any sequence of sends, reads, marks and deletes, compared with a simple model.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::support::{Service, User};
 
 const USERS: usize = 3;
 
-/// What somebody does. Messages are named by how many were sent before them.
+/// An action of a user. Messages are identified by the number of messages sent before them.
 #[derive(Clone, Debug)]
 enum Step {
     Send {
@@ -43,7 +43,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What must be true of a message.
+/// The expected state of a message.
 #[derive(Clone, Debug)]
 struct Expected {
     sender: usize,
@@ -52,7 +52,7 @@ struct Expected {
     in_feed: bool,
 }
 
-/// Messages that are there, by their number.
+/// The existing messages, by their number.
 #[derive(Default)]
 struct Model {
     sent: usize,
@@ -126,7 +126,7 @@ impl Model {
     }
 }
 
-/// The service with users of its own for one sequence of steps.
+/// The service and its users for one sequence of steps.
 struct World {
     users: Vec<User>,
     /// Ids by the messages' numbers.
@@ -134,7 +134,7 @@ struct World {
 }
 
 impl World {
-    /// An id that was never given stands for a message that was not sent yet.
+    /// An unassigned id represents a message that was not sent yet.
     fn id(&self, message: usize) -> u64 {
         self.ids
             .get(message)
@@ -142,7 +142,7 @@ impl World {
             .unwrap_or(u64::from(u32::MAX))
     }
 
-    /// Whether the step succeeded; any answer but success and "not found" is a failure of the test.
+    /// Whether the step succeeded; any response except success and "not found" fails the test.
     async fn apply(&mut self, step: &Step) -> bool {
         let status = match *step {
             Step::Send { sender, receiver } => {

@@ -1,12 +1,14 @@
-// Signing in, creating an account, and signing in again when the session is over.
+// The forms for signing in, for creating an account, and for signing in again when the session has expired.
 
 import { Problem } from "/inbox/api.js";
-import { alarm, byId, clearErrors, entitle, focusOn, showErrors } from "/inbox/dom.js";
+import { announce, byId, clearErrors, setTitle, focusOn, showErrors } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 
-let isNew = false; // whether an account is created
+let isNew = false; // whether the form creates an account
+let policy = "open"; // the sign-ups that the service accepts
+let isInvited = false; // whether the address has the code of an invitation
 
-/** Sets the forms up; `done` is called when a user has signed in, and `again` when they have done so again. */
+/** Sets up the forms. `done` is called after a sign-in, and `again` after a renewal of the session. */
 export function setUp(done, again) {
   const form = byId("access-form");
   form.addEventListener("submit", async (event) => {
@@ -20,17 +22,40 @@ export function setUp(done, again) {
   setUpAgain(again);
 }
 
-/** Shows the form of the one or of the other. */
-export function show(forNew = false) {
+/** Shows the form for signing in, or for creating an account with the code of an invitation, if there is one. */
+export function open(code) {
+  isInvited = code !== "";
+  byId("access-invitation").value = code;
+  show(isInvited && policy !== "closed");
+  // Without an answer, the service itself refuses what it does not accept.
+  session.signUpPolicy().then(apply, () => {});
+}
+
+/** Offers only the sign-ups that the service accepts. */
+function apply(found) {
+  policy = found;
+  if (byId("access").hidden) return;
+  if (policy === "closed" && isNew) show(false);
+  showChoices();
+}
+
+function showChoices() {
+  byId("access-other").hidden = policy === "closed";
+  byId("access-invited").hidden = !isNew || !(policy === "invited" || isInvited);
+}
+
+/** Shows the form for signing in or for creating an account. */
+function show(forNew) {
   isNew = forNew;
   byId("access").hidden = false;
-  entitle({ view: isNew ? "Create an account" : "Sign in" });
+  setTitle({ view: isNew ? "Create an account" : "Sign in" });
   byId("access-title").textContent = isNew ? "Create your account" : "Sign in to Herolo";
   byId("access-submit").textContent = isNew ? "Create account" : "Sign in";
   byId("access-question").textContent = isNew ? "Have an account?" : "New here?";
   byId("access-switch").textContent = isNew ? "Sign in" : "Create an account";
   byId("access-password").autocomplete = isNew ? "new-password" : "current-password";
   for (const part of byId("access").querySelectorAll("[data-only]")) part.hidden = !isNew;
+  showChoices();
   clearErrors(byId("access-form"));
   focusOn(byId("access-username"));
 }
@@ -43,32 +68,43 @@ export function hide() {
   byId("access-password").type = "password";
 }
 
-/** Whether nothing has been filled in. */
+/** Whether the form is empty. */
 export const isUntouched = () => ["username", "email", "password"].every((name) => byId(`access-${name}`).value === "");
 
-/** Takes the question for the password back: another tab has renewed the session, or ended it. */
+/** Closes the password dialog, because another tab has renewed or ended the session. */
 export const renewed = () => byId("again").close("done");
 export const dismiss = () => byId("again").close("no");
 
 async function enter(form, wait) {
-  const { username, email, password } = form.elements;
-  const missing = [[username, "username"], [email, "email"], [password, "password"]]
+  const { username, email, password, invitation } = form.elements;
+  const missing = [
+    [username, "username"],
+    [email, "email"],
+    [password, "password"],
+  ]
+    .concat(policy === "invited" && isNew ? [[invitation, "invitation"]] : [])
     .filter(([field, name]) => field.value.trim() === "" && (isNew || name !== "email"))
     .map(([, name]) => ({ pointer: `#/${name}`, detail: "Please fill this in" }));
   if (missing.length > 0) throw new Problem(422, { errors: missing });
   if (!isNew) return session.signIn(username.value, password.value, wait);
   const account = { username: username.value.trim(), email: email.value.trim(), password: password.value };
+  const code = invitation.value.trim();
+  if (code && !byId("access-invited").hidden) account.invitation = code;
   return session.signUp(account, wait);
 }
 
-/** Whether it succeeded; if not, the form says why. Only one attempt goes on at a time. */
+/** Returns whether the action succeeded; if not, the form shows the error. Only one attempt runs at a time. */
 async function attempt(form, button, action) {
   if (button.getAttribute("aria-disabled")) return false;
   const name = button.textContent;
   button.setAttribute("aria-disabled", "true");
   clearErrors(form);
-  const timer = setTimeout(() => { button.textContent = "One moment…"; }, 300);
-  const wait = (problem, time) => { button.textContent = `Busy, trying again in ${Math.ceil(time / 1000)} s…`; };
+  const timer = setTimeout(() => {
+    button.textContent = "One moment…";
+  }, 300);
+  const wait = (problem, time) => {
+    button.textContent = `Busy, trying again in ${Math.ceil(time / 1000)} s…`;
+  };
   try {
     await action(form, wait);
     return true;
@@ -88,20 +124,28 @@ async function attempt(form, button, action) {
 function setUpAgain(done) {
   const dialog = byId("again");
   const form = byId("again-form");
-  session.whenOver(() => new Promise((resolve, reject) => {
-    byId("again-username").value = session.username();
-    byId("again-who").textContent = session.username();
-    clearErrors(form);
-    form.elements.password.value = "";
-    dialog.returnValue = "";
-    dialog.showModal();
-    form.elements.password.focus();
-    alarm("Your session is over. Sign in again.");
-    dialog.addEventListener("close", () => {
-      if (dialog.returnValue === "done") resolve();
-      else reject(new Problem(401, { detail: "You are signed out. Sign in again to go on." }));
-    }, { once: true });
-  }), done);
+  session.onExpiry(
+    () =>
+      new Promise((resolve, reject) => {
+        byId("again-username").value = session.username();
+        byId("again-who").textContent = session.username();
+        clearErrors(form);
+        form.elements.password.value = "";
+        dialog.returnValue = "";
+        dialog.showModal();
+        form.elements.password.focus();
+        announce("Your session has expired. Sign in again.");
+        dialog.addEventListener(
+          "close",
+          () => {
+            if (dialog.returnValue === "done") resolve();
+            else reject(new Problem(401, { detail: "You are signed out. Sign in again to continue." }));
+          },
+          { once: true },
+        );
+      }),
+    done,
+  );
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const again = (_, wait) => session.signIn(session.username(), form.elements.password.value, wait);

@@ -1,36 +1,36 @@
-// The API: requests, problems, and what is tried again.
+// The API: requests, problems and retries.
 
-/** Until a request is given up, in ms: longer than the service itself takes for one. Networks can swallow requests. */
-const LONGEST_REQUEST = 20_000;
-/** How often a request is tried that may be repeated. */
-const TRIES = 5;
-/** After that long nothing is tried again, in ms, so that requests that are swallowed end in a message. */
-const PATIENCE = 30_000;
-/** Until it is tried again at first, in ms; then twice that, and so on. */
-const PAUSE = 400;
-/** The longest time that a person is let wait for the next try, in ms. */
-const LONGEST_PAUSE = 15_000;
+/** Timeout of a request in ms, longer than those of the service. Networks can drop requests silently. */
+const REQUEST_TIMEOUT = 20_000;
+/** Attempts of a request that can be retried. */
+const MAX_ATTEMPTS = 5;
+/** The time in ms after which no request is retried, so that dropped requests end with an error message. */
+const RETRY_WINDOW = 30_000;
+/** Delay before the first retry in ms; it doubles with each further one. */
+const RETRY_DELAY = 400;
+/** The longest delay before a retry in ms. */
+const MAX_RETRY_DELAY = 15_000;
 
-/** What is said of an answer without words of its own, as proxies give them. */
-function words(status) {
+/** The message for a response that is not a problem document, such as one of a proxy. */
+function defaultMessage(status) {
   if (status === 0) return "The service cannot be reached. Check your connection and try again.";
-  if (status === 429) return "That was a lot at once. Wait a moment and try again.";
+  if (status === 429) return "Too many requests. Wait a moment and try again.";
   if ([502, 503, 504].includes(status)) return "The service is not available just now. Try again in a moment.";
   return status >= 500 ? "The service has failed. Try again in a moment." : `The request was refused (${status}).`;
 }
 
-/** An error that the service or the network answered with. Its message is for people. */
+/** An error of the service or the network. Its message is for users. */
 export class Problem extends Error {
   constructor(status, body = {}) {
-    super(body.detail || words(status));
-    this.status = status; // 0: no answer
+    super(body.detail || defaultMessage(status));
+    this.status = status; // 0: no response
     this.type = (body.type ?? "").split(":").at(-1);
     this.errors = body.errors ?? [];
     this.retryAfter = 0; // ms
   }
 
-  /** The request may succeed if it is sent again. */
-  get isPassing() {
+  /** Whether the request may succeed if it is retried. */
+  get isTransient() {
     return [0, 408, 429, 502, 503, 504].includes(this.status);
   }
 }
@@ -38,57 +38,61 @@ export class Problem extends Error {
 export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * Sends a request and returns the answer's JSON, or null where there is none. What may be repeated is tried again, as long
- * as trying helps; `wait` is told each time, with the problem and for how many ms.
+ * Sends a request and returns the JSON of the response, or null if it has none. Requests that are safe to retry are
+ * retried; `wait` is called before each retry, with the problem and the delay in ms.
  */
-export async function call(method, path, { body, token, headers = {}, repeatable = method !== "POST", wait = () => {} } = {}) {
-  const end = performance.now() + PATIENCE;
+export async function call(
+  method,
+  path,
+  { body, token, headers = {}, repeatable = method !== "POST", cache = "no-store", wait = () => {} } = {},
+) {
+  const end = performance.now() + RETRY_WINDOW;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await once(method, path, body, { ...headers, ...(token && { Authorization: `Bearer ${token}` }) });
+      return await send(method, path, body, { ...headers, ...(token && { Authorization: `Bearer ${token}` }) }, cache);
     } catch (problem) {
-      // What an earlier try deleted is not there any more.
+      // An earlier attempt has deleted it.
       if (method === "DELETE" && attempt > 1 && problem.status === 404) return null;
-      // A refusal for their number, or for a late body, says that nothing was done, so anything may be repeated after it.
+      // A rejection for a rate limit or for a late body has no effect, so every request can be retried after it.
       const mayRepeat = repeatable || [408, 429].includes(problem.status);
-      if (!problem.isPassing || !mayRepeat || attempt >= TRIES || performance.now() > end) throw problem;
-      // Whoever is told to come back much later is told so, rather than let wait.
-      if (problem.retryAfter > LONGEST_PAUSE) throw problem;
-      const time = Math.max(problem.retryAfter, PAUSE * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
+      if (!problem.isTransient || !mayRepeat || attempt >= MAX_ATTEMPTS || performance.now() > end) throw problem;
+      // A long `Retry-After` is shown to the user instead of waiting for it.
+      if (problem.retryAfter > MAX_RETRY_DELAY) throw problem;
+      const time = Math.max(problem.retryAfter, RETRY_DELAY * 2 ** (attempt - 1) * (0.75 + Math.random() / 2));
       wait(problem, time);
       await pause(time);
     }
   }
 }
 
-async function once(method, path, body, headers) {
-  let answer;
+async function send(method, path, body, headers, cache) {
+  let response;
   let text;
   try {
-    answer = await fetch(path, {
+    response = await fetch(path, {
       method,
       headers: { ...headers, ...(body && { "Content-Type": "application/json" }) },
       body: body && JSON.stringify(body),
-      cache: "no-store",
+      cache,
       credentials: "omit",
       redirect: "error",
-      signal: AbortSignal.timeout(LONGEST_REQUEST),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT),
     });
-    text = await answer.text();
+    text = await response.text();
   } catch {
     throw new Problem(0);
   }
   const json = parse(text);
-  // Whoever answers in place of the service, such as the sign-in page of a network, sends something else.
-  if (answer.ok && !isObject(json) && answer.status !== 204) throw new Problem(0);
-  if (answer.ok) return json;
-  throw problemOf(answer, json);
+  // Not a response of the service, but of another server, such as the sign-in page of a network.
+  if (response.ok && !isObject(json) && response.status !== 204) throw new Problem(0);
+  if (response.ok) return json;
+  throw toProblem(response, json);
 }
 
-/** The problem that an answer is. */
-export function problemOf(answer, json) {
-  const problem = new Problem(answer.status, isObject(json) ? json : {});
-  problem.retryAfter = (Number.parseInt(answer.headers.get("Retry-After"), 10) || 0) * 1000;
+/** The problem of an error response. */
+export function toProblem(response, json) {
+  const problem = new Problem(response.status, isObject(json) ? json : {});
+  problem.retryAfter = (Number.parseInt(response.headers.get("Retry-After"), 10) || 0) * 1000;
   return problem;
 }
 
@@ -98,11 +102,11 @@ function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
-    return null; // not the service's own answer, or an empty one
+    return null; // an empty body, or not a response of the service
   }
 }
 
-/** A name for a request that may be repeated: 128 random bits. (`crypto.randomUUID` is for HTTPS alone.) */
+/** A random idempotency key of 128 bits. (`crypto.randomUUID` requires HTTPS.) */
 export function newKey() {
   const bits = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bits, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,8 +1,8 @@
-// The inbox: which view is shown, and what the views tell each other.
+// The inbox: selects the view, and connects the views with each other.
 
 import * as access from "/inbox/access.js";
 import * as compose from "/inbox/compose.js";
-import { alarm, ask, byId, entitle, focusOn, make, tell } from "/inbox/dom.js";
+import { announce, ask, byId, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import { Listener } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
@@ -10,45 +10,50 @@ import * as session from "/inbox/session.js";
 import { publish, store, stored, subscribe } from "/inbox/tab.js";
 import { shown, titleOf } from "/inbox/words.js";
 
-/** The service stops counting there. */
-const COUNTED = 1000;
-/** Until a lost connection is spoken of, in ms; most come back before. */
-const PATIENCE = 4000;
-/** Reasons to look again that come within that time are one, in ms. */
-const TOGETHER = 50;
-/** After the last message of several, in ms. */
-const SETTLED = 500;
+/** The service counts unread messages up to this number. */
+const MAX_UNREAD = 1000;
+/** Delay in ms before a lost connection is shown; most are restored earlier. */
+const OFFLINE_DELAY = 4000;
+/** Debounce interval of reloads in ms. */
+const SYNC_DELAY = 50;
+/** Debounce interval of counting unread messages after new ones, in ms. */
+const COUNT_DELAY = 500;
 
 const UNREAD_ONLY = "herolo.unread-only";
 
 let unread = 0;
 let lastBox = "inbox";
 let lastList = null; // the box whose list was shown, so that its title gets the focus when it changes
-let here = ""; // what stands after the # of what is shown
+let here = ""; // the fragment of the view that is shown
 let isLeaving = false; // whether the browser is on its way back
-let nextFocus = null; // the row to go on with, instead of where one was
-const heard = new Set(); // the ids of the messages that arrived; the list may have one before its event comes
+let nextFocus = null; // the row that gets the focus when the list is shown again
+const seenIds = new Set(); // the ids of the messages that arrived; the list may have one before its event comes
 let lineTimer;
 let countTimer;
 let syncTimer;
 
 const listener = new Listener({
-  // Deletions and marks are no events, so each stream begins with a look at what there is.
+  // Deletions and read marks are not events, so a new stream triggers a reload.
   hello: () => sync(),
   message: (message) => {
-    if (heard.has(message.id)) return;
-    heard.add(message.id);
+    if (seenIds.has(message.id)) return;
+    seenIds.add(message.id);
     if (feed.arrive(message)) setUnread(unread + 1);
-    // A count that is under way may have it already, so the last word is the service's.
+    // A count in progress may include the message already, so the service counts again.
     if (document.hidden) return;
     clearTimeout(countTimer);
-    countTimer = setTimeout(countUnread, SETTLED);
-    tell(`New message from ${shown(message.sender)}: ${titleOf(message)}`, { name: "Read", run: () => { location.hash = `#/inbox/${message.id}`; } });
+    countTimer = setTimeout(countUnread, COUNT_DELAY);
+    showToast(`New message from ${shown(message.sender)}: ${titleOf(message)}`, {
+      name: "Read",
+      run: () => {
+        location.hash = `#/inbox/${message.id}`;
+      },
+    });
   },
-  state: showLine,
+  state: showConnection,
 });
 
-/** Brings up to date what is shown; a hidden tab does so when it is looked at. What comes at the same time is one. */
+/** Reloads the data that are shown; a hidden tab does so when it is shown again. Calls in quick succession are one. */
 function sync() {
   clearTimeout(syncTimer);
   syncTimer = setTimeout(() => {
@@ -56,32 +61,38 @@ function sync() {
     countUnread();
     feed.refresh(true);
     reading.recheck();
-  }, TOGETHER);
+  }, SYNC_DELAY);
 }
 
-/** Something was changed here: other tabs of this user show it, too. */
+/** Updates this and the other tabs of the user after a change. */
 function changed() {
   countUnread();
   publish("changed", session.username());
 }
 
-function showLine(state) {
+function showConnection(state) {
   clearTimeout(lineTimer);
   const line = byId("line");
-  const set = (text) => { line.dataset.state = state; byId("line-text").textContent = text; };
+  const set = (text) => {
+    line.dataset.state = state;
+    byId("line-text").textContent = text;
+  };
   if (state === "live") {
-    if (line.dataset.state === "waiting" && line.dataset.told) tell("Connected again.");
+    if (line.dataset.state === "waiting" && line.dataset.told) showToast("Connected again.");
     delete line.dataset.told;
     set("Live");
   } else if (state === "off") {
     set("Signed out");
   } else {
-    lineTimer = setTimeout(() => {
-      set(navigator.onLine ? "Reconnecting…" : "Offline");
-      if (line.dataset.told) return;
-      line.dataset.told = "yes";
-      alarm("The connection is lost. Reconnecting.");
-    }, navigator.onLine ? PATIENCE : 0);
+    lineTimer = setTimeout(
+      () => {
+        set(navigator.onLine ? "Reconnecting…" : "Offline");
+        if (line.dataset.told) return;
+        line.dataset.told = "yes";
+        announce("The connection is lost. Reconnecting.");
+      },
+      navigator.onLine ? OFFLINE_DELAY : 0,
+    );
   }
 }
 
@@ -91,33 +102,34 @@ async function countUnread() {
     setUnread((await session.callAs("GET", session.own())).unread);
     publish("unread", { of: session.username(), unread });
   } catch {
-    // The list says what is wrong; a number does not have to.
+    // The list shows the error.
   }
 }
 
 function setUnread(count) {
   unread = Math.max(0, count);
   const badge = byId("unread-badge");
-  const text = unread >= COUNTED ? `${COUNTED}+` : String(unread);
+  const text = unread >= MAX_UNREAD ? `${MAX_UNREAD}+` : String(unread);
   badge.hidden = unread === 0;
   badge.setAttribute("aria-label", `${text} unread`);
   badge.setAttribute("role", "img");
   badge.textContent = text;
-  entitle({ unread });
+  setTitle({ unread });
 }
 
-/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/write` or `#/write/12`, which answers a message. */
+/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/write` or `#/write/12`, which is a reply to a message. */
 function place() {
   const [name, id] = location.hash.replace(/^#\//, "").split("/");
   return { name: name === "write" || name === "sent" ? name : "inbox", id: /^\d+$/.test(id ?? "") ? Number(id) : null };
 }
 
 function route() {
-  // An entry of the history knows the one below it, so that going back here is going back there.
+  // A history entry contains the fragment of the previous one, so that closing a view can go back to it.
   if (!history.state) history.replaceState({ before: here }, "");
   here = location.hash;
   isLeaving = false;
   if (!session.token()) return enter();
+  if (invitation()) return replace("#/inbox");
   const { name, id } = place();
   if (name !== "write" && id && feed.isRemoved(id)) return replace(`#/${name}`);
   byId("shell").dataset.pane = name === "write" || id ? "reading" : "list";
@@ -129,21 +141,24 @@ function route() {
   showDrafts();
 }
 
-/** Goes to a place instead of the one that is shown. */
+/** Replaces the current history entry. */
 function replace(hash) {
   history.replaceState({ before: history.state?.before }, "", hash);
   route();
 }
 
-/** A sign that there are drafts, and the way to them. */
+/** Shows the links to the drafts. */
 function showDrafts() {
   const drafts = compose.list();
   byId("drafts").hidden = drafts.length === 0;
-  byId("drafts").replaceChildren(...drafts.map(([hash, words]) =>
-    make("li", {}, make("a", { href: hash }, make("b", {}, "Draft"), " ", make("span", { dir: "auto" }, words)))));
+  byId("drafts").replaceChildren(
+    ...drafts.map(([hash, words]) =>
+      make("li", {}, make("a", { href: hash }, make("b", {}, "Draft"), " ", make("span", { dir: "auto" }, words))),
+    ),
+  );
 }
 
-/** The box to show: of what was received perhaps what is unread alone. */
+/** The box to show: the inbox may be restricted to unread messages. */
 const boxOf = (name) => (name === "inbox" && byId("unread-only").checked ? "unread" : name);
 
 function showBox(name, id) {
@@ -164,15 +179,15 @@ function showBox(name, id) {
     return;
   }
   reading.clear();
-  entitle({ view: name === "sent" ? "Sent" : "Inbox" });
-  // Back from a message, the list goes on where it was.
+  setTitle({ view: name === "sent" ? "Sent" : "Inbox" });
+  // After a message is closed, the focus returns to its row.
   const row = nextFocus ?? (changed ? null : before);
   nextFocus = null;
   focusOn(row?.isConnected ? row : byId("list-title"));
   if (row?.isConnected) row.scrollIntoView({ block: "nearest" });
 }
 
-/** Back to the list, or from the form to wherever it was opened. */
+/** Returns to the list, or from the form to the view in which it was opened. */
 function close() {
   if (isLeaving) return;
   const before = history.state?.before;
@@ -185,36 +200,44 @@ function close() {
   }
 }
 
+/** The code in `#/invitation/CODE`, or nothing. */
+const invitation = () => /^#\/invitation\/([0-9A-Za-z]+)$/.exec(location.hash)?.[1] ?? "";
+
 function enter() {
   byId("shell").hidden = true;
-  access.show(false);
+  access.open(invitation());
 }
 
-/** A user has signed in. */
+/** Shows the inbox after a sign-in. */
 function begin() {
   access.hide();
   byId("shell").hidden = false;
   byId("me").textContent = session.username();
   byId("unread-only").checked = Boolean(stored(UNREAD_ONLY));
   listener.start();
-  if (!location.hash) history.replaceState({}, "", "#/inbox");
+  if (!location.hash || invitation()) history.replaceState({}, "", "#/inbox");
   route();
 }
 
-/** Asks how far signing out goes, and whether drafts may go with it. */
+/** Asks for the scope of signing out, and whether drafts may be deleted. */
 async function signOut() {
   const name = session.username();
-  const text = `“Sign out everywhere” revokes all access tokens of ${name}, those of other devices and programs, too. `
-    + "“Only this browser” forgets the token here; it stays valid until it expires."
-    + (compose.hasDrafts() ? " What you have not sent is deleted." : "");
-  const choices = [["everywhere", "Sign out everywhere", compose.hasDrafts() ? "danger" : "primary"], ["here", "Only this browser"], ["no", "Stay signed in"]];
+  const text =
+    `“Sign out everywhere” revokes all access tokens of ${name}, those of other devices and programs, too. ` +
+    "“Only this browser” forgets the token here; it stays valid until it expires." +
+    (compose.hasDrafts() ? " What you have not sent is deleted." : "");
+  const choices = [
+    ["everywhere", "Sign out everywhere", compose.hasDrafts() ? "danger" : "primary"],
+    ["here", "Only this browser"],
+    ["no", "Stay signed in"],
+  ];
   let title = "Sign out?";
   for (;;) {
     const answer = await ask(title, text, choices, compose.hasDrafts() ? 2 : 0);
     if (answer === "here") return leave();
     if (answer !== "everywhere") return undefined;
     try {
-      // The end of the stream would ask for the password.
+      // A stream that ends on the revocation would ask for the password.
       listener.stop();
       await session.revoke();
       return leave();
@@ -225,7 +248,7 @@ async function signOut() {
   }
 }
 
-/** Shows no message of this user any more, but for one that is being written. */
+/** Removes the user's messages from the page, except a draft that is open. */
 function empty() {
   listener.stop();
   feed.reset();
@@ -247,7 +270,7 @@ function leave(isHeard = false) {
   enter();
 }
 
-/** Another tab has signed this user out. A draft waits until the user signs in again or signs out here. */
+/** Handles a sign-out in another tab. An open draft is kept until the user signs in again or signs out in this tab. */
 function signedOutElsewhere() {
   if (!compose.hasDrafts()) return leave(true);
   session.suspend();
@@ -257,11 +280,11 @@ function signedOutElsewhere() {
     history.replaceState(history.state, "", "#/inbox");
     byId("shell").dataset.pane = "list";
   }
-  showLine("off");
+  showConnection("off");
   return session.renew("").catch(() => {});
 }
 
-/** The session was renewed: what was empty or old is shown anew. */
+/** Reloads the data after the session was renewed. */
 function resume() {
   if (byId("shell").hidden) {
     begin();
@@ -272,7 +295,7 @@ function resume() {
   sync();
 }
 
-function comeBack() {
+function onFocus() {
   if (byId("shell").hidden) return;
   session.isSeen();
   listener.look(true);
@@ -287,37 +310,57 @@ function setUp() {
     signedOutElsewhere,
   );
   reading.setUp({
-    reply: (message) => { location.hash = `#/write/${message.id}`; },
+    reply: (message) => {
+      location.hash = `#/write/${message.id}`;
+    },
     hasDraft: compose.hasDraft,
     changed,
-    gone: (row) => { nextFocus = row; close(); },
+    gone: (row) => {
+      nextFocus = row;
+      close();
+    },
     close,
   });
   compose.setUp({
     changed: showDrafts,
     close,
-    open: (hash) => { location.hash = hash; },
-    sent: (isShown) => { feed.sent(); changed(); if (isShown) close(); },
+    open: (hash) => {
+      location.hash = hash;
+    },
+    sent: (isShown) => {
+      feed.sent();
+      changed();
+      if (isShown) close();
+    },
   });
-  subscribe("changed", (name) => { if (name === session.username()) sync(); });
-  subscribe("unread", (count) => { if (count.of === session.username()) setUnread(count.unread); });
+  subscribe("changed", (name) => {
+    if (name === session.username()) sync();
+  });
+  subscribe("unread", (count) => {
+    if (count.of === session.username()) setUnread(count.unread);
+  });
   byId("older").addEventListener("click", feed.older);
-  byId("unread-only").addEventListener("change", (event) => { store(UNREAD_ONLY, event.target.checked); feed.show(boxOf("inbox")); });
+  byId("unread-only").addEventListener("change", (event) => {
+    store(UNREAD_ONLY, event.target.checked);
+    feed.show(boxOf("inbox"));
+  });
   byId("sign-out").addEventListener("click", signOut);
   byId("skip").addEventListener("click", () => focusOn(byId("rows").querySelector("a") ?? byId("list-title")));
-  // The box that is shown already is looked at again.
+  // A click on the current box reloads it.
   document.querySelector(".boxes").addEventListener("click", sync);
   setUpWindow();
 }
 
 function setUpWindow() {
   addEventListener("hashchange", route);
-  addEventListener("keydown", byKey);
+  addEventListener("keydown", onKeyDown);
   for (const event of ["online", "offline"]) addEventListener(event, () => listener.probe());
-  addEventListener("focus", comeBack);
-  addEventListener("pageshow", (event) => { if (event.persisted) comeBack(); });
-  document.addEventListener("visibilitychange", () => (document.hidden ? listener.look(false) : comeBack()));
-  // Where a keyboard on the screen covers the page rather than make it smaller, the page does so itself.
+  addEventListener("focus", onFocus);
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) onFocus();
+  });
+  document.addEventListener("visibilitychange", () => (document.hidden ? listener.look(false) : onFocus()));
+  // Some browsers cover the page with an on-screen keyboard instead of resizing it, so the page resizes itself.
   globalThis.visualViewport?.addEventListener("resize", () => {
     const { height, scale } = visualViewport;
     document.body.style.height = scale === 1 && height < innerHeight ? `${height}px` : "";
@@ -325,10 +368,10 @@ function setUpWindow() {
   setInterval(feed.refreshTimes, 30_000);
 }
 
-/** Escape closes what is open; the arrows walk along the list. */
-function byKey(event) {
+/** Escape closes the open message or form; arrow keys move through the list. */
+function onKeyDown(event) {
   if (document.querySelector("dialog[open]") || byId("shell").hidden) return;
-  // Escape, while characters are composed, is for what composes them.
+  // While characters are composed, Escape belongs to the input method.
   if (event.isComposing || event.keyCode === 229) return;
   if (event.key === "Escape" && byId("shell").dataset.pane === "reading") {
     event.preventDefault();

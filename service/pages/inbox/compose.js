@@ -1,18 +1,18 @@
-// Writing a message. There is a draft for a new message and one for each answer, and a reload does not lose them.
+// The form for messages. There is a draft for a new message and one for each reply, which survive a reload.
 
 import { newKey, Problem } from "/inbox/api.js";
-import { byId, clearErrors, entitle, focusOn, make, showErrors, tell } from "/inbox/dom.js";
+import { byId, clearErrors, setTitle, focusOn, make, showErrors, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
 import { store, stored } from "/inbox/tab.js";
-import { answerTo, bytes, characters, isGone, number, titleOf } from "/inbox/words.js";
+import { replyTo, bytes, characters, isGone, number, titleOf } from "/inbox/words.js";
 
 const STORED = "herolo.drafts";
 const SUBJECT_LIMIT = 255; // characters
 const TEXT_LIMIT = 65_535; // bytes
-/** From which part of a limit on it is shown. */
+/** The fraction of a limit from which on the length is shown. */
 const NEAR = 0.8;
-/** The draft that answers nothing; the others have the ids of the messages that they answer. */
+/** The key of the draft of a new message; the drafts of replies have the ids of the messages. */
 const NEW = "new";
 const USERNAME = /^[a-z0-9][a-z0-9._-]{2,63}$/i;
 
@@ -22,11 +22,13 @@ const sending = new Set(); // the drafts that are being sent
 
 export function setUp(given) {
   actions = given;
-  addEventListener("beforeunload", (event) => { if (hasDrafts() || sending.size > 0) event.preventDefault(); });
+  addEventListener("beforeunload", (event) => {
+    if (hasDrafts() || sending.size > 0) event.preventDefault();
+  });
 }
 
-/** Each is { to, subject, message, tried }; `tried` is what was last tried to be sent, with its key: the same message
- * keeps its key, so it arrives once however often it is sent, also after a reload. */
+/** The drafts, each as { to, subject, message, tried }. `tried` is the content of the last attempt with its idempotency
+ * key: the same content keeps its key, so it is sent once, also after a reload. */
 const all = () => stored(STORED) ?? {};
 const fieldsOf = ({ to, subject, message }) => ({ to, subject, message });
 const isSame = (one, other) => JSON.stringify(fieldsOf(one)) === JSON.stringify(fieldsOf(other));
@@ -40,16 +42,17 @@ function keep(key, draft) {
 export const hasDrafts = () => Object.keys(all()).length > 0;
 export const hasDraft = (id) => String(id) in all();
 
-/** The drafts but for the one that is being written, as [hash, words]. */
+/** The drafts except the open one, as [hash, title]. */
 export function list() {
   const shownKey = byId("compose")?.dataset.key;
-  return Object.entries(all()).filter(([key]) => key !== shownKey)
+  return Object.entries(all())
+    .filter(([key]) => key !== shownKey)
     .map(([key, { to, subject }]) => [hashOf(key), `To ${to || "…"}: ${titleOf({ subject })}`]);
 }
 
 const hashOf = (key) => (key === NEW ? "#/write" : `#/write/${key}`);
 
-/** Shows the form of a new message, or of the answer to the message with this id. */
+/** Shows the form for a new message, or for the reply to the message with this id. */
 export async function show(id) {
   const key = id ? String(id) : NEW;
   const isHere = () => location.hash === hashOf(key);
@@ -57,11 +60,12 @@ export async function show(id) {
   if (id) {
     try {
       byId("pane").replaceChildren();
-      const message = feed.find("inbox", id) ?? await session.callAs("GET", session.own(`/messages/${id}`));
-      blank = { to: isGone(message.sender) ? "" : message.sender, subject: answerTo(message.subject), message: "" };
+      const message = feed.find("inbox", id) ?? (await session.callAs("GET", session.own(`/messages/${id}`)));
+      blank = { to: isGone(message.sender) ? "" : message.sender, subject: replyTo(message.subject), message: "" };
     } catch (problem) {
-      // The draft says to whom it goes.
-      if (!hasDraft(key)) tell(problem.status === 404 ? "The message that you answer is gone." : problem.message);
+      // An existing draft has its receiver.
+      if (!hasDraft(key))
+        showToast(problem.status === 404 ? "The message that you reply to was deleted." : problem.message);
     }
     if (!isHere()) return;
   }
@@ -70,24 +74,50 @@ export async function show(id) {
 
 function render(key, { to, subject, message }) {
   const title = key === NEW ? "New message" : `Reply to ${to}`;
-  const form = make("form", { class: "compose", id: "compose", "data-key": key, novalidate: true, submit: send, input: changed, keydown: sendByKey },
-    make("div", { class: "bar" },
+  const form = make(
+    "form",
+    {
+      class: "compose",
+      id: "compose",
+      "data-key": key,
+      novalidate: true,
+      submit: send,
+      input: changed,
+      keydown: sendByKey,
+    },
+    make(
+      "div",
+      { class: "bar" },
       make("h2", { tabindex: "-1", dir: "auto" }, title),
-      make("button", { type: "button", class: "button quiet", id: "compose-close", click: () => actions.close() }, "Close")),
+      make(
+        "button",
+        { type: "button", class: "button quiet", id: "compose-close", click: () => actions.close() },
+        "Close",
+      ),
+    ),
     make("p", { class: "form-error", "data-error": "form", role: "alert", hidden: true }),
-    field("to", "To", make("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false" }), "Usernames, with commas between them."),
+    field(
+      "to",
+      "To",
+      make("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false" }),
+      "Usernames, with commas between them.",
+    ),
     field("subject", "Subject", make("input", { autocomplete: "off", dir: "auto" })),
     field("message", "Message", make("textarea", { rows: "12", dir: "auto" })),
-    make("div", { class: "compose-foot" },
+    make(
+      "div",
+      { class: "compose-foot" },
       make("button", { class: "button primary", id: "send" }, "Send"),
       make("button", { type: "button", class: "button quiet", id: "discard", click: () => discard(key) }, "Discard"),
-      make("span", { class: "hint", id: "compose-state", role: "status" })));
+      make("span", { class: "hint", id: "compose-state", role: "status" }),
+    ),
+  );
   form.elements.to.value = to;
   form.elements.subject.value = subject;
   form.elements.message.value = message;
   byId("pane").replaceChildren(form);
   actions.changed();
-  entitle({ view: title });
+  setTitle({ view: title });
   count(form);
   if (sending.has(key)) showSending(key, "Sending…");
   focusOn(to === "" ? form.elements.to : subject === "" ? form.elements.subject : form.elements.message);
@@ -97,18 +127,32 @@ function discard(key) {
   const draft = all()[key];
   keep(key, null);
   actions.close();
-  tell("The draft is discarded.", draft && { name: "Undo", run: () => { keep(key, draft); actions.open(hashOf(key)); } });
+  showToast(
+    "The draft is discarded.",
+    draft && {
+      name: "Undo",
+      run: () => {
+        keep(key, draft);
+        actions.open(hashOf(key));
+      },
+    },
+  );
 }
 
 function field(name, label, input, hint = null) {
   const id = `compose-${name}`;
   const notes = [hint && `${id}-hint`, `${id}-count`, `${id}-error`].filter(Boolean).join(" ");
-  for (const [attribute, value] of Object.entries({ id, name, "aria-describedby": notes })) input.setAttribute(attribute, value);
-  return make("div", { class: `field field-${name}` },
-    make("label", { for: id }, label), input,
+  for (const [attribute, value] of Object.entries({ id, name, "aria-describedby": notes }))
+    input.setAttribute(attribute, value);
+  return make(
+    "div",
+    { class: `field field-${name}` },
+    make("label", { for: id }, label),
+    input,
     hint && make("p", { class: "hint", id: `${id}-hint` }, hint),
     make("p", { class: "hint count", id: `${id}-count`, hidden: true }),
-    make("p", { class: "error", id: `${id}-error`, "data-error": name, hidden: true }));
+    make("p", { class: "error", id: `${id}-error`, "data-error": name, hidden: true }),
+  );
 }
 
 function changed(event) {
@@ -119,9 +163,13 @@ function changed(event) {
   count(form);
 }
 
-const writtenIn = ({ elements: { to, subject, message } }) => ({ to: to.value, subject: subject.value, message: message.value });
+const writtenIn = ({ elements: { to, subject, message } }) => ({
+  to: to.value,
+  subject: subject.value,
+  message: message.value,
+});
 
-/** Limits are shown when they come near. */
+/** Shows the lengths that are close to their limits. */
 function count(form) {
   const { subject, message } = form.elements;
   showCount("subject", characters(subject.value), SUBJECT_LIMIT, "characters");
@@ -142,18 +190,24 @@ function sendByKey(event) {
   }
 }
 
-/** Why nobody can have this name, or null. */
+/** The reason why a name is not a valid username, or null. */
 function faultOf(name) {
-  if (name.startsWith("@")) return "has an @ too many: names are written without it";
-  if (name.includes("@")) return "looks like an e-mail address: messages go to usernames, so ask for that";
-  return USERNAME.test(name) ? null : "is not a username: those have 3 to 64 letters, digits, dots, dashes or underscores";
+  if (name.startsWith("@")) return "begins with an @: usernames have none";
+  if (name.includes("@")) return "looks like an e-mail address: messages are sent to usernames";
+  return USERNAME.test(name)
+    ? null
+    : "is not a username: those have 3 to 64 letters, digits, dots, dashes or underscores";
 }
 
-/** One name is a receiver; several are receivers. */
+/** The body of the request: `receiver` for one name, `receivers` for several. */
 function content(form) {
   const { to, subject, message } = writtenIn(form);
   const names = to.split(/[\s,;]+/).filter(Boolean);
-  const errors = [["to", names.length === 0, "Say who is to get it"], ["subject", subject === "", "Say what it is about"], ["message", message === "", "Write something"]]
+  const errors = [
+    ["to", names.length === 0, "Enter a username"],
+    ["subject", subject === "", "Enter a subject"],
+    ["message", message === "", "Enter a message"],
+  ]
     .filter(([, isMissing]) => isMissing)
     .map(([name, , detail]) => ({ pointer: `#/${name}`, detail }));
   for (const name of names) {
@@ -181,12 +235,12 @@ async function send(event) {
   };
   try {
     await submit(key, written, content(form), wait);
-    tell("Sent.");
+    showToast("Sent.");
     finish(key, written);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (form.isConnected) showErrors(form, problem, { names: { receiver: "to", receivers: "to" } });
-    else tell(`Not sent: ${problem.message} The draft is kept.`);
+    else showToast(`Not sent: ${problem.message} The draft is kept.`);
   } finally {
     clearTimeout(timer);
     sending.delete(key);
@@ -194,7 +248,7 @@ async function send(event) {
   }
 }
 
-/** Says at the form of the draft, if it is shown, how far sending is; null: it has ended. */
+/** Shows the progress of sending in the form of the draft, if it is open; null: sending has ended. */
 function showSending(key, text) {
   if (byId("compose")?.dataset.key !== key) return;
   byId("compose-state").textContent = text ?? "";
@@ -207,14 +261,19 @@ async function submit(key, written, body, wait) {
   let { tried } = all()[key] ?? {};
   if (tried?.content !== text) tried = { content: text, key: newKey() };
   keep(key, { ...written, tried });
-  await session.callAs("POST", session.own("/messages"), { body, headers: { "Idempotency-Key": tried.key }, repeatable: true, wait });
+  await session.callAs("POST", session.own("/messages"), {
+    body,
+    headers: { "Idempotency-Key": tried.key },
+    repeatable: true,
+    wait,
+  });
 }
 
-/** What was sent is no draft any more; text that was written meanwhile is a new one. */
+/** Deletes the draft after it was sent; changes that were made in the meantime are a new draft. */
 function finish(key, written) {
   const draft = all()[key];
   const form = byId("compose");
   if (draft) keep(key, isSame(draft, written) ? null : fieldsOf(draft));
-  // A user who has gone on meanwhile stays there.
+  // The view stays if the user has changed the form or the view in the meantime.
   actions.sent(form?.dataset.key === key && isSame(writtenIn(form), written));
 }

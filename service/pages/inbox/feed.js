@@ -5,32 +5,36 @@ import * as session from "/inbox/session.js";
 import { ago, beginning, exactly, hue, initial, nameList, shown, titleOf } from "/inbox/words.js";
 
 const EMPTY = {
-  inbox: ["No messages yet", "What others send you appears here by itself. Write somebody, or yourself, to see how it looks."],
-  unread: ["All read", "There is nothing new. Messages that arrive appear here by themselves."],
+  inbox: [
+    "No messages yet",
+    "Messages that you receive appear here automatically. Send one to yourself to see how it looks.",
+  ],
+  unread: ["All read", "There is nothing new. New messages appear here automatically."],
   sent: ["Nothing sent yet", "Messages you send are kept here, with who has read them."],
 };
 const PER_PAGE = 20;
-/** The most that the service gives at once. */
+/** The maximum page size of the service. */
 const LARGEST_PAGE = 100;
 
-/** A box with what was loaded of it, newest first. */
+/** A box with its loaded messages, newest first. */
 const newBox = () => ({ items: [], next: null, isLoaded: false, scroll: 0 });
 const boxes = { inbox: newBox(), unread: newBox(), sent: newBox() };
 let shownBox = "inbox";
 let selected = null;
-let drawn = new Map(); // the rows that are shown by the ids of their messages, and what they show
-const removed = new Set(); // the ids of what was deleted here
-let loads = 0; // counts them, so that one that was overtaken is thrown away
-let loaded = 0; // the last load that has ended
-let arrivals = []; // messages that arrived since the last load began, whose answer may not have them
-const writes = new Set(); // changes under way, which a load waits for
+let drawn = new Map(); // the rows by message id, with the state that they show
+const removed = new Set(); // the ids of messages that were deleted in this tab
+let loads = 0; // the number of the last load; results of earlier loads are discarded
+let loaded = 0; // the number of the last load that has ended
+const arrivals = new Map(); // messages by id that arrived since the last load began, and may be missing in its response
+const writes = new Set(); // changes in progress, for which loads wait
 
 const box = () => boxes[shownBox];
 const filters = { inbox: "", unread: "&unread=true", sent: "&box=sent" };
-/** As much of a box as is shown, so that all rows are up to date. */
-const pathOf = (name) => `/messages?per_page=${Math.min(Math.max(boxes[name].items.length, PER_PAGE), LARGEST_PAGE)}${filters[name]}`;
+/** The path of a page with as many messages as are shown, so that all rows are updated. */
+const pathOf = (name) =>
+  `/messages?per_page=${Math.min(Math.max(boxes[name].items.length, PER_PAGE), LARGEST_PAGE)}${filters[name]}`;
 
-/** Who has got a message, and whether they read it. */
+/** The receivers of a message, and whether they have read it. */
 export const receiversOf = (message) => message.receivers ?? [{ username: message.receiver, read: message.read }];
 
 /** Forgets everything. */
@@ -42,7 +46,7 @@ export function reset() {
   renderRows([]);
 }
 
-/** Shows a box: at once what is known of it, then what there is. */
+/** Shows a box: first the loaded messages, then the current ones. */
 export async function show(name) {
   if (name !== shownBox) {
     box().scroll = byId("list-scroll").scrollTop;
@@ -53,14 +57,14 @@ export async function show(name) {
   await refresh(box().isLoaded);
 }
 
-/** Loads the newest messages of the box that is shown. Where nobody asked for it, a failure leaves the list as it is. */
+/** Loads the newest messages of the box that is shown. If `isQuiet`, a failure leaves the list unchanged. */
 export async function refresh(isQuiet = false) {
   const name = shownBox;
   const mine = (loads += 1);
   if (!boxes[name].isLoaded) render(true);
   await Promise.allSettled(writes);
   if (mine !== loads) return;
-  arrivals = [];
+  arrivals.clear();
   try {
     const page = await session.callAs("GET", session.own(pathOf(name)));
     if (mine !== loads) return;
@@ -73,7 +77,7 @@ export async function refresh(isQuiet = false) {
   }
 }
 
-/** A change of messages is under way: a load beside it might have it or not, so the list is loaded when this has ended. */
+/** Waits for a change of messages. The list is loaded afterwards, because a concurrent load may miss the change. */
 export async function change(write) {
   writes.add(write);
   if (loaded < loads) refresh(true);
@@ -84,18 +88,26 @@ export async function change(write) {
   }
 }
 
-/** What was loaded before stays if the page continues in it, and so does what arrived while it was on its way. */
+/** Merges a page into a box. Older messages stay if the page overlaps them, and so do those that have just arrived. */
 function merge(target, page) {
   const last = page.messages.at(-1);
+  const isBeyond = (item) => Boolean(last && page.next) && item.id < last.id;
   const connects = last && page.next && target.items.some((item) => item.id <= last.id);
-  const older = connects ? target.items.filter((item) => item.id < last.id) : [];
-  const missing = arrivals.filter((item) => target !== boxes.sent && !removed.has(item.id) && page.messages.every((other) => other.id !== item.id));
+  const older = connects ? target.items.filter(isBeyond) : [];
+  // Arrivals beyond the page are among the older messages, or on the next page.
+  const missing = [...arrivals.values()].filter(
+    (item) =>
+      target !== boxes.sent &&
+      !isBeyond(item) &&
+      !removed.has(item.id) &&
+      page.messages.every((other) => other.id !== item.id),
+  );
   target.items = [...page.messages, ...older, ...missing].sort((one, other) => other.id - one.id);
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;
 }
 
-/** Loads the page after what is shown. */
+/** Loads the next page. */
 export async function older() {
   const name = shownBox;
   const target = boxes[name];
@@ -119,10 +131,10 @@ export async function older() {
   }
 }
 
-/** A message has arrived. Whether it is a new one. */
+/** Adds a message that has arrived. Returns whether it is new. */
 export function arrive(message) {
   let isNew = false;
-  arrivals.push(message);
+  arrivals.set(message.id, message);
   for (const name of ["inbox", "unread"]) {
     const target = boxes[name];
     if (target.items.some((item) => item.id === message.id)) continue;
@@ -141,7 +153,7 @@ export function arrive(message) {
 /** Whether the message was deleted in this tab. */
 export const isRemoved = (id) => removed.has(id);
 
-/** Takes over what is known of a message now. */
+/** Updates the boxes with the current state of a message. */
 export function update(message) {
   for (const [name, target] of Object.entries(boxes)) {
     const index = target.items.findIndex((item) => item.id === message.id);
@@ -151,7 +163,7 @@ export function update(message) {
   render();
 }
 
-/** A message is deleted: from the box of what was received alone, or from both. Returns the row to go on with. */
+/** Removes a deleted message: from the inbox only, or from both boxes. Returns the row that gets the focus. */
 export function remove(id, everywhere) {
   const index = box().items.findIndex((item) => item.id === id);
   removed.add(id);
@@ -164,16 +176,18 @@ export function remove(id, everywhere) {
   return neighbour && rowOf(neighbour.id);
 }
 
-/** A message was sent, so the box of what was sent is out of date. */
+/** Marks the sent box as outdated after a message was sent. */
 export function sent() {
   boxes.sent.isLoaded = false;
 }
 
 /** The message, if it was loaded. */
 export const find = (name, id) =>
-  (name === "sent" ? [boxes.sent] : [boxes.inbox, boxes.unread]).flatMap((target) => target.items).find((item) => item.id === id);
+  (name === "sent" ? [boxes.sent] : [boxes.inbox, boxes.unread])
+    .flatMap((target) => target.items)
+    .find((item) => item.id === id);
 
-/** Marks the row of the message that is read. */
+/** Marks the row of the open message. */
 export function select(id) {
   selected = id;
   for (const link of byId("rows").querySelectorAll("a")) {
@@ -184,7 +198,7 @@ export function select(id) {
 
 export const rowOf = (id) => byId("rows").querySelector(`a[data-id="${Number(id)}"]`);
 
-/** Times go on. */
+/** Updates relative times. */
 export function refreshTimes() {
   for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(time.dateTime);
 }
@@ -201,7 +215,7 @@ function render(isLoading = false) {
   const { items, next, isLoaded } = box();
   const focused = document.activeElement?.closest?.("#rows a")?.dataset.id;
   renderRows(items);
-  // A row that was drawn anew has lost the focus, and one that is gone has none to keep.
+  // A row that was replaced or removed has lost the focus.
   if (focused && !document.activeElement?.closest("#rows a")) focusOn(rowOf(focused) ?? byId("list-title"));
   byId("list-error").hidden = true;
   byId("list-loading").hidden = !isLoading;
@@ -214,7 +228,7 @@ function render(isLoading = false) {
   select(selected);
 }
 
-/** Rows that show what they did stay as they are, with the focus and whatever else they have. */
+/** Renders the rows. Unchanged rows stay in the document, and so keep the focus and other state. */
 function renderRows(items) {
   const rows = byId("rows");
   const before = drawn;
@@ -223,7 +237,10 @@ function renderRows(items) {
     const face = JSON.stringify([shownBox === "sent", message.read, message.receivers]);
     const known = before.get(message.id);
     const isSame = known?.face === face;
-    drawn.set(message.id, isSame ? known : { face, row: shownBox === "sent" ? sentRow(message) : receivedRow(message) });
+    drawn.set(
+      message.id,
+      isSame ? known : { face, row: shownBox === "sent" ? sentRow(message) : receivedRow(message) },
+    );
     if (isSame) before.delete(message.id);
   }
   for (const { row } of before.values()) row.remove();
@@ -235,7 +252,10 @@ function renderRows(items) {
 function renderProblem(problem) {
   byId("list-loading").hidden = true;
   const place = byId("list-error");
-  place.replaceChildren(make("p", {}, problem.message), make("button", { type: "button", class: "button", click: () => refresh() }, "Try again"));
+  place.replaceChildren(
+    make("p", {}, problem.message),
+    make("button", { type: "button", class: "button", click: () => refresh() }, "Try again"),
+  );
   place.hidden = false;
 }
 
@@ -248,21 +268,34 @@ function sentRow(message) {
   const receivers = receiversOf(message);
   const readers = receivers.filter((one) => one.read).length;
   const names = receivers.map((one) => one.username);
-  const state = receivers.length === 1 ? (readers ? "Read" : "Not read yet") : `Read by ${readers} of ${receivers.length}`;
+  const state =
+    receivers.length === 1 ? (readers ? "Read" : "Not read yet") : `Read by ${readers} of ${receivers.length}`;
   return row(message, names[0], `To ${nameList(names)}`, false, false, state);
 }
 
 function row(message, name, title, isUnread, spoken, state = null) {
-  return make("li", { class: isUnread ? "unread" : false },
-    make("a", { href: `#/${shownBox === "sent" ? "sent" : "inbox"}/${message.id}`, "data-id": message.id },
+  return make(
+    "li",
+    { class: isUnread ? "unread" : false },
+    make(
+      "a",
+      { href: `#/${shownBox === "sent" ? "sent" : "inbox"}/${message.id}`, "data-id": message.id },
       avatar(name),
-      make("span", { class: "row-text" },
-        make("span", { class: "row-head" },
+      make(
+        "span",
+        { class: "row-text" },
+        make(
+          "span",
+          { class: "row-head" },
           spoken && make("span", { class: "visually-hidden" }, spoken),
           make("bdi", { class: "row-name" }, title),
-          timeOf(message.created_at)),
+          timeOf(message.created_at),
+        ),
         make("span", { class: "row-subject", dir: "auto" }, titleOf(message)),
         make("span", { class: "row-beginning", dir: "auto" }, beginning(message.message)),
-        state && make("span", { class: "row-state" }, state)),
-      isUnread && make("span", { class: "unread-dot", "aria-hidden": "true" })));
+        state && make("span", { class: "row-state" }, state),
+      ),
+      isUnread && make("span", { class: "unread-dot", "aria-hidden": "true" }),
+    ),
+  );
 }

@@ -1,25 +1,25 @@
-// Messages as they arrive: the stream of events, read by `fetch`, because an EventSource sends no token.
+// The event stream with new messages. It is read with `fetch`, because an EventSource cannot send a token.
 
-import { pause, problemOf } from "/inbox/api.js";
+import { pause, toProblem } from "/inbox/api.js";
 import * as session from "/inbox/session.js";
 import { publish, subscribe } from "/inbox/tab.js";
 
-/** The service says something every 15 s; whoever is silent for longer than this is gone. In ms. */
-const SILENCE = 40_000;
-/** A stream that lasted for as long was a good one, in ms. */
-const STEADY = 10_000;
-/** Until the next try, in ms: at first, and at most. */
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 30_000;
+/** Timeout in ms of a stream without data. The service sends a comment at least every 15 s. */
+const IDLE_TIMEOUT = 40_000;
+/** The duration in ms after which a stream counts as stable. */
+const STABLE_AFTER = 10_000;
+/** The first and the longest delay before a reconnect, in ms. */
+const MIN_RECONNECT_DELAY = 500;
+const MAX_RECONNECT_DELAY = 30_000;
 
-/** Takes a stream of events apart (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
+/** Parses Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export class Parser {
   #rest = "";
   #event = { type: "", data: [] };
   lastId = "";
   retry = null;
 
-  /** The events that this text completes. */
+  /** Returns the events that the text completes. */
   *push(text) {
     this.#rest += text;
     for (;;) {
@@ -49,21 +49,25 @@ export class Parser {
   }
 }
 
-/** Listens until it is stopped. Tells `hello()`, `message(message)` and `state("live" | "waiting" | "off")`. */
+/** Receives events until it is stopped. Calls `hello()`, `message(message)` and `state("live" | "waiting" | "off")`. */
 export class Listener {
-  #tells;
+  #callbacks;
   #isOn = false;
-  #turn = null; // stands for the time in which this tab has the stream
-  #queue = null; // ends the waiting for the stream of another tab
-  #abort = null; // ends the stream under way
-  #wake = () => {}; // ends the pause under way
+  #ownership = null; // identifies the period in which this tab has the stream
+  #queue = null; // aborts the wait for the lock
+  #abort = null; // aborts the current stream
+  #wake = () => {}; // ends the current delay
   #lastId = "";
-  #isOpen = false; // whether the last try began a stream
+  #isOpen = false; // whether the last attempt opened a stream
 
-  constructor(tells) {
-    this.#tells = tells;
-    subscribe("event", (event) => { if (this.#isOn && event.of === session.username()) this.#take(event); });
-    subscribe("line", ({ of, state }) => { if (this.#isOn && of === session.username()) tells.state(state); });
+  constructor(callbacks) {
+    this.#callbacks = callbacks;
+    subscribe("event", (event) => {
+      if (this.#isOn && event.of === session.username()) this.#take(event);
+    });
+    subscribe("line", ({ of, state }) => {
+      if (this.#isOn && of === session.username()) callbacks.state(state);
+    });
   }
 
   start() {
@@ -79,32 +83,32 @@ export class Listener {
     this.#end();
   }
 
-  /** The tab is looked at, or not any more. */
+  /** Handles a change of the tab's visibility. */
   look(isSeen) {
     if (!this.#isOn) return;
-    if (isSeen && this.#turn) this.#wake();
+    if (isSeen && this.#ownership) this.#wake();
     else if (isSeen) this.#claim(true);
     else if (!navigator.locks) this.#end();
   }
 
-  /** The network has changed: a stream that looks alive may not be. */
+  /** Reconnects after a change of the network, because the stream may be dead. */
   probe() {
     this.#abort?.abort();
     this.#wake();
   }
 
   #end() {
-    this.#turn = null;
+    this.#ownership = null;
     this.probe();
   }
 
   /**
-   * One tab of the browser has the stream and tells the others what comes: connections are few (HTTP/1.1 has six to a
-   * host), and so are the streams of a user. It is the tab that was looked at last (`isSeen`), or when that is closed, the
-   * next. Where there are no locks (plain HTTP), tabs have it while they are seen.
+   * Acquires the stream for this tab. One tab of a browser has the stream and forwards events to the others, because
+   * connections (six per host over HTTP/1.1) and streams of a user are limited. It is the tab that was visible last
+   * (`isSeen`) or, when that is closed, the next one. Without locks (over plain HTTP), each visible tab has a stream.
    */
   #claim(isSeen) {
-    const listen = () => this.#goOn((this.#turn = {}));
+    const listen = () => this.#run((this.#ownership = {}));
     if (!navigator.locks) {
       if (isSeen) listen();
       return;
@@ -119,10 +123,10 @@ export class Listener {
     });
   }
 
-  async #goOn(turn) {
-    let failures = 0; // of one kind in a row: streams that did not begin, or that ended soon after
+  async #run(ownership) {
+    let failures = 0; // consecutive failures of one kind: streams that were not opened, or that ended soon
     let wasOpen = false;
-    while (this.#turn === turn) {
+    while (this.#ownership === ownership) {
       const spent = session.token();
       const begun = performance.now();
       let wait = 0;
@@ -131,43 +135,53 @@ export class Listener {
       try {
         wait = await this.#read();
       } catch (problem) {
-        if (this.#turn !== turn) return;
+        if (this.#ownership !== ownership) return;
         if (problem.status === 401) {
-          this.#tell("off");
-          // A person who does not sign in now is asked again by the next request.
-          await session.renew(spent).catch(() => { if (this.#turn === turn) this.stop(); });
+          this.#setState("off");
+          // If the user does not sign in now, the next request asks again.
+          await session.renew(spent).catch(() => {
+            if (this.#ownership === ownership) this.stop();
+          });
           continue;
         }
-        if (problem.status === 400) this.#lastId = ""; // of another service, or of another time
+        if (problem.status === 400) this.#lastId = ""; // an id of another service or version
         isLost = true;
         wait = problem.retryAfter ?? 0;
       }
-      if (this.#turn !== turn) return;
-      // A stream that ends soon after it began is not wanted, whatever it said: come back later each time.
-      if (performance.now() - begun > STEADY || this.#isOpen !== wasOpen) failures = -1;
+      if (this.#ownership !== ownership) return;
+      // Streams that end soon are a failure even if they are announced, so the delay increases.
+      if (performance.now() - begun > STABLE_AFTER || this.#isOpen !== wasOpen) failures = -1;
       failures += 1;
       wasOpen = this.#isOpen;
-      // An end that was announced is no trouble, so nobody is told.
-      if (isLost) this.#tell("waiting");
-      const backOff = isLost || failures > 1 ? FIRST_PAUSE * 2 ** Math.min(Math.max(failures - 1, 0), 10) * (0.5 + Math.random()) : 0;
-      await Promise.race([pause(Math.max(wait, Math.min(LONGEST_PAUSE, backOff))), new Promise((resolve) => { this.#wake = resolve; })]);
+      // An announced end is not shown to the user.
+      if (isLost) this.#setState("waiting");
+      const backOff =
+        isLost || failures > 1
+          ? MIN_RECONNECT_DELAY * 2 ** Math.min(Math.max(failures - 1, 0), 10) * (0.5 + Math.random())
+          : 0;
+      await Promise.race([
+        pause(Math.max(wait, Math.min(MAX_RECONNECT_DELAY, backOff))),
+        new Promise((resolve) => {
+          this.#wake = resolve;
+        }),
+      ]);
     }
   }
 
-  /** Reads one stream to its end. Returns for how long it asks to stay away, in ms. */
+  /** Reads one stream to its end. Returns the requested delay before a reconnect in ms. */
   async #read() {
     const abort = (this.#abort = new AbortController());
     let timer;
     const isHeard = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => abort.abort(), SILENCE);
+      timer = setTimeout(() => abort.abort(), IDLE_TIMEOUT);
     };
     isHeard();
     try {
-      const answer = await this.#open(abort.signal);
+      const response = await this.#open(abort.signal);
       this.#isOpen = true;
       const parser = new Parser();
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
       for (;;) {
         const { value, done } = await reader.read();
         if (done) throw new Error("the stream broke off");
@@ -175,7 +189,7 @@ export class Listener {
         for (const { type, data } of parser.push(value)) {
           if (type === "goodbye") {
             this.#lastId = parser.lastId;
-            return parser.retry ?? FIRST_PAUSE;
+            return parser.retry ?? MIN_RECONNECT_DELAY;
           }
           const event = { of: session.username(), type, data, id: parser.lastId };
           publish("event", event);
@@ -191,22 +205,28 @@ export class Listener {
   async #open(signal) {
     const headers = { Authorization: `Bearer ${session.token()}`, Accept: "text/event-stream" };
     if (this.#lastId) headers["Last-Event-ID"] = this.#lastId;
-    const answer = await fetch(session.own("/events"), { headers, signal, cache: "no-store", credentials: "omit", redirect: "error" });
-    if (answer.ok) return answer;
-    throw problemOf(answer, await answer.json().catch(() => null));
+    const response = await fetch(session.own("/events"), {
+      headers,
+      signal,
+      cache: "no-store",
+      credentials: "omit",
+      redirect: "error",
+    });
+    if (response.ok) return response;
+    throw toProblem(response, await response.json().catch(() => null));
   }
 
-  /** Takes an event over, from the stream or from the tab that has it. Kinds that are not known are passed over. */
+  /** Handles an event from the stream or from the tab that has it. Unknown kinds are ignored. */
   #take({ type, data, id }) {
     if (id) this.#lastId = id;
-    // After either, what is shown may be out of date: "reset" says that events are missing.
-    if (type === "hello") this.#tells.state("live");
-    if (type === "hello" || type === "reset") this.#tells.hello();
-    else if (type === "message") this.#tells.message(JSON.parse(data));
+    // Both require a reload: "reset" means that events are missing.
+    if (type === "hello") this.#callbacks.state("live");
+    if (type === "hello" || type === "reset") this.#callbacks.hello();
+    else if (type === "message") this.#callbacks.message(JSON.parse(data));
   }
 
-  #tell(state) {
+  #setState(state) {
     publish("line", { of: session.username(), state });
-    this.#tells.state(state);
+    this.#callbacks.state(state);
   }
 }

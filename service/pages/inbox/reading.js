@@ -1,7 +1,7 @@
-// One message, with what can be done with it.
+// The view of a message, with its actions.
 
 import { Problem } from "/inbox/api.js";
-import { ask, byId, entitle, focusOn, icon, make, tell } from "/inbox/dom.js";
+import { ask, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
 import { exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
@@ -10,50 +10,57 @@ const BACK = "M12 4l-6 6 6 6";
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
 const TRASH = "M4 6h12M8 6V4h4v2M6 6l1 10h6l1-10";
 const ENVELOPE = "M3 5h14v10H3zM3 6l7 5 7-5";
-/** Names of receivers that are shown at once. */
-const MANY = 8;
+/** The number of receivers that are shown initially. */
+const MAX_RECEIVERS_SHOWN = 8;
 
 let actions; // reply(message), hasDraft(id), changed(), gone(row), close()
-let showing = 0; // counts what was shown, so that an answer that was overtaken is thrown away
-let open = null; // what is being read: { box, id, message }, without a message until there is one
+let generation = 0; // the number of the last view; responses for earlier views are discarded
+let open = null; // the open message: { box, id, message }, without `message` until it is loaded
 
 export function setUp(given) {
   actions = given;
 }
 
-/** Nothing is being read. */
+/** Closes the message. */
 export function clear() {
-  showing += 1;
+  generation += 1;
   open = null;
-  byId("pane").replaceChildren(make("div", { class: "pane-empty" },
-    make("p", { class: "empty-title" }, "Nothing selected"),
-    make("p", {}, "Choose a message to read it here.")));
+  byId("pane").replaceChildren(
+    make(
+      "div",
+      { class: "pane-empty" },
+      make("p", { class: "empty-title" }, "Nothing selected"),
+      make("p", {}, "Choose a message to read it here."),
+    ),
+  );
 }
 
-/** Shows a message, and marks it as read if it was received. Its text waits until the service says that it is there. */
+/** Shows a message, and marks it as read if it was received. Its text is shown once the service confirms it. */
 export async function show(box, id) {
-  const mine = (showing += 1);
+  const mine = (generation += 1);
   const known = feed.find(box, id);
   open = { box, id, message: known };
   if (known) render(box, known);
   else byId("pane").replaceChildren(backBar(), skeleton());
   const message = await check(mine, (problem) => {
-    // Without the service, what was loaded is better than nothing.
+    // If the service is unavailable, the loaded copy is shown.
     if (known) fill(known, problem.message);
   });
-  if (message && mine === showing && box === "inbox" && !message.read && !isAmongOthers(message)) {
+  if (message && mine === generation && box === "inbox" && !message.read && !isAmongOthers(message)) {
     await mark(message, true).catch((problem) => report(problem, "Not marked as read: "));
   }
 }
 
-/** Looks whether what is being read is still there, and still the same. */
-export const recheck = () => (open?.message ? check(showing, () => {}) : null);
+/** Checks whether the open message still exists and is unchanged. */
+export const recheck = () => (open?.message ? check(generation, () => {}) : null);
 
-/** Asks for what is being read and shows the answer. Returns the message, if there is one. */
+/** Loads and shows the open message. Returns it, or null if that fails. */
 async function check(mine, withoutService) {
   const { box, id } = open;
-  const isOvertaken = () => mine !== showing;
-  const wait = (problem) => { if (!isOvertaken()) withoutService(problem); };
+  const isOvertaken = () => mine !== generation;
+  const wait = (problem) => {
+    if (!isOvertaken()) withoutService(problem);
+  };
   try {
     const message = await session.callAs("GET", session.own(`/messages/${id}`), { wait });
     if (isOvertaken()) return null;
@@ -71,14 +78,14 @@ async function check(mine, withoutService) {
   }
 }
 
-/** The message was deleted meanwhile. */
+/** Handles a message that was deleted in the meantime. */
 function vanish() {
   feed.remove(open.id, true);
   renderProblem(new Problem(404));
   actions.changed();
 }
 
-/** A sender who is also a receiver sees whether all have read it, and not themselves alone. */
+/** For a sender who is also a receiver, `read` means that all receivers have read the message. */
 const isAmongOthers = (message) => message.receivers?.every((one) => one.username !== session.username());
 
 async function mark(message, read) {
@@ -90,38 +97,49 @@ async function mark(message, read) {
   byId("pane").querySelector("[data-mark]")?.replaceWith(markButton(open.message));
 }
 
-/** Says what went wrong with the message that is being read. */
+/** Shows an error of the open message. */
 function report(problem, prefix = "") {
   if (problem.status === 404 && open) vanish();
-  else tell(prefix + problem.message);
+  else showToast(prefix + problem.message);
 }
 
 const skeleton = () => make("div", { class: "skeleton reading" }, make("span"), make("span"), make("span"));
 
-/** Everything but the text. */
+/** Renders the message without its text. */
 function render(box, message) {
   const title = make("h2", { tabindex: "-1", dir: "auto" }, titleOf(message));
   byId("pane").replaceChildren(
-    make("article", { class: "message" },
+    make(
+      "article",
+      { class: "message" },
       backBar(),
-      make("header", { class: "message-head" }, title,
-        // After the title, which has the focus: the next step leads to what can be done.
-        make("div", { class: "message-line" },
+      make(
+        "header",
+        { class: "message-head" },
+        title,
+        // After the title, which has the focus, so that the next tab stop is an action.
+        make(
+          "div",
+          { class: "message-line" },
           box === "sent" ? exactTime(message) : sender(message),
-          make("div", { class: "message-actions" }, ...buttons(box, message))),
-        box === "sent" && receivers(message)),
+          make("div", { class: "message-actions" }, ...buttons(box, message)),
+        ),
+        box === "sent" && receivers(message),
+      ),
       make("p", { class: "hint", id: "unchecked", role: "status" }),
-      make("div", { class: "message-text", dir: "auto" }, skeleton())));
+      make("div", { class: "message-text", dir: "auto" }, skeleton()),
+    ),
+  );
   byId("pane").scrollTop = byId("shell").scrollTop = 0;
-  entitle({ view: titleOf(message) });
+  setTitle({ view: titleOf(message) });
   focusOn(title);
 }
 
-/** The text, and what may have changed since it was rendered. */
+/** Renders the text, and the parts that may have changed. */
 function fill(message, doubt = "") {
   const pane = byId("pane");
   const text = pane.querySelector(".message-text");
-  // What is selected or read out stays as it is.
+  // Unchanged text is not replaced, so that a selection or a screen reader is not interrupted.
   if (text.textContent !== message.message) text.replaceChildren(message.message);
   byId("unchecked").textContent = doubt && `Shown as it was loaded. ${doubt}`;
   if (doubt) return;
@@ -137,92 +155,156 @@ function renderProblem(problem, again) {
   const { activeElement } = document;
   const isElsewhere = activeElement !== document.body && !byId("pane").contains(activeElement);
   open = null;
-  showing += 1;
-  byId("pane").replaceChildren(backBar(), make("div", { class: "pane-empty" }, title,
-    make("p", {}, isMissing ? "It was deleted, by its sender perhaps." : problem.message),
-    !isMissing && make("button", { type: "button", class: "button", click: again }, "Try again")));
-  entitle({ view: title.textContent });
+  generation += 1;
+  byId("pane").replaceChildren(
+    backBar(),
+    make(
+      "div",
+      { class: "pane-empty" },
+      title,
+      make("p", {}, isMissing ? "It was deleted, possibly by its sender." : problem.message),
+      !isMissing && make("button", { type: "button", class: "button", click: again }, "Try again"),
+    ),
+  );
+  setTitle({ view: title.textContent });
   if (!isElsewhere) focusOn(title);
 }
 
-/** Where the list is not beside the message. */
+/** The bar with the button to return to the list, for narrow windows. */
 function backBar() {
-  return make("div", { class: "bar back" },
-    make("button", { type: "button", class: "button quiet", click: () => actions.close() }, icon(BACK), make("span", {}, "Back")));
+  return make(
+    "div",
+    { class: "bar back" },
+    make(
+      "button",
+      { type: "button", class: "button quiet", click: () => actions.close() },
+      icon(BACK),
+      make("span", {}, "Back"),
+    ),
+  );
 }
 
 function buttons(box, message) {
-  const remove = make("button", { type: "button", class: "button quiet", id: "delete", click: () => discard(box, message) }, icon(TRASH), make("span", {}, "Delete"));
+  const remove = make(
+    "button",
+    { type: "button", class: "button quiet", id: "delete", click: () => discard(box, message) },
+    icon(TRASH),
+    make("span", {}, "Delete"),
+  );
   if (box === "sent") return [remove];
-  const reply = !isGone(message.sender) &&
-    make("button", { type: "button", class: "button", id: "reply", click: () => actions.reply(message) }, icon(REPLY),
-      make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"));
+  const reply =
+    !isGone(message.sender) &&
+    make(
+      "button",
+      { type: "button", class: "button", id: "reply", click: () => actions.reply(message) },
+      icon(REPLY),
+      make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"),
+    );
   return [reply, markButton(message), remove];
 }
 
 function markButton(message) {
-  return make("button", {
-    type: "button",
-    class: "button quiet",
-    "data-mark": String(message.read),
-    click: async () => {
-      try {
-        await mark(message, !message.read);
-        tell(message.read ? "Marked as unread." : "Marked as read.");
-        if (message.read) actions.close();
-      } catch (problem) {
-        report(problem);
-      }
+  return make(
+    "button",
+    {
+      type: "button",
+      class: "button quiet",
+      "data-mark": String(message.read),
+      click: async () => {
+        try {
+          await mark(message, !message.read);
+          showToast(message.read ? "Marked as unread." : "Marked as read.");
+          if (message.read) actions.close();
+        } catch (problem) {
+          report(problem);
+        }
+      },
     },
-  }, icon(ENVELOPE), make("span", {}, message.read ? "Mark unread" : "Mark read"));
+    icon(ENVELOPE),
+    make("span", {}, message.read ? "Mark unread" : "Mark read"),
+  );
 }
 
-const exactTime = (message) => make("p", { class: "message-time" }, make("time", { datetime: message.created_at }, exactly(message.created_at)));
+const exactTime = (message) =>
+  make("p", { class: "message-time" }, make("time", { datetime: message.created_at }, exactly(message.created_at)));
 
 function sender(message) {
-  return make("div", { class: "message-who" }, feed.avatar(message.sender),
-    make("div", {}, make("p", { class: "message-name" }, make("bdi", {}, shown(message.sender))), exactTime(message)));
+  return make(
+    "div",
+    { class: "message-who" },
+    feed.avatar(message.sender),
+    make("div", {}, make("p", { class: "message-name" }, make("bdi", {}, shown(message.sender))), exactTime(message)),
+  );
 }
 
 function receivers(message) {
   const all = feed.receiversOf(message);
-  const item = (one) => make("li", { class: one.read ? "has-read" : false },
-    feed.avatar(one.username), make("bdi", {}, shown(one.username)),
-    make("span", { class: "state" }, one.read ? "read" : "not read yet"));
-  const list = make("ul", { class: "receivers", "aria-label": "Receivers" }, ...all.slice(0, MANY).map(item));
-  const rest = all.slice(MANY);
-  const more = rest.length > 0 && make("button", {
-    type: "button",
-    class: "link",
-    click: () => { list.append(...rest.map(item)); more.remove(); },
-  }, `Show ${number(rest.length)} more`);
+  const item = (one) =>
+    make(
+      "li",
+      { class: one.read ? "has-read" : false },
+      feed.avatar(one.username),
+      make("bdi", {}, shown(one.username)),
+      make("span", { class: "state" }, one.read ? "read" : "not read yet"),
+    );
+  const list = make(
+    "ul",
+    { class: "receivers", "aria-label": "Receivers" },
+    ...all.slice(0, MAX_RECEIVERS_SHOWN).map(item),
+  );
+  const rest = all.slice(MAX_RECEIVERS_SHOWN);
+  const more =
+    rest.length > 0 &&
+    make(
+      "button",
+      {
+        type: "button",
+        class: "link",
+        click: () => {
+          list.append(...rest.map(item));
+          more.remove();
+        },
+      },
+      `Show ${number(rest.length)} more`,
+    );
   return make("div", {}, list, more);
 }
 
-/** Asks, then deletes. What was sent goes from everybody. */
+/** Deletes the message after a confirmation. A sent message is deleted for all receivers. */
 async function discard(box, message) {
   const isForAll = box === "sent" || message.sender === session.username();
   const text = isForAll
-    ? "It disappears from everybody who received it, too. This cannot be undone."
-    : "It disappears from your inbox. The sender keeps it. This cannot be undone.";
+    ? "It is deleted for all receivers, too. This cannot be undone."
+    : "It is deleted from your inbox. The sender keeps it. This cannot be undone.";
   const title = isForAll ? "Delete for everybody?" : "Delete this message?";
-  if ((await ask(title, text, [["yes", "Delete", "danger"], ["no", "Keep it"]], 1)) !== "yes") return;
-  // It is not looked for any more.
+  if (
+    (await ask(
+      title,
+      text,
+      [
+        ["yes", "Delete", "danger"],
+        ["no", "Keep it"],
+      ],
+      1,
+    )) !== "yes"
+  )
+    return;
+  // The view stops checking the message.
   const before = open;
-  const mine = (showing += 1);
+  const mine = (generation += 1);
   open = null;
   try {
     await feed.change(session.callAs("DELETE", session.own(`/messages/${message.id}`)));
   } catch (problem) {
-    // Deleted by its sender, or in another tab: that is what was asked for.
+    // The message was already deleted, by its sender or in another tab.
     if (problem.status !== 404) {
-      if (mine === showing) open = before;
-      tell(problem.message);
+      if (mine === generation) open = before;
+      showToast(problem.message);
       return;
     }
   }
   const row = feed.remove(message.id, isForAll);
-  tell(isForAll ? "Deleted for everybody." : "Deleted.");
+  showToast(isForAll ? "Deleted for everybody." : "Deleted.");
   actions.changed();
   actions.gone(row);
 }

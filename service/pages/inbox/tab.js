@@ -1,13 +1,13 @@
-// What this tab keeps for a reload and forgets when it ends (sessionStorage, and where that is full or closed, the page
-// alone), and what the tabs of one browser tell each other. Nothing is written to the disk.
+// The state that this tab keeps across reloads (in sessionStorage or, if that is full or blocked, in the page only),
+// and the messages between the tabs of a browser. Nothing is written to the disk.
 
-const kept = new Map();
-const hearers = new Map();
+const values = new Map();
+const subscribers = new Map();
 const channel = "BroadcastChannel" in globalThis ? new BroadcastChannel("herolo") : null;
 
-/** The value that was kept under this name, or null. */
+/** The stored value of this name, or null. */
 export function stored(name) {
-  if (kept.has(name)) return kept.get(name);
+  if (values.has(name)) return values.get(name);
   try {
     return JSON.parse(sessionStorage.getItem(name));
   } catch {
@@ -15,30 +15,30 @@ export function stored(name) {
   }
 }
 
-/** Keeps a value; null is none. */
+/** Stores a value. */
 export function store(name, value) {
-  kept.set(name, value);
+  values.set(name, value);
   try {
     sessionStorage.setItem(name, JSON.stringify(value));
   } catch {
-    // The page has it.
+    // The value is kept in the page.
   }
 }
 
-/** Forgets everything. */
+/** Deletes all values. */
 export function forget() {
-  kept.clear();
+  values.clear();
   try {
     sessionStorage.clear();
   } catch {
-    // There is nothing in it.
+    // A blocked storage is empty.
   }
 }
 
-/** Tells the other tabs. */
+/** Sends a value to the other tabs. */
 export const publish = (topic, value) => channel?.postMessage({ topic, value });
 
-/** Calls `hear` with what other tabs publish on a topic. */
-export const subscribe = (topic, hear) => hearers.set(topic, hear);
+/** Calls `callback` with the values that other tabs publish on a topic. */
+export const subscribe = (topic, callback) => subscribers.set(topic, callback);
 
-channel?.addEventListener("message", ({ data }) => hearers.get(data.topic)?.(data.value));
+channel?.addEventListener("message", ({ data }) => subscribers.get(data.topic)?.(data.value));

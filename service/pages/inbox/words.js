@@ -1,10 +1,10 @@
-// Names, times and lengths as people read them.
+// Formats names, times and lengths.
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The page is in English, so of the reader's ways to write a date only the English ones fit. */
+/** The page is in English, so only English locales of the browser are used for dates. */
 const locale = navigator.language.startsWith("en") ? navigator.language : "en-GB";
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
@@ -12,7 +12,7 @@ const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
 
-/** How long ago, or the date if that says more. */
+/** The relative time, or the date of older times. */
 export function ago(iso, now = new Date()) {
   const then = new Date(iso);
   const seconds = (now - then) / 1000;
@@ -29,14 +29,14 @@ export const exactly = (iso) => exact.format(new Date(iso));
 /** The first letter or digit of a name. */
 export const initial = (name) => (isGone(name) ? "–" : [...name][0].toUpperCase());
 
-/** Which of eight colours a name has; always the same one. */
+/** The colour of a name, one of eight. */
 export function hue(name) {
   let sum = 0;
   for (const character of name) sum = (sum * 31 + character.codePointAt(0)) % 9973;
   return sum % 8;
 }
 
-/** A deleted account has a name that nobody can have, such as ~17. */
+/** A deleted account is named ~ and a number, which is not a valid username. */
 export const isGone = (name) => name.startsWith("~");
 export const shown = (name) => (isGone(name) ? "deleted account" : name);
 
@@ -48,7 +48,7 @@ export function nameList(names) {
   return first.length > 1 ? `${first.slice(0, -1).join(", ")} and ${first.at(-1)}` : first[0];
 }
 
-/** Whether nothing of a text is seen: it has but spaces and characters without a shape. */
+/** Whether a text consists of spaces and invisible characters only. */
 const isBlank = (text) => !/[^\s\p{Cc}\p{Cf}\u115f\u1160\u2800\u3164\uffa0]/u.test(text);
 
 /** The subject of a message as it is shown. */
@@ -61,8 +61,8 @@ export const beginning = (text) => text.slice(0, 400).replace(/\s+/gu, " ").trim
 export const characters = (text) => [...text].length;
 export const bytes = (text) => new TextEncoder().encode(text).length;
 
-/** "Re: " and the subject, within the 255 characters that there are. */
-export function answerTo(subject) {
+/** "Re: " and the subject, truncated to 255 characters. */
+export function replyTo(subject) {
   const prefixed = /^re:/i.test(subject) ? subject : `Re: ${subject}`;
   return [...prefixed].slice(0, 255).join("");
 }

@@ -10,13 +10,13 @@ const PASSES: u32 = 2;
 const LANES: u32 = 1;
 const VERSION: Version = Version::V0x13;
 
-/// Whether a password is the one that was hashed.
+/// The result of comparing a password with a hash.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Verification {
-    /// It is. `new_hash` is there if the stored hash has outdated parameters or is that of another form of the
-    /// password.
+    /// The password is correct. `new_hash` is set if the stored hash has outdated parameters or is that of another form
+    /// of the password.
     Correct { new_hash: Option<String> },
-    /// It is not, or the account does not exist.
+    /// The password is wrong, or the account does not exist.
     Incorrect,
 }
 
@@ -102,7 +102,7 @@ impl Argon2id {
     }
 }
 
-/// A hash with the current parameters that no password leads to.
+/// A hash with the current parameters that matches no password.
 pub(super) fn dummy_hash() -> String {
     let output = rand::random::<[u8; Params::DEFAULT_OUTPUT_LEN]>();
     phc_string(

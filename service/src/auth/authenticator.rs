@@ -1,4 +1,4 @@
-//! Checks passwords: for an access token, and again where an access token alone must not be enough.
+//! Checks passwords: at login, and again before operations for which an access token alone must not suffice.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use crate::auth::store::Credentials;
 use crate::auth::tokens::Claims;
 use crate::db::Database;
 use crate::http::problem::Problem;
+use crate::model::email::Email;
 use crate::model::password::SubmittedPassword;
 use crate::model::user::{UserId, Username};
 
@@ -19,10 +20,11 @@ pub(crate) struct Authenticator {
     hasher: Arc<PasswordHasher>,
 }
 
-/// A caller whose password was checked within this request. Functions that change or delete an account ask for one, so
-/// that none can be called with a stolen token alone. Only [`Authenticator::reauthenticate`] makes one.
+/// A caller whose password was checked within this request. Functions that change or delete an account require it, so
+/// that none can be called with a stolen token alone. Only [`Authenticator::reauthenticate`] creates it.
 pub(crate) struct Reauthenticated<'a> {
     caller: &'a Caller,
+    email: Email,
 }
 
 impl Reauthenticated<'_> {
@@ -32,6 +34,11 @@ impl Reauthenticated<'_> {
 
     pub(crate) fn username(&self) -> &Username {
         self.caller.username()
+    }
+
+    /// The address of the account when the password was checked.
+    pub(crate) fn email(&self) -> &Email {
+        &self.email
     }
 
     /// The epoch in which the password was correct. A change of the password ends it.
@@ -45,8 +52,8 @@ impl Authenticator {
         Self { database, hasher }
     }
 
-    /// The claims of a token for the user with this name and password. An unknown name takes the same time and gets the
-    /// same answer as a wrong password.
+    /// The claims of a token for the user with this name and password. An unknown name takes the same time and has the
+    /// same result as a wrong password.
     pub(crate) async fn log_in(
         &self,
         username: &str,
@@ -59,6 +66,10 @@ impl Authenticator {
         };
         let account = self.check(permit, password, account).await?;
         let account = account.ok_or(Problem::WrongCredentials)?;
+        // Only the right password reveals it.
+        if account.is_suspended {
+            return Err(Problem::AccountSuspended);
+        }
         Ok(Claims {
             user: account.id,
             epoch: account.token_epoch,
@@ -73,18 +84,23 @@ impl Authenticator {
     ) -> Result<Reauthenticated<'a>, Problem> {
         let permit = self.hasher.try_reserve()?;
         let account = store::credentials(&self.database, caller.username()).await?;
+        if account.as_ref().is_some_and(|account| account.is_suspended) {
+            return Err(Problem::AccountSuspended);
+        }
         let is_current = |account: &Credentials| {
             account.id == caller.id() && account.token_epoch == caller.token_epoch()
         };
         // Otherwise the account was deleted or the token revoked after the guard had checked it.
         let account = account.filter(is_current).ok_or(Problem::InvalidToken)?;
         let account = self.check(permit, password, Some(account)).await?;
-        account
-            .map(|_| Reauthenticated { caller })
-            .ok_or(Problem::WrongPassword)
+        let account = account.ok_or(Problem::WrongPassword)?;
+        Ok(Reauthenticated {
+            caller,
+            email: account.email,
+        })
     }
 
-    /// The account, if the password is its own.
+    /// The account, if the password is correct.
     async fn check(
         &self,
         permit: HashPermit<'_>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rocket::request::{FromRequest, Outcome, Request};
 
-use crate::auth::lookup::Identities;
+use crate::auth::lookup::IdentityLookup;
 use crate::auth::tokens::TokenKeys;
 use crate::http::late_check;
 use crate::http::problem::Problem;
@@ -13,9 +13,9 @@ use crate::model::user::{UserId, Username};
 
 /// The user whose access token was sent and whose name is in the path.
 ///
-/// Only this guard makes one, after it has checked the token, and that the user still exists and the token's epoch is
-/// the user's. Every function that reads or writes a user's data asks for a `&Caller`, so that none can be called
-/// without the check.
+/// Only this guard creates it, after it has checked that the token is valid, the user still exists and is not
+/// suspended, and the token's epoch is current. Every function that reads or writes a user's data takes a `&Caller`,
+/// so that none can be called without the check.
 #[derive(Clone)]
 pub(crate) struct Caller {
     id: UserId,
@@ -42,10 +42,14 @@ impl Caller {
         let claims = state::<TokenKeys>(request)?
             .verify(token)
             .map_err(|_| Problem::InvalidToken)?;
-        let identity = state::<Identities>(request)?
-            .of(claims.user)
+        let identity = state::<IdentityLookup>(request)?
+            .find(claims.user)
             .await?
             .ok_or(Problem::InvalidToken)?;
+        // First, because a suspension revokes the tokens as well.
+        if identity.is_suspended {
+            return Err(Problem::AccountSuspended);
+        }
         if identity.token_epoch != claims.epoch {
             return Err(Problem::InvalidToken);
         }
@@ -79,13 +83,13 @@ async fn check(request: &Request<'_>) -> Result<(), Problem> {
     Caller::identify(request).await.map(drop)
 }
 
-/// When the access token of the request expires.
+/// The expiry of the request's access token.
 pub(crate) struct TokenExpiry {
     remaining: Duration,
 }
 
 impl TokenExpiry {
-    /// The time from the arrival of the request until then.
+    /// The time from the arrival of the request until the expiry.
     pub(crate) fn remaining(&self) -> Duration {
         self.remaining
     }

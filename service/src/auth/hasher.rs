@@ -1,4 +1,4 @@
-//! Password hashing that a flood of logins cannot turn into an outage: few threads of low priority that rest between
+//! Password hashing that a flood of logins cannot turn into an outage: few threads of low priority that pause between
 //! two hashes, and a short queue.
 
 use std::num::NonZero;
@@ -16,16 +16,16 @@ use crate::auth::argon2id::{Argon2id, Verification, dummy_hash};
 use crate::http::problem::Problem;
 use crate::model::password::{PasswordForms, SubmittedPassword};
 
-/// Requests that wait while every thread is busy. A thread hashes 17 passwords a second, rests included, so the last
+/// Requests that wait while every thread is busy. A thread hashes 17 passwords a second, including pauses, so the last
 /// one waits for 1.9 s.
 const MAX_WAITING: usize = 32;
 /// Hashing yields the processor to everything else (see `nice(2)`: 0 is normal, 19 the lowest priority).
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
-/// A thread rests after each job for twice as long as the job took, but no longer than this: it uses a third of a
-/// processor. A low priority is not enough, because some kernels delay other threads by tens of milliseconds for one
-/// that never sleeps.
-const MAX_REST: Duration = Duration::from_millis(100);
+/// A thread pauses after each job for twice as long as the job took, up to this limit, so it uses a third of a
+/// processor. A low priority is not sufficient, because some kernels delay other threads by tens of milliseconds in
+/// favour of one that never sleeps.
+const MAX_PAUSE: Duration = Duration::from_millis(100);
 
 type Job = Box<dyn FnOnce(&mut Argon2id) + Send>;
 
@@ -40,7 +40,7 @@ pub(crate) struct PasswordHasher {
     refused: IntCounter,
 }
 
-/// A reservation for one password. Taking it first turns a request away before any other work is done for it.
+/// A reservation for one password. It is acquired first, so that a rejected request causes no other work.
 pub(crate) struct HashPermit<'a> {
     hasher: &'a PasswordHasher,
     _permit: SemaphorePermit<'a>,
@@ -70,16 +70,16 @@ impl PasswordHasher {
             dummy_hash: dummy_hash().into(),
             hashed: counter(
                 "herolo_passwords_hashed_total",
-                "Passwords hashed, to store or to compare.",
+                "Passwords that were hashed, to store or to compare.",
             ),
             refused: counter(
                 "herolo_passwords_refused_total",
-                "Passwords turned away because too many waited.",
+                "Passwords that were rejected because the queue was full.",
             ),
         }
     }
 
-    /// The counters that the metrics show.
+    /// The counters for the metrics.
     pub(crate) fn counters(&self) -> [IntCounter; 2] {
         [self.hashed.clone(), self.refused.clone()]
     }
@@ -104,9 +104,9 @@ impl HashPermit<'_> {
     }
 
     /// Compares a password with a stored PHC string; `None` stands for an account that does not exist. If the
-    /// normalized form is not correct and the password was sent in another one, that one is tried as well, because
-    /// hashes from before normalization are of such texts. The number of hashes depends on the submitted text alone, so
-    /// it tells nothing about the account.
+    /// normalized form is wrong and the password was sent in another form, that form is compared as well, because older
+    /// hashes were computed before normalization. The number of hashes depends on the submitted text alone, so it
+    /// reveals nothing about the account.
     pub(crate) async fn verify(
         self,
         password: SubmittedPassword,
@@ -123,7 +123,7 @@ impl HashPermit<'_> {
             .run(move |argon2id| argon2id.verify(&password, &hash))
             .await?;
         if let (Verification::Incorrect, Some(verbatim)) = (&verification, verbatim) {
-            // A job of its own, so that the thread rests in between.
+            // A separate job, so that the thread pauses in between.
             verification = self
                 .run(move |argon2id| argon2id.verify_verbatim(&verbatim, &stored, &normalized))
                 .await?;
@@ -142,7 +142,7 @@ impl HashPermit<'_> {
         self.hasher.hashed.inc();
         let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move |argon2id| {
-            // It is closed if the request was cancelled.
+            // The channel is closed if the request was cancelled.
             if !sender.is_closed() {
                 let _ = sender.send(job(argon2id));
             }
@@ -161,17 +161,17 @@ fn run_jobs(jobs: &Mutex<Receiver<Job>>) {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::setpriority_process(None, NICENESS);
     let mut argon2id = Argon2id::default();
-    let mut end_of_rest = Instant::now();
+    let mut end_of_pause = Instant::now();
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         // The sender was dropped with the service.
         let Ok(job) = job else { return };
-        thread::sleep(end_of_rest.saturating_duration_since(Instant::now()));
+        thread::sleep(end_of_pause.saturating_duration_since(Instant::now()));
         let begin = Instant::now();
-        // A panic drops the job's sender, which its request sees as `HashingFailed`; the thread lives on for the next
+        // A panic drops the job's sender, so its request fails with `HashingFailed`; the thread continues with the next
         // job.
         let _ = catch_unwind(AssertUnwindSafe(|| job(&mut argon2id)));
-        end_of_rest = Instant::now() + (2 * begin.elapsed()).min(MAX_REST);
+        end_of_pause = Instant::now() + (2 * begin.elapsed()).min(MAX_PAUSE);
     }
 }
 
@@ -183,7 +183,7 @@ impl From<HashingFailed> for Problem {
 
 impl From<Overloaded> for Problem {
     fn from(_: Overloaded) -> Self {
-        Self::Unavailable("Too many passwords are being checked; try again in a moment.")
+        Self::Unavailable("Too many passwords are being checked; retry in a moment.")
     }
 }
 
@@ -267,10 +267,10 @@ mod tests {
     }
 
     #[rocket::async_test]
-    async fn a_thread_rests_twice_as_long_as_its_job_took() {
+    async fn a_thread_pauses_twice_as_long_as_its_job_took() {
         const LONG: Duration = Duration::from_millis(40);
         let hasher = PasswordHasher::start();
-        // So many that one thread does two of them, whichever it is.
+        // More jobs than threads, so at least one thread runs two of them.
         let jobs = (0..=thread::available_parallelism().map_or(1, NonZero::get)).map(|_| {
             let permit = hasher.try_reserve().expect("a permit");
             async move {

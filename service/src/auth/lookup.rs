@@ -1,4 +1,4 @@
-//! The batched token lookup: every request with a token needs the user that the token names.
+//! The batched token lookup: every request with a token needs the current state of the token's user.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use crate::db::{Batch, BatchLimits, BatchOutcome, Batcher, Database, Error};
 use crate::model::user::UserId;
 
 /// The lookup of one user.
-struct Lookup(UserId);
+struct LookupRequest(UserId);
 
-impl Batch for Lookup {
+impl Batch for LookupRequest {
     type Context = Database;
     type Output = Option<Identity>;
 
@@ -36,17 +36,17 @@ impl Batch for Lookup {
     }
 }
 
-/// Looks users up for concurrent requests, with one statement for all of them. Nothing is cached: each request sees its
-/// user as of after its arrival.
-pub(crate) struct Identities(Batcher<Lookup>);
+/// Looks users up, with one statement for concurrent requests. Nothing is cached: the result is never older than the
+/// request.
+pub(crate) struct IdentityLookup(Batcher<LookupRequest>);
 
-impl Identities {
+impl IdentityLookup {
     pub(crate) fn new(database: Database) -> Self {
         Self(Batcher::new(database))
     }
 
-    /// The user's current identity, which tokens are checked against; `None` if there is no such user any more.
-    pub(crate) async fn of(&self, user: UserId) -> Result<Option<Identity>, Error> {
-        self.0.submit(Lookup(user)).await
+    /// The user's current identity, which tokens are checked against; `None` if the user does not exist any more.
+    pub(crate) async fn find(&self, user: UserId) -> Result<Option<Identity>, Error> {
+        self.0.submit(LookupRequest(user)).await
     }
 }

@@ -13,6 +13,6 @@ mod tokens;
 pub(crate) use self::authenticator::{Authenticator, Reauthenticated};
 pub(crate) use self::caller::{Caller, TokenExpiry};
 pub(crate) use self::hasher::PasswordHasher;
-pub(crate) use self::lookup::Identities;
+pub(crate) use self::lookup::IdentityLookup;
 pub(crate) use self::stage::stage;
 pub(crate) use self::tokens::TokenKeys;

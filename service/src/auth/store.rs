@@ -1,9 +1,10 @@
-//! The columns of accounts that access tokens and passwords are checked against.
+//! Reads the columns of accounts against which access tokens and passwords are checked.
 
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use crate::db::{Database, Error, MAX_BATCH, SizedStatement, sized_statement, with_connection};
+use crate::model::email::Email;
 use crate::model::user::{UserId, Username};
 
 /// An account, as access tokens are checked against it.
@@ -12,24 +13,28 @@ pub(crate) struct Identity {
     pub(crate) id: UserId,
     pub(crate) username: Username,
     pub(crate) token_epoch: u32,
+    pub(crate) is_suspended: bool,
 }
 
 /// An account, as passwords are checked against it.
 pub(crate) struct Credentials {
     pub(crate) id: UserId,
+    pub(crate) email: Email,
     pub(crate) password_hash: String,
     pub(crate) token_epoch: u32,
+    pub(crate) is_suspended: bool,
 }
 
 const IDENTITIES: SizedStatement<4> = sized_statement!(
     [1, 4, 16, 64],
-    "SELECT id, username, token_epoch FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
+    "SELECT id, username, token_epoch, EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) AS is_suspended \
+     FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
     "?",
     ")"
 );
 const _: () = assert!(IDENTITIES.capacity() >= MAX_BATCH);
 
-/// Those of at most [`MAX_BATCH`] users that still exist, in any order.
+/// The identities of up to [`MAX_BATCH`] users, in any order, without users that do not exist.
 pub(crate) async fn identities(
     database: &Database,
     users: &[UserId],
@@ -38,13 +43,13 @@ pub(crate) async fn identities(
         .await)
 }
 
-/// The same on a connection that the caller has.
+/// The same on the caller's connection.
 pub(crate) async fn select_identities(
     connection: &mut MySqlConnection,
     users: &[UserId],
 ) -> sqlx::Result<Vec<Identity>> {
-    let (statement, places) = IDENTITIES.for_values(users);
-    let rows = places
+    let (statement, values) = IDENTITIES.for_values(users);
+    let rows = values
         .fold(sqlx::query(statement), |query, user| {
             query.bind(u64::from(*user))
         })
@@ -55,6 +60,7 @@ pub(crate) async fn select_identities(
             id: UserId::from(row.try_get::<u64, _>("id")?),
             username: Username::stored(row.try_get("username")?),
             token_epoch: row.try_get("token_epoch")?,
+            is_suspended: row.try_get("is_suspended")?,
         })
     };
     rows.iter().map(identity).collect()
@@ -66,15 +72,20 @@ pub(crate) async fn credentials(
     username: &Username,
 ) -> Result<Option<Credentials>, Error> {
     let row = with_connection!(database, |connection| {
-        sqlx::query("SELECT id, password_hash, token_epoch FROM users WHERE username = ?")
-            .bind(username.as_str())
-            .fetch_optional(connection)
-            .await
+        sqlx::query(
+            "SELECT id, email, password_hash, token_epoch, \
+             EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) AS is_suspended FROM users WHERE username = ?",
+        )
+        .bind(username.as_str())
+        .fetch_optional(connection)
+        .await
     })?;
     Ok(row.map(|row| Credentials {
         id: UserId::from(row.get::<u64, _>("id")),
+        email: Email::stored(row.get("email")),
         password_hash: row.get("password_hash"),
         token_epoch: row.get("token_epoch"),
+        is_suspended: row.get("is_suspended"),
     }))
 }
 

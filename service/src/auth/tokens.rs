@@ -14,7 +14,7 @@ use crate::model::user::UserId;
 /// The service is both issuer and audience, so both names are constants.
 const ISSUER: &str = "herolo";
 const AUDIENCE: &str = "herolo-api";
-/// The type that no other JWT has (RFC 9068 section 2.1, RFC 8725 section 3.11).
+/// The `typ` of access tokens, which no other JWT has (RFC 9068 section 2.1, RFC 8725 section 3.11).
 const TYPE: &str = "at+jwt";
 
 /// The keys that sign and verify access tokens: the first one signs, all of them verify.
@@ -53,8 +53,7 @@ struct Payload {
 }
 
 impl TokenKeys {
-    /// Takes the keys from the settings, then signs and verifies a token, which shows that the cryptographic backend
-    /// works.
+    /// Reads the keys from the settings, then signs and verifies a token to check that the cryptographic backend works.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let ring = config
             .signing_keys()?
@@ -154,7 +153,7 @@ impl TokenKeys {
     }
 }
 
-/// One algorithm and no leeway, whatever the token's header says.
+/// One algorithm, regardless of the token's header, and no leeway.
 fn validation() -> Validation {
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;

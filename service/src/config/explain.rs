@@ -19,11 +19,11 @@ impl ConfigError {
 }
 
 /// Turns an error of figment into a message for the operator.
-pub(super) fn explain(fault: FigmentError) -> ConfigError {
-    let from = origin(&fault);
+pub(super) fn explain(error: FigmentError) -> ConfigError {
+    let from = origin(&error);
     let setting = |name: &str| format!("{PREFIX}{}", name.to_ascii_uppercase());
-    let named = setting(&fault.path.join("_"));
-    match &fault.kind {
+    let named = setting(&error.path.join("_"));
+    match &error.kind {
         Kind::MissingField(name) => {
             let name = setting(name);
             let meaning = meaning(&name);
@@ -51,8 +51,8 @@ pub(super) fn explain(fault: FigmentError) -> ConfigError {
 }
 
 /// The source of a value, as the end of a sentence.
-fn origin(fault: &FigmentError) -> String {
-    let Some(metadata) = &fault.metadata else {
+fn origin(error: &FigmentError) -> String {
+    let Some(metadata) = &error.metadata else {
         return String::new();
     };
     match &metadata.source {

@@ -8,5 +8,5 @@ mod tests;
 mod values;
 
 pub use self::explain::ConfigError;
-pub use self::schema::{Config, SETTINGS};
+pub use self::schema::{Config, SETTINGS, SignUpPolicy};
 pub(crate) use self::values::Origins;

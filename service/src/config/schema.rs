@@ -59,8 +59,25 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "1",
     ),
     (
+        "HEROLO_SIGN_UPS",
+        "sign-ups that are accepted: all (open), those with an invitation (invited), or none (closed)",
+        "open",
+    ),
+    (
+        "HEROLO_USER_INVITATIONS",
+        "invitations that each user may make in seven days; 0: only the operator invites",
+        "0",
+    ),
+    (
+        "HEROLO_RESERVED_USERNAMES",
+        "usernames that cannot be signed up with, in addition to those of roles (admin, postmaster): comma-separated, \
+         or none",
+        "none",
+    ),
+    (
         "HEROLO_LIMIT_LOGINS",
-        "failed logins per minute for one account from one client; 10 times as many logins from one client; 0: unlimited",
+        "failed logins per minute for one account from one client; 10 times as many logins from one client; \
+         0: unlimited",
         "10",
     ),
     (
@@ -84,6 +101,18 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "none",
     ),
 ];
+
+/// Which requests to sign up are accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase", expecting = "open, invited or closed")]
+pub enum SignUpPolicy {
+    /// All.
+    Open,
+    /// Those with an invitation.
+    Invited,
+    /// None: the operator creates the accounts.
+    Closed,
+}
 
 /// The settings of the service. Secrets are neither printed nor serialised.
 #[derive(Debug, Deserialize)]
@@ -111,6 +140,12 @@ pub struct Config {
     pub drain_seconds: u64,
     /// Request threads. (Password hashing has threads of its own.)
     pub workers: u16,
+    /// Which requests to sign up are accepted.
+    pub sign_ups: SignUpPolicy,
+    /// Invitations that each user may make in seven days; 0: only the operator invites.
+    pub user_invitations: u32,
+    /// Usernames that cannot be signed up with, in addition to those of roles: comma-separated, or `none`.
+    pub reserved_usernames: String,
     /// Failed logins per minute for one account from one client; 0: unlimited.
     pub limit_logins: u32,
     /// Sign-ups per minute from one client; 0: unlimited.
@@ -135,6 +170,9 @@ pub(super) struct Defaults {
     pub(super) docs_page: bool,
     pub(super) drain_seconds: u64,
     pub(super) workers: u16,
+    pub(super) sign_ups: SignUpPolicy,
+    pub(super) user_invitations: u32,
+    pub(super) reserved_usernames: &'static str,
     pub(super) limit_logins: u32,
     pub(super) limit_sign_ups: u32,
     pub(super) limit_sends: u32,
@@ -154,6 +192,9 @@ impl Default for Defaults {
             docs_page: true,
             drain_seconds: 6,
             workers: 1,
+            sign_ups: SignUpPolicy::Open,
+            user_invitations: 0,
+            reserved_usernames: "none",
             limit_logins: 10,
             limit_sign_ups: 20,
             limit_sends: 1_200,

@@ -1,4 +1,4 @@
-//! Where settings come from: defaults, the settings file and the environment, each overriding the one before.
+//! The sources of settings: defaults, the settings file and the environment, each overriding the one before.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -148,10 +148,10 @@ fn read_secret_file(variable: &str, path: &str) -> Result<String, ConfigError> {
     std::fs::read_to_string(path)
         .map(|content| content.trim_end_matches(['\r', '\n']).to_owned())
         // The message leaves the path out: it may be the secret itself, put into the wrong variable.
-        .map_err(|fault| {
+        .map_err(|error| {
             ConfigError::new(
                 variable,
-                format!("names a file that cannot be read: {fault}"),
+                format!("names a file that cannot be read: {error}"),
             )
         })
 }

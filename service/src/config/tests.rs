@@ -17,7 +17,7 @@ fn load(file: &str, variables: &[(&str, &str)]) -> Result<Config, String> {
     settings_below_default(Toml::string(file))
         .and_then(|file| layers(Some(file), variables))
         .and_then(|layers| Config::from_layers(&layers))
-        .map_err(|fault| fault.to_string())
+        .map_err(|error| error.to_string())
 }
 
 fn with(variable: &str, value: &str) -> Result<Config, String> {
@@ -48,6 +48,9 @@ fn omitted_parameters_have_their_documented_defaults() {
         config.workers.to_string(),
         config.inbox_page.to_string(),
         config.docs_page.to_string(),
+        format!("{:?}", config.sign_ups).to_lowercase(),
+        config.user_invitations.to_string(),
+        config.reserved_usernames.clone(),
         config.limit_logins.to_string(),
         config.limit_sign_ups.to_string(),
         config.limit_sends.to_string(),
@@ -86,6 +89,9 @@ fn the_committed_file_says_the_defaults() {
     );
     assert_eq!(config.workers, defaults.workers);
     assert_eq!(config.cors_origins, defaults.cors_origins);
+    assert_eq!(config.sign_ups, defaults.sign_ups);
+    assert_eq!(config.user_invitations, defaults.user_invitations);
+    assert_eq!(config.reserved_usernames, defaults.reserved_usernames);
     assert_eq!(
         [
             config.limit_logins,

@@ -32,6 +32,7 @@ impl Config {
         self.signing_keys()?;
         self.cors_origins()?;
         self.client_address_header()?;
+        self.reserved_usernames()?;
         match self
             .bounds()
             .iter()
@@ -46,7 +47,7 @@ impl Config {
     }
 
     /// The numeric settings with their values and allowed ranges.
-    fn bounds(&self) -> [(&'static str, u64, RangeInclusive<u64>); 8] {
+    fn bounds(&self) -> [(&'static str, u64, RangeInclusive<u64>); 9] {
         let limit = 0..=1_000_000;
         [
             (
@@ -61,6 +62,11 @@ impl Config {
             ),
             ("HEROLO_DRAIN_SECONDS", self.drain_seconds, 0..=3_600),
             ("HEROLO_WORKERS", u64::from(self.workers), 1..=256),
+            (
+                "HEROLO_USER_INVITATIONS",
+                self.user_invitations.into(),
+                0..=100,
+            ),
             (
                 "HEROLO_LIMIT_LOGINS",
                 self.limit_logins.into(),
@@ -155,6 +161,27 @@ impl Config {
         }
     }
 
+    /// The usernames that are reserved in addition to the built-in ones, in lower case.
+    ///
+    /// # Errors
+    /// An entry that is not a username, with the fix.
+    pub(crate) fn reserved_usernames(&self) -> Result<Vec<String>, ConfigError> {
+        if self.reserved_usernames.trim() == "none" {
+            return Ok(Vec::new());
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+        let names = self.reserved_usernames.split(',').map(str::trim);
+        names
+            .map(|name| {
+                if !name.is_empty() && name.bytes().all(is_plain) {
+                    return Ok(name.to_ascii_lowercase());
+                }
+                let fix = "must be none or comma-separated usernames, of letters a-z, digits, '.', '_' and '-'";
+                Err(ConfigError::new("HEROLO_RESERVED_USERNAMES", fix))
+            })
+            .collect()
+    }
+
     /// The signing keys of access tokens.
     ///
     /// # Errors
@@ -163,11 +190,11 @@ impl Config {
         let keys = self.token_keys.expose_secret();
         let mut ring = KeyRing::new();
         for (index, entry) in keys.split(',').map(str::trim).enumerate() {
-            let (kid, key) = signing_key(entry).map_err(|fault| {
+            let (kid, key) = signing_key(entry).map_err(|error| {
                 ConfigError::new(
                     "HEROLO_TOKEN_KEYS",
                     format!(
-                        "entry {} {fault}; make one with: echo \"k1:$(openssl rand -base64 32)\"",
+                        "entry {} {error}; make one with: echo \"k1:$(openssl rand -base64 32)\"",
                         index + 1
                     ),
                 )

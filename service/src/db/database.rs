@@ -7,16 +7,16 @@ use std::time::Duration;
 use rocket::tokio::time::{Instant, sleep, timeout_at};
 
 use crate::db::error::{DEADLINE, Error};
-use crate::db::faults::{is_away, is_no_table, is_to_be_tried_again, spoils_connection};
+use crate::db::error_codes::{breaks_connection, is_missing_table, is_retryable, is_unavailable};
 use crate::db::migrate::schema_version;
 use crate::db::pool::{ACQUIRE_TIMEOUT, Pool, PooledConnection};
 
-/// How often a transaction that MySQL rolled back for a deadlock or a lock wait is tried.
-const ATTEMPTS: u32 = 4;
+/// Attempts of a transaction that MySQL rolls back because of a deadlock or a lock wait timeout.
+const MAX_ATTEMPTS: u32 = 4;
 
 /// Runs one unit of work, a statement or a transaction, on one connection and within [`DEADLINE`]:
-/// `with_connection!(database, |connection| ...)`, where `...` may await. It is retried if MySQL rolled it back for a
-/// deadlock or a lock wait timeout, so it must have no effects outside the database.
+/// `with_connection!(database, |connection| ...)`, where `...` may await. It is retried if MySQL rolled it back because
+/// of a deadlock or a lock wait timeout, so it must have no effects outside the database.
 ///
 /// A macro, because the compiler cannot yet prove that an async closure which borrows may move between threads.
 macro_rules! with_connection {
@@ -52,17 +52,18 @@ impl Database {
         }
     }
 
-    fn classify(&self, fault: sqlx::Error) -> Error {
-        match &fault {
+    fn classify(&self, error: sqlx::Error) -> Error {
+        match &error {
             sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
-            _ if is_away(&fault) => Error::Unavailable(fault.to_string()),
-            _ if is_no_table(&fault) && !self.has_started() => Error::NoSchema,
-            _ => Error::Broken(fault),
+            _ if is_unavailable(&error) => Error::Unavailable(error.to_string()),
+            _ if is_missing_table(&error) && !self.has_started() => Error::NoSchema,
+            _ => Error::Broken(error),
         }
     }
 
-    /// The pool tries a server that refuses again and again, and then knows only that the time is over.
-    fn no_connection(&self) -> String {
+    /// The error for the acquire timeout. The pool retries a refused connection until then, without a more specific
+    /// error.
+    fn acquire_timeout_message(&self) -> String {
         format!(
             "no connection to {} was free or could be opened within {} s",
             self.0.address(),
@@ -70,7 +71,7 @@ impl Database {
         )
     }
 
-    /// Whether the database is there with a schema that this version can work on.
+    /// Checks that the database is available, with a schema that this version supports.
     pub(crate) async fn check(&self) -> Result<(), Unready> {
         self.check_schema().await?;
         self.0.started.store(true, Ordering::Relaxed);
@@ -82,14 +83,14 @@ impl Database {
         match self
             .applied_version()
             .await
-            .map_err(|fault| Unready::Away(fault.to_string()))?
+            .map_err(|error| Unready::Unavailable(error.to_string()))?
         {
             found if found >= expected => Ok(()),
             found => Err(Unready::OldSchema { found, expected }),
         }
     }
 
-    /// The newest migration that was applied; 0 for none.
+    /// The version of the newest migration that was applied; 0 for none.
     async fn applied_version(&self) -> Result<i64, Error> {
         let found = with_connection!(self, |connection| {
             sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
@@ -98,29 +99,29 @@ impl Database {
         });
         match found {
             Ok(version) => Ok(Option::unwrap_or(version, 0)),
-            Err(Error::Broken(fault)) if is_no_table(&fault) => Ok(0),
+            Err(Error::Broken(error)) if is_missing_table(&error) => Ok(0),
             Err(Error::NoSchema) => Ok(0),
-            Err(fault) => Err(fault),
+            Err(error) => Err(error),
         }
     }
 
-    /// Whether the database has been there with the right schema since this process began.
+    /// Whether [`Self::check`] has succeeded since this process started.
     pub(crate) fn has_started(&self) -> bool {
         self.0.started.load(Ordering::Relaxed)
     }
 
-    /// Open connections and those of them that rest, for the metrics.
+    /// The number of open connections, and of idle ones among them.
     pub(crate) fn connections(&self) -> (usize, usize) {
         self.0.connections()
     }
 
-    /// Closes connections that nobody needed for a while, as long as the service runs.
+    /// Closes idle connections for as long as the service runs.
     pub(crate) async fn close_idle_connections(&self) {
         self.0.close_idle_connections().await;
     }
 }
 
-/// One statement or one transaction, with its deadline and what was tried so far.
+/// A statement or a transaction, with its deadline and the number of attempts.
 pub(crate) struct UnitOfWork<'a> {
     database: &'a Database,
     deadline: Instant,
@@ -128,18 +129,18 @@ pub(crate) struct UnitOfWork<'a> {
 }
 
 impl UnitOfWork<'_> {
-    /// A connection of the pool. Whatever keeps it from opening, a wrong password too, is the operator's to mend, and
-    /// to a caller the database is away.
+    /// Acquires a connection from the pool. Every failure means that the database is unavailable to clients, also a
+    /// wrong password, which only the operator can fix.
     pub(crate) async fn connect(&self) -> Result<PooledConnection, Error> {
         let deadline = self.deadline.min(Instant::now() + ACQUIRE_TIMEOUT);
         match timeout_at(deadline, self.database.0.acquire()).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(fault)) => Err(Error::Unavailable(fault.to_string())),
-            Err(_) => Err(Error::Unavailable(self.database.no_connection())),
+            Ok(Err(error)) => Err(Error::Unavailable(error.to_string())),
+            Err(_) => Err(Error::Unavailable(self.database.acquire_timeout_message())),
         }
     }
 
-    /// The outcome of the work, or that it took too long.
+    /// Runs the work until the deadline.
     pub(crate) async fn bounded<T>(
         &self,
         work: impl Future<Output = sqlx::Result<T>>,
@@ -149,56 +150,56 @@ impl UnitOfWork<'_> {
             .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }
 
-    /// The outcome for the caller, or `None` if the work has to be done again.
+    /// The result for the caller; `None` if the work has to be retried.
     pub(crate) async fn finish_attempt<T>(
         &mut self,
         connection: PooledConnection,
         outcome: sqlx::Result<T>,
     ) -> Option<Result<T, Error>> {
-        let fault = match outcome {
+        let error = match outcome {
             Ok(value) => {
                 connection.release();
                 return Some(Ok(value));
             }
-            Err(fault) => fault,
+            Err(error) => error,
         };
-        if is_to_be_tried_again(&fault) && self.attempt < ATTEMPTS {
-            tracing::debug!(attempt = self.attempt, "trying again: {fault}");
+        if is_retryable(&error) && self.attempt < MAX_ATTEMPTS {
+            tracing::debug!(attempt = self.attempt, "retrying: {error}");
             connection.release();
             sleep(jitter(self.attempt)).await;
             self.attempt += 1;
             return None;
         }
-        // A connection that was left in the middle of a statement would hold its place in the pool until the
-        // network gives up on it, and one to a read-only replica would fail every write until it is renewed.
-        if spoils_connection(&fault) {
+        // A connection with an unfinished statement would occupy the pool until its TCP timeout, and one to a read-only
+        // replica would fail every write until it is renewed.
+        if breaks_connection(&error) {
             drop(connection);
         } else {
             connection.release();
         }
-        Some(Err(self.database.classify(fault)))
+        Some(Err(self.database.classify(error)))
     }
 }
 
-/// Why the service should not get requests.
+/// The reason why the service is not ready.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unready {
-    /// No answer in time, or a refusal.
+    /// The database did not respond in time, or rejected the connection.
     #[error("{0}")]
-    Away(String),
+    Unavailable(String),
     /// The schema is older than this version needs.
     #[error(
         "the schema is at version {found}, this version needs {expected}: run `herolo migrate`"
     )]
     OldSchema {
-        /// The newest migration that was applied; 0 for none.
+        /// The version of the newest migration that was applied; 0 for none.
         found: i64,
-        /// The newest migration that this version knows.
+        /// The version of the newest migration of this release.
         expected: i64,
     },
 }
 
-/// Up to 20, 40, 60 ms: those who deadlocked must not meet again.
+/// Up to 20, 40, 60 ms, so that transactions that deadlocked do not collide again.
 fn jitter(attempt: u32) -> Duration {
     Duration::from_millis(rand::random_range(1..=20 * u64::from(attempt)))
 }

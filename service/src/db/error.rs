@@ -1,23 +1,23 @@
-//! Why the database did not do what it was asked for, as the features see it, and how long it is given.
+//! The errors of the database, as the stores return them, and the timeout of a unit of work.
 
 use std::time::Duration;
 
 /// The timeout of one unit of work, including the wait for a connection and retries.
 pub(super) const DEADLINE: Duration = Duration::from_millis(2_500);
 
-/// Why a unit of work on the database did not succeed.
+/// The reason why a unit of work failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// The database is away or overloaded. Whether a write took effect is then unknown.
+    /// The database is unavailable or overloaded. The outcome of a write is unknown.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
-    /// The database is there and empty: it was not migrated yet.
+    /// The database is empty, because it was not migrated yet.
     #[error("the database has no schema: run `herolo migrate`")]
     NoSchema,
-    /// A unique key refused the row.
+    /// The row violates a unique key.
     #[error("the row exists already")]
     Duplicate,
-    /// Anything else: a fault of ours.
+    /// Any other error, which is a defect of the service.
     #[error("the database refused a statement: {0}")]
     Broken(sqlx::Error),
 }
@@ -29,7 +29,7 @@ impl Error {
             Self::Unavailable(reason) => Self::Unavailable(reason.clone()),
             Self::NoSchema => Self::NoSchema,
             Self::Duplicate => Self::Duplicate,
-            Self::Broken(fault) => Self::Broken(sqlx::Error::Protocol(fault.to_string())),
+            Self::Broken(error) => Self::Broken(sqlx::Error::Protocol(error.to_string())),
         }
     }
 }

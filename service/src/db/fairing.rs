@@ -1,17 +1,19 @@
-//! How the database is attached to Rocket.
+//! Attaches the database to Rocket.
 
 use rocket::fairing::{self, Fairing, Info};
+use rocket::figment::Figment;
 use rocket::{Build, Orbit, Rocket};
-use rocket_db_pools::{Database as _, Initializer};
+use rocket_db_pools::{Database as _, Initializer, Pool as _};
+use sqlx::mysql::MySqlConnectOptions;
 
 use crate::config::{Config, ConfigError};
-use crate::db::database::Database;
-use crate::db::pool::PoolSettings;
+use crate::db::database::{Database, Unready};
+use crate::db::pool::{Pool, PoolSettings};
 
-/// Attaches the [`Database`], which opens no connection before the first is needed.
+/// Attaches the [`Database`], which opens its first connection when a request needs it.
 ///
 /// # Errors
-/// The database's URL cannot be used.
+/// The database URL is invalid.
 pub(crate) fn stage(config: &Config) -> Result<impl Fairing, ConfigError> {
     Ok(Attach {
         settings: PoolSettings {
@@ -22,7 +24,23 @@ pub(crate) fn stage(config: &Config) -> Result<impl Fairing, ConfigError> {
     })
 }
 
-/// The initializer of `rocket_db_pools`, with the settings that it does not find in Rocket's figment.
+/// Opens the [`Database`] without Rocket, for commands, and checks its schema.
+///
+/// # Errors
+/// The database is unavailable, or its schema is older than this version needs.
+pub(crate) async fn open(options: MySqlConnectOptions) -> Result<Database, Unready> {
+    let settings = PoolSettings {
+        options,
+        max_connections: 1,
+    };
+    let pool = settings.provide(Pool::init(&Figment::new())).await;
+    let pool = pool.map_err(|error| Unready::Unavailable(error.to_string()))?;
+    let database = Database::from(pool);
+    database.check().await?;
+    Ok(database)
+}
+
+/// The initializer of `rocket_db_pools`, and the settings, which it does not read from Rocket's figment.
 struct Attach {
     settings: PoolSettings,
     initializer: Initializer<Database>,
@@ -35,8 +53,8 @@ impl Fairing for Attach {
     }
 
     async fn on_ignite(&self, rocket: Rocket<Build>) -> fairing::Result {
-        let manages = self.initializer.on_ignite(rocket);
-        self.settings.provide(manages).await
+        let initialization = self.initializer.on_ignite(rocket);
+        self.settings.provide(initialization).await
     }
 
     async fn on_shutdown(&self, rocket: &Rocket<Orbit>) {

@@ -9,13 +9,13 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::mysql::{MySqlConnectOptions, MySqlPool, MySqlPoolOptions};
 
 use crate::config::ConfigError;
-use crate::db::faults::{is_away, is_untrusted};
+use crate::db::error_codes::{is_tls_failure, is_unavailable};
 use crate::db::pool::ACQUIRE_TIMEOUT;
 
-/// How long `herolo migrate` may run, waiting for another migration included.
-const MIGRATION_DEADLINE: Duration = Duration::from_mins(30);
+/// The timeout of `herolo migrate`, including the wait for a concurrent run.
+const MIGRATION_TIMEOUT: Duration = Duration::from_mins(30);
 
-/// Version, name and SQL of each migration, as build.rs has listed them.
+/// Version, name and SQL of each migration, from build.rs.
 const MIGRATIONS: &[(i64, &str, &str)] = include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
 
 /// Not `sqlx::migrate!`: sqlx's macros compile the driver, TLS and the async runtime twice.
@@ -27,7 +27,7 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     Migrator::with_migrations(migrations.collect())
 });
 
-/// The version that the migrations lead to.
+/// The schema version of this release.
 pub(super) fn schema_version() -> i64 {
     MIGRATOR
         .iter()
@@ -36,56 +36,56 @@ pub(super) fn schema_version() -> i64 {
         .unwrap_or(0)
 }
 
-/// Why the schema could not be brought to this version. Its text says how to go on.
+/// The reason why a migration failed. The text includes the fix.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The database cannot be reached with these settings.
+    /// The database URL is invalid.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Nobody answered in time.
-    #[error("no database at {address} within {} s: {fault}", patience.as_secs())]
-    Away {
+    /// The database did not become available in time.
+    #[error("no database at {address} within {} s: {error}", wait.as_secs())]
+    Unavailable {
         /// Host and port.
         address: String,
-        /// How long it was waited for.
-        patience: Duration,
-        /// What came of the last attempt.
-        fault: String,
+        /// The maximum wait.
+        wait: Duration,
+        /// The error of the last attempt.
+        error: String,
     },
-    /// The database answered with a refusal, such as a wrong password.
+    /// The database rejected the connection, such as for a wrong password.
     #[error("the database refuses the connection: {0}")]
     Refused(sqlx::Error),
-    /// An earlier run was killed in the middle of this migration.
+    /// An earlier run was killed during this migration.
     #[error(
-        "migration {0} was cut off half-way. Each migration is one statement that may be repeated: delete its row \
+        "migration {0} was interrupted. Each migration is a single statement that can be repeated: delete its row \
          (DELETE FROM _sqlx_migrations WHERE version = {0}) and run `herolo migrate` again"
     )]
-    CutOff(i64),
-    /// A statement failed, or an applied migration is not the one that this version knows.
+    Interrupted(i64),
+    /// A statement failed, or an applied migration differs from the one of this release.
     #[error("the migration failed: {0}")]
     Failed(MigrateError),
-    /// Somebody else holds a lock.
-    #[error("the migration did not end in time; SHOW PROCESSLIST tells what it waits for")]
-    TooLong,
+    /// Another session holds a lock.
+    #[error("the migration timed out; SHOW PROCESSLIST shows which session blocks it")]
+    TimedOut,
 }
 
-/// Brings the schema to this version. Safe to repeat, and at the same time as another run: one waits.
+/// Migrates the schema to this version. Safe to repeat; of concurrent runs, one waits for the other.
 pub(crate) async fn migrate(
     options: &MySqlConnectOptions,
-    patience: Duration,
+    wait: Duration,
 ) -> Result<(), MigrationError> {
-    let pool = connect_patiently(options, patience).await?;
-    match timeout(MIGRATION_DEADLINE, migrator().run(&pool)).await {
+    let pool = connect(options, wait).await?;
+    match timeout(MIGRATION_TIMEOUT, migrator().run(&pool)).await {
         Ok(Ok(())) => tracing::info!("the schema is at version {}", schema_version()),
-        Ok(Err(MigrateError::Dirty(version))) => return Err(MigrationError::CutOff(version)),
-        Ok(Err(fault)) => return Err(MigrationError::Failed(fault)),
-        Err(_) => return Err(MigrationError::TooLong),
+        Ok(Err(MigrateError::Dirty(version))) => return Err(MigrationError::Interrupted(version)),
+        Ok(Err(error)) => return Err(MigrationError::Failed(error)),
+        Err(_) => return Err(MigrationError::TimedOut),
     }
     pool.close().await;
     Ok(())
 }
 
-/// An older version must not stumble over the migrations of a newer one: that is what makes a rollback possible.
+/// Ignores migrations of newer releases, which makes rollbacks possible.
 fn migrator() -> Migrator {
     let mut migrator = Migrator {
         migrations: MIGRATOR.migrations.clone(),
@@ -95,30 +95,31 @@ fn migrator() -> Migrator {
     migrator
 }
 
-async fn connect_patiently(
+/// Connects to the database, and retries for as long as `wait` while it is unavailable.
+async fn connect(
     options: &MySqlConnectOptions,
-    patience: Duration,
+    wait: Duration,
 ) -> Result<MySqlPool, MigrationError> {
-    let deadline = Instant::now() + patience;
+    let deadline = Instant::now() + wait;
     loop {
         let pool = MySqlPoolOptions::new().max_connections(1);
-        let fault = match timeout(ACQUIRE_TIMEOUT, pool.connect_with(options.clone())).await {
+        let error = match timeout(ACQUIRE_TIMEOUT, pool.connect_with(options.clone())).await {
             Ok(Ok(pool)) => return Ok(pool),
-            Ok(Err(fault)) if !is_away(&fault) || is_untrusted(&fault) => {
-                return Err(MigrationError::Refused(fault));
+            Ok(Err(error)) if !is_unavailable(&error) || is_tls_failure(&error) => {
+                return Err(MigrationError::Refused(error));
             }
-            Ok(Err(fault)) => fault.to_string(),
-            Err(_) => "no answer".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "no response".to_owned(),
         };
         if Instant::now() > deadline {
             let address = format!("{}:{}", options.get_host(), options.get_port());
-            return Err(MigrationError::Away {
+            return Err(MigrationError::Unavailable {
                 address,
-                patience,
-                fault,
+                wait,
+                error,
             });
         }
-        tracing::info!("waiting for the database: {fault}");
+        tracing::info!("waiting for the database: {error}");
         sleep(Duration::from_secs(1)).await;
     }
 }

@@ -1,10 +1,10 @@
-//! MySQL: the connection pool, timeouts, the retries that MySQL asks for, batches, and the migrations of the schema.
+//! MySQL: the connection pool, timeouts, retries of transactions, batching, and the migrations of the schema.
 
 mod batch;
 mod database;
 mod error;
+mod error_codes;
 mod fairing;
-mod faults;
 mod migrate;
 mod pool;
 mod statement;
@@ -14,8 +14,8 @@ pub(crate) use self::batch::{
 };
 pub(crate) use self::database::{Database, with_connection};
 pub(crate) use self::error::Error;
-pub(crate) use self::fairing::stage;
-pub(crate) use self::faults::is_locked;
+pub(crate) use self::error_codes::is_locked;
+pub(crate) use self::fairing::{open, stage};
 pub use self::migrate::MigrationError;
 pub(crate) use self::migrate::migrate;
 pub(crate) use self::statement::{SizedStatement, placeholders, sized_statement};

@@ -1,8 +1,8 @@
-//! The connections to MySQL. deadpool keeps them; what a connection is, when it is still good and how it is released is
-//! here. To Rocket it is a pool of `rocket_db_pools`.
+//! The connection pool: deadpool, with the rules for opening, recycling and releasing MySQL connections. To Rocket it
+//! is a pool of `rocket_db_pools`.
 //!
-//! Not sqlx's own pool, which pings every connection that is released: a round trip for each unit of work, and a task to
-//! wait for it.
+//! sqlx's own pool would ping every released connection: a round trip for each unit of work, and a task that waits for
+//! it.
 
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -20,46 +20,46 @@ use rocket::tokio::time::{sleep, timeout};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use crate::db::faults::is_no_more_connections;
+use crate::db::error_codes::is_connection_limit;
 
-/// A connection that was idle for longer is pinged before use; a busy one is not, which saves a round trip.
+/// A connection that was idle for longer is pinged before use. Others are not, which saves a round trip.
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
-/// How long a request may wait for a connection.
+/// The time that a request waits for a connection.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Below the 350 s after which some EC2 networks forget an idle connection without telling either end.
+/// Shorter than the 350 s after which some EC2 networks silently drop an idle connection.
 const IDLE_LIFETIME: Duration = Duration::from_mins(4);
-/// Connections are renewed, so that a database that moved to another address is found.
+/// Connections are renewed, so that the pool follows a database that moved to another address.
 const LIFETIME: Duration = Duration::from_mins(15);
-/// How often idle connections are looked for.
+/// Interval at which idle connections are closed.
 const IDLE_INTERVAL: Duration = Duration::from_secs(30);
-/// How long a released connection may take to roll back what was left open on it, and a closed one to say goodbye.
+/// The timeout of the rollback on a released connection, and of an orderly close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Between two attempts to open a connection that nobody accepts, as while the database restarts.
-const REFUSED_INTERVAL: Duration = Duration::from_millis(50);
+/// Pause before a refused connection is retried, such as while the database restarts.
+const CONNECT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Statements that each connection keeps prepared: twice as many as there are (about 100), as every one that has to make room is
-/// prepared again when it is next needed. MySQL keeps 16,382 in all if nobody tells it otherwise
+/// The prepared statements that a connection caches: twice as many as the service has (about 100), so that none is
+/// evicted and prepared again. MySQL's default limit is 16,382 in total
 /// (<https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_max_prepared_stmt_count>).
-const PREPARED: usize = 200;
+const STATEMENT_CACHE_CAPACITY: usize = 200;
 
-/// For every connection. READ COMMITTED: no statement here reads the same row twice, and inserts lock no gaps.
-/// A lock is waited for at most 1 s (then tried again), a read runs at most as long as somebody waits for it (in ms).
-/// How many rows have one value of a key is taken from the statistics: counted for each statement, a great inbox would
-/// make MySQL read ahead thousands of rows for a page of twenty.
+/// The settings of every session. READ COMMITTED suffices, because no transaction reads the same row twice, and with it
+/// inserts lock no gaps. A lock wait times out after 1 s and is retried; a read times out with its request (in ms). The
+/// optimizer estimates the rows of a key from statistics: with index dives, it would read thousands of rows of a large
+/// inbox for a page of twenty.
 const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
                        SESSION max_execution_time = 2500, SESSION eq_range_index_dive_limit = 1";
 
-/// Between two attempts to open the first connection where others have all that the database grants.
-const CROWDED_OUT_INTERVAL: Duration = Duration::from_millis(250);
-/// Until a permit that was taken away, because the database accepted no further connection, is tried again.
-const WITHHELD: Duration = Duration::from_secs(1);
+/// Pause before the pool retries to open its first connection while the database accepts no more.
+const NO_CONNECTION_INTERVAL: Duration = Duration::from_millis(250);
+/// The time for which a permit is suspended after the database accepted no further connection.
+const SUSPENSION: Duration = Duration::from_secs(1);
 
 task_local! {
     /// The settings of the pool that is being initialized; see [`PoolSettings::provide`].
     static SETTINGS: PoolSettings;
 }
 
-/// How the database is reached.
+/// The settings of the pool.
 #[derive(Clone)]
 pub(super) struct PoolSettings {
     pub(super) options: MySqlConnectOptions,
@@ -67,10 +67,10 @@ pub(super) struct PoolSettings {
 }
 
 impl PoolSettings {
-    /// Lets the pools that this future initializes find these settings. `rocket_db_pools` would have a pool read them from
-    /// Rocket's figment, which can be printed; the options hold the password.
-    pub(super) async fn provide<T>(&self, initializes: impl Future<Output = T>) -> T {
-        SETTINGS.scope(self.clone(), initializes).await
+    /// Provides the settings to the pool that the future initializes. `rocket_db_pools` would read them from Rocket's
+    /// figment, which can be printed, but they contain the password.
+    pub(super) async fn provide<T>(&self, initialization: impl Future<Output = T>) -> T {
+        SETTINGS.scope(self.clone(), initialization).await
     }
 }
 
@@ -79,9 +79,9 @@ impl PoolSettings {
 #[error("the pool has no settings: attach the database with `db::stage`")]
 pub(crate) struct NoSettings;
 
-/// Why the trait's functions fail.
+/// An error of the functions that `rocket_db_pools` calls.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PoolFault {
+pub(crate) enum AcquireError {
     #[error(transparent)]
     NoSettings(#[from] NoSettings),
     #[error(transparent)]
@@ -92,33 +92,34 @@ pub(crate) enum PoolFault {
 #[derive(Clone)]
 pub(crate) struct Pool {
     connections: managed::Pool<Server>,
-    /// A permit for each connection that the database accepts, as far as is known. Requests that wait get the next free
-    /// permit in order.
+    /// A permit for each connection that the database is expected to accept. Waiting requests get free permits in
+    /// order.
     permits: Arc<Semaphore>,
-    /// Set once the database had a schema that this version can work on.
+    /// Whether the database was reached with a schema that this version supports.
     pub(super) started: Arc<AtomicBool>,
 }
 
 #[rocket::async_trait]
 impl rocket_db_pools::Pool for Pool {
     type Connection = PooledConnection;
-    type Error = PoolFault;
+    type Error = AcquireError;
 
-    /// Opens no connection, so that the service starts while the database is away.
-    async fn init(_: &Figment) -> Result<Self, PoolFault> {
+    /// Opens no connection, so that the service starts while the database is unavailable.
+    async fn init(_: &Figment) -> Result<Self, AcquireError> {
         let settings = SETTINGS.try_with(Clone::clone).map_err(|_| NoSettings)?;
         Ok(Self::new(settings))
     }
 
-    async fn get(&self) -> Result<PooledConnection, PoolFault> {
+    async fn get(&self) -> Result<PooledConnection, AcquireError> {
         let acquired = timeout(ACQUIRE_TIMEOUT, self.acquire()).await;
         Ok(acquired.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
     }
 
-    /// Closes nothing. `rocket_db_pools` calls this when the shutdown *begins*, while requests under way still have to
-    /// acquire connections, and Rocket stops accepting only after it returned. The connections end with the process.
+    /// Closes nothing. `rocket_db_pools` calls this when the shutdown *begins*, while requests in progress still
+    /// acquire connections, and Rocket stops accepting only after it has returned. The connections end with the
+    /// process.
     async fn close(&self) {
-        tracing::debug!("the shutdown has begun; the pool stays open for requests under way");
+        tracing::debug!("the shutdown has begun; the pool stays open for requests in progress");
     }
 }
 
@@ -129,20 +130,20 @@ impl Pool {
             max_connections,
         } = settings;
         let mut config = PoolConfig::new(max_connections.try_into().unwrap_or(usize::MAX));
-        // The connection that rested least: its memory is warm, here and in MySQL, and the surplus becomes idle.
+        // The most recently used connection first: its memory is cached, here and in MySQL, and surplus ones become
+        // idle.
         config.queue_mode = QueueMode::Lifo;
-        let server = Server(options.statement_cache_capacity(PREPARED));
+        let server = Server(options.statement_cache_capacity(STATEMENT_CACHE_CAPACITY));
         let permits = Arc::new(Semaphore::new(config.max_size));
         let pool = managed::Pool::builder(server).config(config);
         Self {
-            connections: pool.build().expect("no time-out of the pool's own is set"),
+            connections: pool.build().expect("deadpool's own timeouts are not set"),
             permits,
             started: Arc::default(),
         }
     }
 
-    /// A connection that is there as far as is known, as soon as one is free or can be opened. The wait is the caller's
-    /// to bound.
+    /// Waits until a connection is free or can be opened. The caller bounds the wait.
     pub(super) async fn acquire(&self) -> sqlx::Result<PooledConnection> {
         loop {
             let permit = Arc::clone(&self.permits).acquire_owned().await;
@@ -155,28 +156,28 @@ impl Pool {
                         _permit: permit,
                     });
                 }
-                Err(PoolError::Backend(fault)) if is_no_more_connections(&fault) => {
-                    self.withhold(permit, &fault).await;
+                Err(PoolError::Backend(error)) if is_connection_limit(&error) => {
+                    self.suspend(permit, &error).await;
                 }
-                Err(PoolError::Backend(fault)) => return Err(fault),
-                Err(fault) => return Err(sqlx::Error::Configuration(fault.into())),
+                Err(PoolError::Backend(error)) => return Err(error),
+                Err(error) => return Err(sqlx::Error::Configuration(error.into())),
             }
         }
     }
 
-    /// Takes a permit away for a while, for which no connection can be opened: requests are served with the connections
-    /// that there are. Where there is none at all, the next attempt has to wait.
-    async fn withhold(&self, permit: OwnedSemaphorePermit, fault: &sqlx::Error) {
+    /// Suspends a permit for which no connection can be opened, so that requests share the open connections. If none is
+    /// open, waits before the next attempt instead.
+    async fn suspend(&self, permit: OwnedSemaphorePermit, error: &sqlx::Error) {
         let (open, _) = self.connections();
         if open == 0 {
-            sleep(CROWDED_OUT_INTERVAL).await;
+            sleep(NO_CONNECTION_INTERVAL).await;
             return;
         }
-        tracing::warn!("{open} connections to the database have to do for now: {fault}");
+        tracing::warn!("requests share the {open} open connections to the database: {error}");
         permit.forget();
         let permits = Arc::clone(&self.permits);
         rocket::tokio::spawn(async move {
-            sleep(WITHHELD).await;
+            sleep(SUSPENSION).await;
             permits.add_permits(1);
         });
     }
@@ -187,27 +188,27 @@ impl Pool {
         format!("{}:{}", options.get_host(), options.get_port())
     }
 
-    /// Open connections, and those of them that rest.
+    /// The number of open connections, and of idle ones among them.
     pub(super) fn connections(&self) -> (usize, usize) {
         let status = self.connections.status();
         (status.size, status.available)
     }
 
-    /// Closes connections that nobody needed for a while; without end.
+    /// Closes idle connections, forever.
     pub(super) async fn close_idle_connections(&self) {
         loop {
             sleep(IDLE_INTERVAL).await;
-            let still_needed =
+            let is_in_use =
                 |_: &MySqlConnection, metrics: Metrics| metrics.last_used() < IDLE_LIFETIME;
-            for connection in self.connections.retain(still_needed).removed {
-                // It is gone from the pool already, whatever the database says to its farewell.
+            for connection in self.connections.retain(is_in_use).removed {
+                // The connection has left the pool, so a failed close has no consequence.
                 let _ = timeout(CLOSE_TIMEOUT, connection.close()).await;
             }
         }
     }
 }
 
-/// How connections to this server are opened, and which of them are still good.
+/// Opens connections to the server, and checks them before reuse.
 struct Server(MySqlConnectOptions);
 
 impl Manager for Server {
@@ -217,8 +218,8 @@ impl Manager for Server {
     async fn create(&self) -> sqlx::Result<MySqlConnection> {
         let mut connection = loop {
             match self.0.connect().await {
-                Err(sqlx::Error::Io(fault)) if fault.kind() == io::ErrorKind::ConnectionRefused => {
-                    sleep(REFUSED_INTERVAL).await;
+                Err(sqlx::Error::Io(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    sleep(CONNECT_RETRY_INTERVAL).await;
                 }
                 outcome => break outcome?,
             }
@@ -233,7 +234,7 @@ impl Manager for Server {
         metrics: &Metrics,
     ) -> RecycleResult<sqlx::Error> {
         if metrics.age() > LIFETIME || metrics.last_used() > IDLE_LIFETIME {
-            return Err(managed::RecycleError::message("it had its time"));
+            return Err(managed::RecycleError::message("the connection has expired"));
         }
         if metrics.last_used() > PING_AFTER_IDLE {
             connection.ping().await?;
@@ -242,17 +243,17 @@ impl Manager for Server {
     }
 }
 
-/// A connection in use. It is closed unless it is released: a task that was cut off or panicked may have left it in the
-/// middle of a statement. Its permit is free once it is back.
+/// A connection in use. It is closed unless it is released, because a task that was cancelled or panicked may have left
+/// a statement unfinished. Its permit becomes free when it is dropped.
 pub(crate) struct PooledConnection {
     object: Option<Object<Server>>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl PooledConnection {
-    /// Returns it to the pool, once the transaction that may have been left open on it is rolled back.
+    /// Returns the connection to the pool, after the rollback of a transaction that was left open.
     pub(super) fn release(mut self) {
-        // A transaction that is dropped leaves its rollback to be sent with whatever comes next.
+        // A dropped transaction only queues its rollback, which is sent with the next statement.
         if !self.should_flush() {
             drop(self.object.take());
             return;
@@ -271,7 +272,7 @@ impl Drop for PooledConnection {
     }
 }
 
-const PRESENT: &str = "a connection is there until it is released or dropped";
+const PRESENT: &str = "the connection is present until it is released or dropped";
 
 impl Deref for PooledConnection {
     type Target = MySqlConnection;

@@ -1,5 +1,5 @@
-//! Statements about several values. sqlx takes constant statements, so each has a fixed number of placeholders; and it
-//! comes in few sizes, because each is prepared on each connection.
+//! Statements with a variable number of values. sqlx requires constant statements, so each has a fixed number of
+//! placeholders; and it comes in few sizes, because each is prepared on each connection.
 
 /// The same placeholder several times, between commas: `placeholders!(100, "?")`.
 macro_rules! placeholders {
@@ -28,7 +28,7 @@ macro_rules! sized_statement {
 pub(crate) use sized_statement;
 
 impl<const N: usize> SizedStatement<N> {
-    /// How many values it can take; a caller with a bound of its own asserts that this is enough.
+    /// The maximum number of values. Callers with a bound of their own assert that it is sufficient.
     pub(crate) const fn capacity(&self) -> usize {
         self.0[N - 1].0
     }
@@ -41,7 +41,7 @@ impl<const N: usize> SizedStatement<N> {
     }
 
     /// The smallest statement for the values, and a value for each of its placeholders. Values are repeated to fill
-    /// them all, so the statement must be one that this does not change, such as one with `IN`.
+    /// all placeholders, so repetition must not change the result of the statement, as with `IN`.
     pub(crate) fn for_values<'v, T>(
         &self,
         values: &'v [T],

@@ -47,8 +47,8 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
     let bytes = timeout(BODY_DEADLINE, arrival)
         .await
         .map_err(|_| Problem::BodyTimeout)?
-        .map_err(|fault| {
-            Problem::Malformed(format!("The body is incomplete: {}.", fault.kind()))
+        .map_err(|error| {
+            Problem::Malformed(format!("The body is incomplete: {}.", error.kind()))
         })?;
     if !bytes.is_complete() {
         return Err(Problem::TooLarge);
@@ -61,7 +61,7 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
 
 fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
     let mut fields: Fields =
-        serde_json::from_slice(json).map_err(|fault| match fault.classify() {
+        serde_json::from_slice(json).map_err(|error| match error.classify() {
             Category::Data => Problem::Invalid(vec![FieldError {
                 pointer: "#".to_owned(),
                 detail: NOT_AN_OBJECT.to_owned(),
@@ -69,7 +69,7 @@ fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
             _ if json.is_empty() => {
                 Problem::Malformed("The body is empty; send a JSON object.".to_owned())
             }
-            _ => Problem::Malformed(format!("The body is not JSON: {fault}.")),
+            _ => Problem::Malformed(format!("The body is not JSON: {error}.")),
         })?;
     let value = T::from_fields(&mut fields);
     fields.refuse_remaining();
@@ -101,6 +101,19 @@ impl Fields {
         })
     }
 
+    /// Takes a string field that may be absent; `None` if it is absent, or not valid, which is recorded.
+    pub(crate) fn optional_text<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(String) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        if self.has(name) {
+            return self.text(name, parse);
+        }
+        self.mention(name);
+        None
+    }
+
     /// Takes a required field of any type.
     pub(crate) fn take<T>(
         &mut self,
@@ -129,9 +142,24 @@ impl Fields {
         length: &RangeInclusive<usize>,
         parse: impl Fn(String) -> Result<T, Invalid>,
     ) -> Option<Vec<T>> {
+        self.list(name, length, "strings", |item| match item {
+            Value::String(text) => parse(text),
+            _ => Err("must be a string".into()),
+        })
+    }
+
+    /// Takes a required list whose length is within the range; `items` names what it has. An error points to its item
+    /// by index.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &'static str,
+        length: &RangeInclusive<usize>,
+        items: &str,
+        parse: impl Fn(Value) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
         let expected = || {
             let (min, max) = (length.start(), length.end());
-            format!("must be a list of {min} to {max} strings").into()
+            format!("must be a list of {min} to {max} {items}").into()
         };
         let items = self.take(name, |value| match value {
             Value::Array(items) if length.contains(&items.len()) => Ok(items),
@@ -139,11 +167,7 @@ impl Fields {
         })?;
         let mut values = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            let value = match item {
-                Value::String(text) => parse(text),
-                _ => Err("must be a string".into()),
-            };
-            match value {
+            match parse(item) {
                 Ok(value) => values.push(value),
                 Err(Invalid(detail)) => self.errors.push(FieldError {
                     pointer: format!("#/{name}/{index}"),

@@ -61,8 +61,8 @@ pub(crate) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| match log::set_logger(&FrameworkLog) {
         Ok(()) => log::set_max_level(LevelFilter::Warn),
-        Err(fault) => {
-            tracing::error!("headers that are not UTF-8 will be treated as absent: {fault}");
+        Err(error) => {
+            tracing::error!("headers that are not UTF-8 will be treated as absent: {error}");
         }
     });
 }

@@ -20,15 +20,16 @@ const SECURITY: [(&str, &str); 5] = [
 ];
 
 /// The response headers that a page of another origin may read.
-const EXPOSED: &str = "Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id";
+const EXPOSED: &str = "Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
+                       X-Request-Id";
 /// The request headers that it may send.
 const ACCEPTED: &str =
     "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";
-/// Seconds for which a browser may cache a preflight response; browsers cap it at two hours or less.
+/// Seconds for which browsers may cache a preflight response; they limit it to two hours or less.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 
 /// Adds the security headers that the response does not have yet.
-pub(crate) fn secure(response: &mut Response<'_>) {
+pub(crate) fn add_security_headers(response: &mut Response<'_>) {
     for (name, value) in SECURITY {
         if !response.headers().contains(name) {
             response.set_raw_header(name, value);
@@ -57,7 +58,7 @@ impl ResponseHeaders {
         Some(Header::new("Access-Control-Allow-Origin", allowed))
     }
 
-    fn share(&self, request: &Request<'_>, response: &mut Response<'_>) {
+    fn add_cors_headers(&self, request: &Request<'_>, response: &mut Response<'_>) {
         if matches!(&self.origins, Origins::Listed(origins) if !origins.is_empty()) {
             // A cache must not serve the response for one origin to another.
             response.adjoin_raw_header("Vary", "Origin");
@@ -84,7 +85,7 @@ impl ResponseHeaders {
     }
 }
 
-/// Whether a browser asks for the permissions of a page of another origin.
+/// Whether the request is a CORS preflight request.
 fn is_preflight(request: &Request<'_>) -> bool {
     request.method() == Method::Options
         && request.headers().contains("Access-Control-Request-Method")
@@ -100,7 +101,7 @@ impl Fairing for ResponseHeaders {
     }
 
     async fn on_response<'r>(&self, request: &'r Request<'_>, response: &mut Response<'r>) {
-        secure(response);
-        self.share(request, response);
+        add_security_headers(response);
+        self.add_cors_headers(request, response);
     }
 }

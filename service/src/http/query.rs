@@ -1,4 +1,4 @@
-//! Query parameters, read one by one, so that an answer can name every invalid one.
+//! Query parameters, read one by one, so that a response can report all errors.
 
 use rocket::http::RawStr;
 use rocket::request::Request;
@@ -42,7 +42,7 @@ impl<'r> QueryParameters<'r> {
         self.errors.push(FieldError::parameter(name, detail));
     }
 
-    /// The value that was made from the parameters, unless one of them is invalid.
+    /// Returns the value, unless a parameter is invalid.
     pub(crate) fn finish<T>(self, value: T) -> Result<T, Vec<FieldError>> {
         if self.errors.is_empty() {
             Ok(value)
@@ -67,8 +67,8 @@ impl<'r> QueryParameters<'r> {
     }
 }
 
-/// Parses a value after decoding it. A value whose percent-encoding is not UTF-8 is refused rather than decoded
-/// lossily, as a search for replacement characters would find nothing without saying why.
+/// Decodes and parses a value. A percent-encoding that is not UTF-8 is refused rather than decoded lossily, because a
+/// search for replacement characters would silently find nothing.
 fn decode<T>(raw: &RawStr, parse: impl FnOnce(&str) -> Result<T, Invalid>) -> Result<T, Invalid> {
     match raw.url_decode() {
         Ok(value) => parse(&value),

@@ -8,7 +8,7 @@ use rocket::http::{Header, Method};
 /// The maximum length of a request id that a client or proxy chooses.
 const MAX_REQUEST_ID_LENGTH: usize = 64;
 
-/// The properties of a request when it arrives.
+/// The state of a request at its arrival.
 pub(crate) struct RequestStart {
     pub(crate) id: String,
     /// The method before routing, which turns a HEAD into a GET.
@@ -37,7 +37,7 @@ pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
     Header::new("X-Request-Id", request_id(request).to_owned())
 }
 
-/// The id that the request brings, if it is the only one and has harmless characters, otherwise 128 random bits.
+/// The id in the request's header, if there is exactly one of harmless characters, otherwise 128 random bits.
 fn accept_or_create_id(request: &Request<'_>) -> String {
     let is_harmless = |id: &&str| {
         (1..=MAX_REQUEST_ID_LENGTH).contains(&id.len())

@@ -1,7 +1,8 @@
-//! Options of client connections: a connection whose client stops reading ends, and the kernel buffers little for it.
+//! Options of client connections: a connection whose client stops reading is closed, and the kernel buffers little for
+//! it.
 //!
-//! Rocket exposes neither its listening socket nor its connections. A connection inherits the options of the listening
-//! socket, so it is enough to find that one among the process's file descriptors.
+//! Rocket exposes neither its listening socket nor its connections. Connections inherit the options of the listening
+//! socket, which is found among the file descriptors of the process.
 
 use std::io;
 use std::time::Duration;
@@ -21,8 +22,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 pub(crate) fn bounded_writes() -> AdHoc {
     AdHoc::on_liftoff("bounded writes", |rocket| {
         Box::pin(async move {
-            if let Err(fault) = bound_writes(rocket.config().port) {
-                tracing::error!("connections of clients that stop reading stay open: {fault}");
+            if let Err(error) = bound_writes(rocket.config().port) {
+                tracing::error!("connections of clients that stop reading stay open: {error}");
             }
         })
     })

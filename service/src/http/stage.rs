@@ -1,4 +1,4 @@
-//! How the HTTP layer is attached to Rocket.
+//! Attaches the HTTP layer to Rocket.
 
 use rocket::fairing::AdHoc;
 
@@ -11,10 +11,10 @@ use crate::http::media_type::BodyRefusal;
 use crate::http::readable_headers::ReadableHeaders;
 use crate::http::{problem, sockets};
 
-/// Attaches what concerns every request and every answer.
+/// Attaches the fairings and catchers of all requests and responses.
 ///
 /// # Errors
-/// A setting cannot be used.
+/// An invalid setting.
 pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
     let headers = ResponseHeaders::new(config)?;
     Ok(AdHoc::on_ignite("http", |rocket| async {

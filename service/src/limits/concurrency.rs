@@ -1,7 +1,7 @@
 //! A limit of concurrent expensive operations: one at a time for each account, and few in all.
 //!
-//! A request waits for the other requests of its account first and for other accounts afterwards, so each account is in
-//! the common queue once.
+//! A request first waits for other requests of its account, and then for other accounts, so each account is in the
+//! shared queue at most once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -18,7 +18,7 @@ use crate::model::user::UserId;
 const MAX_CONCURRENT: usize = 4;
 /// Requests of an account that run or wait.
 const MAX_PER_ACCOUNT: usize = 8;
-/// How long a request waits for others of its account, and then for other accounts.
+/// The timeout of the wait for other requests of the account, and of the wait for other accounts.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The concurrency limit of one replica.
@@ -66,7 +66,7 @@ impl ConcurrencyLimit {
         };
         let Ok(Ok(running)) = timeout(ACQUIRE_TIMEOUT, self.running.acquire()).await else {
             return Err(Problem::Unavailable(
-                "Too many accounts are searching; try again in a moment.",
+                "Too many accounts are searching; retry in a moment.",
             ));
         };
         Ok(ConcurrencyPermit {

@@ -11,10 +11,10 @@ use crate::limits::rules::{Limits, RetryAfter, Rules};
 
 /// A kind of request that is limited.
 pub(crate) trait LimitedKind: Send {
-    /// Whether an account's count is of this client alone, because other clients may use the account's name.
+    /// Whether the requests of an account are counted separately for each client, because the account's name in the
+    /// path is not authenticated.
     const PER_CLIENT: bool;
-    /// Parameters of the query of which a request has at least one to be of this kind; if there are none, every request
-    /// of its route is.
+    /// The query parameters that make a request one of this kind; if there are none, every request of the route is.
     const PARAMETERS: &[&str];
     /// The limits of this kind.
     #[expect(private_interfaces, reason = "only this module implements the trait")]
@@ -48,7 +48,7 @@ kinds! {
     SignUps: sign_ups, per_client: true, parameters: [];
     /// Requests that send a message. Their access token proves the account.
     Sends: sends, per_client: false, parameters: [];
-    /// Requests that filter messages by something that no index covers.
+    /// Requests that filter messages by criteria that no index covers.
     Searches: searches, per_client: false, parameters: ["from", "since", "q"];
 }
 
@@ -108,7 +108,7 @@ fn count(request: &Request<'_>, rules: &Rules, keys: [u64; 2]) -> Result<(), Pro
         }
     }
     if !items.is_empty() {
-        headers::leave(request, rules.policy.clone(), items.join(", "));
+        headers::set(request, rules.policy.clone(), items.join(", "));
     }
     match refused {
         Some(RetryAfter(wait)) => Err(Problem::TooMany(wait)),

@@ -1,20 +1,20 @@
-//! The headers that say how much of a limit remains (draft-ietf-httpapi-ratelimit-headers-10,
+//! The headers with the remaining quota of each limit (draft-ietf-httpapi-ratelimit-headers-10,
 //! <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/>).
 
 use rocket::fairing::{Fairing, Info, Kind};
 use rocket::request::Request;
 use rocket::{Response, async_trait};
 
-/// The values for the answer to a limited request.
+/// The header values for the response to a limited request.
 #[derive(Default)]
 struct Values(Option<(String, String)>);
 
-/// Leaves the values for the answer with the request.
-pub(super) fn leave(request: &Request<'_>, policy: String, limit: String) {
+/// Sets the header values for the response to a request.
+pub(super) fn set(request: &Request<'_>, policy: String, limit: String) {
     request.local_cache(|| Values(Some((policy, limit))));
 }
 
-/// Sets the headers on each answer to a limited request.
+/// Adds the headers to each response to a limited request.
 pub(crate) struct RateLimitHeaders;
 
 #[async_trait]

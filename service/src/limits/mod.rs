@@ -1,8 +1,8 @@
 //! Limits of expensive operations: how often a client or an account may log in, sign up, send and search, and how many
 //! of an account's searches run at the same time.
 //!
-//! The counts are in the memory of each replica. Nobody can lock a user out: failed logins are counted for an account
-//! *and* the client that they come from, never for an account alone.
+//! The counts are in the memory of each replica. Failed logins are counted for an account *and* its client, never for
+//! an account alone, so that no client can lock a user out.
 
 mod client_address;
 mod concurrency;

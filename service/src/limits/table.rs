@@ -85,7 +85,7 @@ impl StateStore for Table {
 mod tests {
     use super::*;
 
-    /// Raises what is counted for a key by this, and gives what was there.
+    /// Increases the count of a key, and returns the previous count.
     fn count(table: &Table, key: u64, by: u64) -> u64 {
         let outcome: Result<u64, ()> = table.measure_and_replace(&key, |arrival| {
             let arrival = arrival.map_or(0, u64::from);

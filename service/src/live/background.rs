@@ -22,9 +22,9 @@ async fn tail_forever(hub: &Hub, database: &Database) {
             hub.registry().cursor = None;
             hub.subscriber_joined.notified().await;
         }
-        if let Err(fault) = tail(hub, database).await {
+        if let Err(error) = tail(hub, database).await {
             // The subscribers stay: the messages that they miss are delivered when the database is back.
-            tracing::debug!("the tailer retries after an error: {fault}");
+            tracing::debug!("the tailer retries after an error: {error}");
         }
         sleep(POLL_INTERVAL).await;
     }

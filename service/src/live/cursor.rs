@@ -1,4 +1,4 @@
-//! The cursor of a stream: which messages the client has. Ids are assigned before messages are committed: of two
+//! The cursor of a stream: the messages that the client has. Ids are assigned before messages are committed: of two
 //! concurrent sends, the one with the lower id may commit last. So a cursor is not "up to 9", but "up to 9, without 8".
 
 use std::fmt::{self, Write as _};
@@ -28,7 +28,7 @@ pub(crate) struct StreamCursor {
 
 impl StreamCursor {
     /// # Errors
-    /// What is wrong with it, going on from "Last-Event-ID".
+    /// The reason, as a phrase that continues "Last-Event-ID".
     pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
         Self::read(text).ok_or_else(|| Invalid::from("must be the unchanged id of an event"))
     }
@@ -61,7 +61,7 @@ impl StreamCursor {
         self.missing.first().unwrap_or(self.reached + 1)
     }
 
-    /// What is covered by either.
+    /// The cursor that covers the messages of both.
     pub(crate) fn union(&self, other: &Self) -> Self {
         let reached = self.reached.max(other.reached);
         let missing = self.not_covered().intersection(&other.not_covered());
@@ -77,7 +77,7 @@ impl StreamCursor {
         ids
     }
 
-    /// What is covered of the messages up to this one.
+    /// The same cursor, truncated after this message.
     pub(crate) fn up_to(&self, id: u64) -> Self {
         let reached = self.reached.min(id);
         Self {
@@ -107,7 +107,7 @@ impl StreamCursor {
     }
 }
 
-/// A number as ids are: from 1 to 2^63 - 1, without a sign or a zero before it.
+/// Parses a number in the form of ids: from 1 to 2^63 - 1, without a sign or leading zeros.
 fn number(text: &str) -> Option<u64> {
     MessageId::parse(text).map(MessageId::get)
 }
@@ -128,12 +128,12 @@ fn parse_ids(text: &str) -> Option<IdRanges> {
 /// `3_4+1`
 fn parse_ranges(text: &str) -> Option<IdRanges> {
     let mut ids = IdRanges::default();
-    for run in text.split('_') {
-        let (gap, more) = match run.split_once('+') {
+    for range in text.split('_') {
+        let (gap, more) = match range.split_once('+') {
             Some((gap, more)) => (number(gap)?, number(more)?),
-            None => (number(run)?, 0),
+            None => (number(range)?, 0),
         };
-        // What follows without a gap is the same run.
+        // Ranges without a gap between them would be one range.
         if ids.last().is_some() && gap < 2 {
             return None;
         }
@@ -150,15 +150,15 @@ impl fmt::Display for StreamCursor {
         let (mut reached, mut before, mut ranges) = (self.reached, 0, String::new());
         for (first, last) in self.missing.ranges() {
             let separator = if before == 0 { '-' } else { '_' };
-            let mut run = format!("{separator}{}", first - before);
+            let mut range = format!("{separator}{}", first - before);
             if last > first {
-                write!(run, "+{}", last - first)?;
+                write!(range, "+{}", last - first)?;
             }
-            if ranges.len() + run.len() > MAX_RANGES_LENGTH {
+            if ranges.len() + range.len() > MAX_RANGES_LENGTH {
                 reached = first - 1;
                 break;
             }
-            ranges += &run;
+            ranges += &range;
             before = *last;
         }
         write!(formatter, "{reached}{ranges}")

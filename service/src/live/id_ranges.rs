@@ -19,19 +19,19 @@ impl IdRanges {
         self.ranges.last().map(|(_, last)| *last)
     }
 
-    /// Every single id: for sets whose size is known to be bounded.
+    /// Every single id, for sets of bounded size.
     pub(super) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.ranges.iter().flat_map(|(first, last)| *first..=*last)
     }
 
     /// The index of the range that contains this id or, if none does, of the first range above it.
-    fn at(&self, id: u64) -> usize {
+    fn index_of(&self, id: u64) -> usize {
         self.ranges.partition_point(|(_, last)| *last < id)
     }
 
     pub(super) fn contains(&self, id: u64) -> bool {
-        let run = self.ranges.get(self.at(id));
-        run.is_some_and(|(first, _)| *first <= id)
+        let range = self.ranges.get(self.index_of(id));
+        range.is_some_and(|(first, _)| *first <= id)
     }
 
     /// Adds a range above all others.
@@ -44,7 +44,7 @@ impl IdRanges {
     }
 
     pub(super) fn remove(&mut self, id: u64) {
-        let at = self.at(id);
+        let at = self.index_of(id);
         let Some(&(first, last)) = self.ranges.get(at) else {
             return;
         };

@@ -22,10 +22,9 @@ const RETRY_AFTER: Duration = HEARTBEAT;
 /// The subscribers by user. A closed one stays until its connection has ended, because it takes memory until then.
 #[derive(Default)]
 pub(super) struct SubscriberRegistry {
-    /// By user.
     subscribers: HashMap<u64, Vec<Arc<Subscriber>>>,
     count: usize,
-    /// How far the tailer has got, while there are subscribers and it runs.
+    /// The cursor of the tailer, while there are subscribers and it runs.
     pub(super) cursor: Option<StreamCursor>,
 }
 
@@ -54,7 +53,7 @@ impl SubscriberRegistry {
         Ok(subscriber)
     }
 
-    /// Has something written to each stream of a user, so that those with a disconnected client end.
+    /// Makes each stream of a user write a comment, so that those with a disconnected client end.
     pub(super) fn probe(&self, user: u64) {
         let of_user = self.subscribers.get(&user);
         of_user
@@ -135,7 +134,7 @@ impl SubscriberRegistry {
                 return;
             };
             for subscriber in subscribers {
-                subscriber.shed();
+                subscriber.drop_buffers();
             }
         }
     }

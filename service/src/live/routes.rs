@@ -2,7 +2,6 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 
 use std::time::Duration;
-use utoipa::OpenApi;
 
 use rocket::fairing::AdHoc;
 use rocket::http::ContentType;
@@ -11,17 +10,18 @@ use rocket::response::stream::ReaderStream;
 use rocket::response::{self, Responder, Response};
 use rocket::tokio::time::Instant;
 use rocket::{Route, Shutdown, State, get, routes};
+use utoipa::OpenApi;
 
 use crate::auth::{Caller, TokenExpiry};
 use crate::db::Database;
 use crate::http::problem::Problem;
+use crate::http::request::optional_header;
 use crate::live::cursor::StreamCursor;
 use crate::live::hub::Hub;
 use crate::live::stream::{CHUNK_SIZE, SubscriberStream};
-use crate::model::invalid::Invalid;
 use crate::ops::drain::Drain;
 
-/// How long a stream lasts. Proxies cut a longer response in the middle of an event (ours after five minutes).
+/// The lifetime of a stream. Proxies cut longer responses in the middle of an event (Traefik here after five minutes).
 const LIFETIME: Duration = Duration::from_mins(4);
 /// Headers of a stream. A proxy must neither store nor transform it, and nginx must not buffer it.
 const HEADERS: [(&str, &str); 2] = [
@@ -90,8 +90,8 @@ pub(crate) struct EventFields {
             data:{\"id\":42,\"sender\":\"alice\",\"receiver\":\"bob\",\"subject\":\"Lunch\",\
             \"message\":\"At noon?\",\"created_at\":\"2026-11-22T12:00:00.000Z\",\
             \"read\":false}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n"),
-    crate::http::docs::NotTheCaller,
-    crate::http::docs::Listening,
+    crate::http::docs::AuthProblems,
+    crate::http::docs::StreamLimits,
     crate::http::docs::Unavailable,
 ))]
 #[get("/users/<_>/events")]
@@ -151,20 +151,6 @@ impl<'r> FromRequest<'r> for LastEventId {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let mut headers = request.headers().get("Last-Event-ID");
-        let Some(text) = headers.next() else {
-            return Outcome::Success(Self(None));
-        };
-        let cursor = match headers.next() {
-            None => StreamCursor::parse(text),
-            Some(_) => Err(Invalid::from("is given more than once")),
-        };
-        match cursor {
-            Ok(cursor) => Outcome::Success(Self(Some(cursor))),
-            Err(Invalid(detail)) => {
-                let problem = Problem::Malformed(format!("Last-Event-ID {detail}."));
-                Outcome::Error((problem.stash_for_catcher(request), ()))
-            }
-        }
+        optional_header(request, "Last-Event-ID", StreamCursor::parse).map(Self)
     }
 }

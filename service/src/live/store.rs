@@ -18,6 +18,8 @@ use crate::model::user::{UserId, Username};
 pub(super) struct ReceiptRow {
     pub(super) message: u64,
     pub(super) receiver: u64,
+    /// Deleted by the receiver, or on arrival because the receiver blocks the sender.
+    pub(super) is_deleted: bool,
 }
 
 /// Receipts that are read by one statement. More than one message can have receivers.
@@ -35,7 +37,7 @@ mod by_ids {
 
     pub(super) const ARRIVED: SizedStatement<1> = sized_statement!(
         [100],
-        "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN (",
+        "SELECT message_id, receiver_id, is_deleted FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN (",
         "?",
         ")"
     );
@@ -75,14 +77,15 @@ fn query_by_ids(
     statement: &SizedStatement<1>,
     ids: &[u64],
 ) -> Query<'static, MySql, MySqlArguments> {
-    let (statement, places) = statement.for_values(ids);
-    places.fold(sqlx::query(statement), |query, id| query.bind(*id))
+    let (statement, values) = statement.for_values(ids);
+    values.fold(sqlx::query(statement), |query, id| query.bind(*id))
 }
 
 fn receipts(rows: &[MySqlRow]) -> Vec<ReceiptRow> {
     let receipt = |row: &MySqlRow| ReceiptRow {
         message: row.get("message_id"),
         receiver: row.get("receiver_id"),
+        is_deleted: row.get("is_deleted"),
     };
     rows.iter().map(receipt).collect()
 }
@@ -118,8 +121,8 @@ pub(super) async fn receipts_after(
 ) -> Result<(Vec<ReceiptRow>, bool), Error> {
     let rows = with_connection!(database, |connection| {
         sqlx::query(
-            "SELECT message_id, receiver_id FROM receipts FORCE INDEX (receipts_message) WHERE message_id > ? \
-             ORDER BY message_id LIMIT ?",
+            "SELECT message_id, receiver_id, is_deleted FROM receipts FORCE INDEX (receipts_message) \
+             WHERE message_id > ? ORDER BY message_id LIMIT ?",
         )
         .bind(id)
         .bind(RECEIPTS_PER_POLL)
@@ -159,8 +162,8 @@ pub(super) async fn are_in_flight(database: &Database, ids: &[u64]) -> Result<bo
     });
     match looked {
         Ok(_) => Ok(false),
-        Err(fault) if is_locked(&fault) => Ok(true),
-        Err(fault) => Err(fault),
+        Err(error) if is_locked(&error) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) struct SubscriberStream {
     subscription: Subscription,
     /// Messages after this cursor are delivered by the tailer.
     start: StreamCursor,
-    /// What the client has: the id of the events.
+    /// The messages that the client has, which is the id of the events.
     cursor: StreamCursor,
     backlog: Backlog,
 }
@@ -43,7 +43,7 @@ pub(super) struct SubscriberStream {
 enum Backlog {
     /// The subscription was just activated: whether the client is ahead of the database is not known yet.
     Unchecked,
-    /// These entries, and those from that id on, which are yet to be read.
+    /// Entries that were read, and the id from which further entries are to be read.
     Pending(VecDeque<BacklogEntry>, Option<u64>),
     Empty,
 }
@@ -92,7 +92,7 @@ impl SubscriberStream {
         RESET
     }
 
-    /// All that is written to the client, in chunks that are buffered in the subscriber.
+    /// The events for the client, in chunks that are buffered in the subscriber.
     ///
     /// `hello` has the id with which the client resumed, even where a `reset` follows: a client whose connection is
     /// lost between the two resumes with the same id, and is reset then.
@@ -174,8 +174,8 @@ impl SubscriberStream {
         };
         match progress {
             Ok(step) => step,
-            Err(fault) => {
-                tracing::debug!("the backlog of a stream cannot be read yet: {fault}");
+            Err(error) => {
+                tracing::debug!("the backlog of a stream cannot be read yet: {error}");
                 sleep(RETRY_INTERVAL).await;
                 Step::Quiet
             }
@@ -190,7 +190,7 @@ impl SubscriberStream {
         Ok(Step::Quiet)
     }
 
-    /// Reads which messages are in the backlog or, where that is known, some of them into the subscriber's buffer.
+    /// Reads the entries of the backlog or, if some are known, their messages into the subscriber's buffer.
     async fn read_backlog(&mut self) -> Result<Step, Error> {
         match &mut self.backlog {
             Backlog::Pending(known, _) if !known.is_empty() => {

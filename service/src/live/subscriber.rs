@@ -1,5 +1,5 @@
-//! One subscriber: the buffers of its stream. A stream is only polled for more when its client reads, so whatever waits
-//! for the client is kept here, where it can be freed although the client does not read.
+//! One subscriber: the buffers of its stream. A stream is polled only when its client reads, so its buffers are kept
+//! here, where they can be freed even if the client does not read.
 
 use std::collections::VecDeque;
 use std::io;
@@ -29,19 +29,19 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A new message, shared by all subscribers that receive it.
 pub(super) struct Delivery {
     pub(super) content: Content,
-    /// What a client that has this message has.
+    /// The cursor of a client that has this message.
     pub(super) cursor: StreamCursor,
     pub(super) charge: MemoryCharge,
 }
 
-/// What a subscriber is told.
+/// A notification to a subscriber.
 pub(super) enum Notification {
     /// Messages after this cursor are delivered from now on.
     Activated(StreamCursor),
     Message(Arc<Delivery>),
     /// The database was restored; this is its newest message.
     Reset(StreamCursor),
-    /// Something has to be written, to detect whether the client is still connected.
+    /// The stream has to write a comment, to detect whether the client is still connected.
     Probe,
     /// The queue overflowed and was dropped.
     Overflowed,
@@ -174,8 +174,8 @@ impl Subscriber {
         self.changed.notify_one();
     }
 
-    /// Drops what was queued before the database was restored. A pending subscriber compares its cursor once it is
-    /// activated.
+    /// Drops messages that were queued before the database was restored. A pending subscriber compares its cursor once
+    /// it is activated.
     pub(super) fn reset(&self, cursor: &StreamCursor) {
         let mut state = self.state();
         if matches!(state.status, Status::Active | Status::Overflowed) {
@@ -188,13 +188,13 @@ impl Subscriber {
         }
     }
 
-    /// Has something written to the client: only a write detects a closed connection.
+    /// Makes the stream write a comment, because only a write detects a closed connection.
     pub(super) fn probe(&self) {
         self.state().is_probed = true;
         self.changed.notify_one();
     }
 
-    /// Closes the stream and drops what is buffered.
+    /// Closes the stream and drops its buffers.
     pub(super) fn close(&self) {
         self.state().close();
         self.changed.notify_one();
@@ -210,8 +210,8 @@ impl Subscriber {
         }
     }
 
-    /// Drops what is buffered, because all subscribers together exceed the budget.
-    pub(super) fn shed(&self) {
+    /// Drops the buffers, because all subscribers together exceed the budget.
+    pub(super) fn drop_buffers(&self) {
         let mut state = self.state();
         if state.text.is_empty() {
             if state.status == Status::Active {

@@ -26,16 +26,16 @@ const RESTORE_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// covers more time than this.
 const MAX_REVOCATION_GAP: Duration = Duration::from_secs(5);
 
-/// How far the messages of the database were delivered.
+/// Delivers new messages, and tracks which ones were delivered.
 pub(super) struct Tailer<'a> {
     database: &'a Database,
     hub: &'a Hub,
     cursor: StreamCursor,
-    /// When each id was first seen to be missing.
+    /// The time at which each id was first found missing.
     missing_since: BTreeMap<u64, Instant>,
-    /// When the database was last checked for a restore.
+    /// The time of the last check for a restore.
     checked: Instant,
-    /// When revocations were last read.
+    /// The time at which revocations were last read.
     revocations_seen: Option<Instant>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Tailer<'a> {
         let mut receivers = BTreeMap::<_, Vec<_>>::new();
         for receipt in receipts {
             let of_message = receivers.entry(receipt.message).or_default();
-            if self.hub.registry().has(receipt.receiver) {
+            if !receipt.is_deleted && self.hub.registry().has(receipt.receiver) {
                 of_message.push(receipt.receiver);
             }
         }

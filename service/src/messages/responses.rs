@@ -1,4 +1,4 @@
-//! The answers to requests for messages: a page with its links and its entity tag.
+//! The responses with messages: a page with its links and its entity tag.
 
 use std::fmt::Write as _;
 
@@ -13,7 +13,7 @@ use crate::http::budget::Reservation;
 use crate::http::chunking::JsonChunks;
 use crate::http::etag::{EntityTag, IfNoneMatch};
 use crate::http::problem::Problem;
-use crate::messages::store::{MessagePage, PageState};
+use crate::messages::store::{Marked, MessagePage, PageState};
 use crate::model::message::Message;
 use crate::model::page::{Mailbox, Page};
 use crate::model::search::Filter;
@@ -39,23 +39,40 @@ pub(crate) struct Feed {
     next: Option<String>,
 }
 
-/// The answer to a request for a page.
+/// The result of marking several messages.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct MarkedMessages {
+    /// The number of messages whose status has changed. Those that had it before are not counted.
+    #[schema(minimum = 0, maximum = 1000, example = 2)]
+    changed: u64,
+    /// Whether more messages up to `until` may have another status. If so, repeat the request.
+    #[schema(example = false)]
+    has_more: bool,
+}
+
+impl From<Marked> for MarkedMessages {
+    fn from(Marked { changed, has_more }: Marked) -> Self {
+        Self { changed, has_more }
+    }
+}
+
+/// The response to a request for a page.
 #[derive(Responder)]
-pub(crate) enum FeedAnswer {
-    /// The page, with its entity tag, its links (RFC 8288) and how it may be cached.
+pub(crate) enum FeedResponse {
+    /// The page, with the headers `ETag`, `Link` (RFC 8288) and `Cache-Control`.
     Page(
         JsonChunks,
         Header<'static>,
         Header<'static>,
         Header<'static>,
     ),
-    /// The client has the current state of the page.
+    /// The client's copy of the page is current.
     #[response(status = 304)]
     Unchanged((), Header<'static>, Header<'static>),
 }
 
-impl FeedAnswer {
-    /// The answer with a page, or a 304 if the client has it already.
+impl FeedResponse {
+    /// The response with a page, or a 304 if the client's copy is current.
     pub(crate) fn page(
         caller: &Caller,
         page: &Page,
@@ -83,7 +100,7 @@ impl FeedAnswer {
         Ok(Self::Page(body, tag.header(), link, cache_control()))
     }
 
-    /// The answer if the state of an inbox page alone tells that the client has it.
+    /// A 304, if the client's copy matches the state of an inbox page.
     pub(crate) fn if_unchanged(
         caller: &Caller,
         page: &Page,
@@ -137,8 +154,8 @@ fn tag_of_state(caller: &Caller, page: &Page, state: &PageState, tombstones: &[&
     EntityTag::of(parts.into_iter().chain(tombstones))
 }
 
-/// The tag of a page that was read; `None` if its state does not determine it. A page that its size ended early needs no
-/// mark of that, as its end follows from the state, which also covers the messages left out.
+/// The tag of a page that was read; `None` if its state does not determine it. Nothing marks a page that ended early
+/// for its size, because the end follows from the state, which includes the omitted messages.
 fn tag_of_page(caller: &Caller, page: &Page, found: &MessagePage) -> Option<EntityTag> {
     if page.mailbox != Mailbox::Inbox || page.filter != Filter::NONE {
         return None;

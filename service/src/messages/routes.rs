@@ -2,6 +2,7 @@
 
 use rocket::fairing::AdHoc;
 use rocket::response::status::{Created, NoContent};
+use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, patch, post, routes};
 use utoipa::OpenApi;
 
@@ -18,20 +19,21 @@ use crate::jobs::Jobs;
 use crate::limits::{RateLimited, Searches, Sends};
 use crate::messages::cleanup;
 use crate::messages::requests::{
-    IdempotencyHeader, MessagePath, NewMessageFields, OptionalKey, PageParams, ReadMark,
+    IdempotencyHeader, MessagePath, NewMessageFields, OptionalKey, PageParams, ReadMark, ReadMarks,
 };
-use crate::messages::responses::{Feed, FeedAnswer, location};
+use crate::messages::responses::{Feed, FeedResponse, MarkedMessages, location};
 use crate::messages::service::Messages;
-use crate::model::draft::NewMessage;
+use crate::model::marking::Marking;
 use crate::model::message::{Message, MessageId};
+use crate::model::new_message::NewMessage;
 use crate::model::page::Page;
 
 /// These operations in the OpenAPI document.
 #[derive(OpenApi)]
-#[openapi(paths(send, feed, read, mark, delete))]
+#[openapi(paths(send, feed, mark_several, read, mark, delete))]
 pub(crate) struct Docs;
 
-/// Attaches the routes of messages, what they share, and their cleanup.
+/// Attaches the routes of messages, their managed state, and their cleanup jobs.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("messages", |rocket| async {
         let (database, budget) = (managed::<Database>(&rocket), managed::<Budget>(&rocket));
@@ -45,27 +47,32 @@ pub(crate) fn stage() -> AdHoc {
 }
 
 fn routes() -> Vec<Route> {
-    routes![send, feed, read, mark, delete]
+    routes![send, feed, mark_several, read, mark, delete]
 }
 
 /// Send a message to one or several users.
 ///
-/// With an `Idempotency-Key`, a send can be retried until an answer arrives, and the message is sent once. Keys are
+/// With an `Idempotency-Key`, a send can be retried until a response arrives, and the message is sent once. Keys are
 /// separate for each user and are kept for at least a day.
-#[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])), params(Owner, IdempotencyHeader),
+#[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])),
+    params(Owner, IdempotencyHeader),
     request_body(content = NewMessageFields, examples(
-        ("me" = (summary = "To yourself", value = json!({"receiver": "alice", "subject": "Hello", "message": "From me to me."}))),
-        ("one" = (summary = "To one user", value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
-        ("several" = (summary = "To several users", value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
+        ("me" = (summary = "To yourself",
+            value = json!({"receiver": "alice", "subject": "Hello", "message": "From me to me."}))),
+        ("one" = (summary = "To one user",
+            value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
+        ("several" = (summary = "To several users",
+            value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
     )),
     responses(
     (status = 201, description = "The message was sent.", body = Message, headers(
         ("Location" = String, description = "The path of the message."),
-        ("RateLimit" = String, description = "The remaining quota of each limit, and the seconds until it is fully restored."),
+        ("RateLimit" = String,
+            description = "The remaining quota of each limit, and the seconds until it is fully restored."),
         ("RateLimit-Policy" = String, description = "The limits, each with its quota and its window in seconds."))),
     docs::LimitedSend,
-    docs::NotTheCaller,
-    docs::NotSent,
+    docs::AuthProblems,
+    docs::SendProblems,
     docs::BodyProblems,
     docs::Unavailable,
 ))]
@@ -84,17 +91,17 @@ pub(crate) async fn send(
 
 /// List the messages that you received or sent, newest first.
 ///
-/// To poll efficiently, send the `ETag` of the last answer as `If-None-Match`: if nothing has changed, the answer is a 304
-/// without a body.
-#[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])), params(Owner, PageParams, IfNoneMatch),
-    responses(
+/// To poll efficiently, send the `ETag` of the last response as `If-None-Match`: if nothing has changed, the response
+/// is a 304 without a body.
+#[utoipa::path(tag = "messages", operation_id = "listMessages", security(("token" = [])),
+    params(Owner, PageParams, IfNoneMatch), responses(
     (status = 200, description = "A page of messages.", body = Feed, headers(
         ("ETag" = String, description = "Identifies the state of this page (RFC 9110 section 8.8.3)."),
         ("Link" = String, description = "The `first` page and, if there is one, the `next` page (RFC 8288)."))),
-    (status = 304, description = "The page has not changed since the answer whose `ETag` was sent.", headers(
+    (status = 304, description = "The page has not changed since the response whose `ETag` was sent.", headers(
         ("ETag" = String, description = "Identifies the state of this page."))),
     docs::LimitedSearch,
-    docs::NotTheCaller,
+    docs::AuthProblems,
     docs::InvalidQuery,
     docs::Unavailable,
 ))]
@@ -105,24 +112,51 @@ pub(crate) async fn feed(
     page: Page,
     known: IfNoneMatch,
     messages: &State<Messages>,
-) -> Result<FeedAnswer, Problem> {
+) -> Result<FeedResponse, Problem> {
     if known.is_present()
         && let Some(state) = messages.page_state(&caller, &page).await?
-        && let Some(unchanged) = FeedAnswer::if_unchanged(&caller, &page, &state, &known)
+        && let Some(unchanged) = FeedResponse::if_unchanged(&caller, &page, &state, &known)
     {
         return Ok(unchanged);
     }
     let (found, reservation) = messages.page(&caller, &page).await?;
-    FeedAnswer::page(&caller, &page, found, reservation, &known)
+    FeedResponse::page(&caller, &page, found, reservation, &known)
+}
+
+/// Mark several received messages as read or unread.
+///
+/// Name them by `ids`, or mark all messages up to the newest one that you have seen by `until`. Messages that you have
+/// not received, or have deleted, are ignored. Of all messages up to `until`, a request changes the newest 1,000; if
+/// `has_more` is `true`, repeat it for the others.
+#[utoipa::path(tag = "messages", operation_id = "markMessages", security(("token" = [])), params(Owner),
+    request_body(content = ReadMarks, examples(
+        ("until" = (summary = "All messages up to one", value = json!({"read": true, "until": 42}))),
+        ("ids" = (summary = "Several messages", value = json!({"read": true, "ids": [41, 42]}))),
+    )),
+    responses(
+    (status = 200, description = "The messages were marked.", body = MarkedMessages),
+    docs::AuthProblems,
+    docs::Invalid,
+    docs::BodyProblems,
+    docs::Unavailable,
+))]
+#[patch("/users/<_>/messages", data = "<marking>")]
+pub(crate) async fn mark_several(
+    caller: Caller,
+    marking: Body<Marking>,
+    messages: &State<Messages>,
+) -> Result<Json<MarkedMessages>, Problem> {
+    let marked = messages.mark_several(&caller, &marking.0).await?;
+    Ok(Json(marked.into()))
 }
 
 /// Read a message that you sent or received.
 #[utoipa::path(tag = "messages", operation_id = "getMessage", security(("token" = [])), params(Owner, MessagePath),
     responses(
     (status = 200, description = "The message.", body = Message),
-    docs::NotTheCaller,
+    docs::AuthProblems,
     docs::NotFound,
-    docs::Large,
+    docs::LargeResponse,
     docs::Unavailable,
 ))]
 #[get("/users/<_>/messages/<id>")]
@@ -137,15 +171,15 @@ pub(crate) async fn read(
 
 /// Mark a received message as read or unread.
 ///
-/// Only a receiver can mark a message; for its sender, the answer is a 404.
+/// Only a receiver can mark a message; for its sender, the response is a 404.
 #[utoipa::path(tag = "messages", operation_id = "markMessage", security(("token" = [])), params(Owner, MessagePath),
     request_body = ReadMark, responses(
     (status = 200, description = "The message was marked.", body = Message),
-    docs::NotTheCaller,
+    docs::AuthProblems,
     docs::NotFound,
     docs::Invalid,
     docs::BodyProblems,
-    docs::Large,
+    docs::LargeResponse,
     docs::Unavailable,
 ))]
 #[patch("/users/<_>/messages/<id>", data = "<mark>")]
@@ -163,7 +197,7 @@ pub(crate) async fn mark(
 #[utoipa::path(tag = "messages", operation_id = "deleteMessage", security(("token" = [])), params(Owner, MessagePath),
     responses(
     (status = 204, description = "The message was deleted."),
-    docs::NotTheCaller,
+    docs::AuthProblems,
     docs::NotFound,
     docs::Unavailable,
 ))]
@@ -177,7 +211,7 @@ pub(crate) async fn delete(
     Ok(NoContent)
 }
 
-/// An id that is not well-formed is treated like one that does not exist.
+/// A malformed id is treated like one that does not exist.
 fn message_id(text: &str) -> Result<MessageId, Problem> {
     MessageId::parse(text).ok_or(Problem::NotFound)
 }

@@ -1,4 +1,4 @@
-//! Everything that a user can do with messages.
+//! The operations on messages, as handlers use them.
 
 use std::time::Duration;
 
@@ -7,22 +7,23 @@ use crate::db::Database;
 use crate::http::budget::{self, Budget, Reservation};
 use crate::http::problem::Problem;
 use crate::limits::ConcurrencyLimit;
-use crate::messages::changes::Changes;
-use crate::messages::reads::Reads;
+use crate::messages::page_reader::PageReader;
 use crate::messages::store;
-use crate::messages::store::{MessagePage, PageState, Refusal};
-use crate::model::draft::{IdempotencyKey, NewMessage, Receivers};
+use crate::messages::store::{Marked, MessagePage, PageState, Refusal};
+use crate::messages::writer::MessageWriter;
 use crate::model::invalid::FieldError;
+use crate::model::marking::Marking;
 use crate::model::message::{Message, MessageId};
+use crate::model::new_message::{IdempotencyKey, NewMessage, Receivers};
 use crate::model::page::Page;
 use crate::model::search::Filter;
 
-/// Messages as their senders and receivers use them. Messages that are returned for an answer come with their part of the
-/// budget for answers.
+/// Reads, sends and changes messages for their senders and receivers. Messages for a response are returned with its
+/// reservation of the budget.
 pub(crate) struct Messages {
     database: Database,
-    changes: Changes,
-    reads: Reads,
+    writer: MessageWriter,
+    page_reader: PageReader,
     searches: ConcurrencyLimit,
     budget: Budget,
 }
@@ -30,15 +31,16 @@ pub(crate) struct Messages {
 impl Messages {
     pub(crate) fn new(database: Database, budget: Budget) -> Self {
         Self {
-            changes: Changes::new(database.clone()),
-            reads: Reads::new(database.clone(), budget.clone()),
+            writer: MessageWriter::new(database.clone()),
+            page_reader: PageReader::new(database.clone(), budget.clone()),
             searches: ConcurrencyLimit::new(),
             database,
             budget,
         }
     }
 
-    /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key before.
+    /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key
+    /// before.
     pub(crate) async fn send(
         &self,
         caller: Caller,
@@ -46,9 +48,9 @@ impl Messages {
         key: Option<IdempotencyKey>,
     ) -> Result<(Message, Reservation), Problem> {
         let field = receivers_field(&new);
-        // Reserved before the message is sent, as nothing may delay the answer afterwards.
+        // Reserved before the message is sent, because nothing may delay the response afterwards.
         let reservation = self.reserve(&caller, new.max_json_bytes()).await?;
-        let sent = self.changes.send(caller, new, key).await?;
+        let sent = self.writer.send(caller, new, key).await?;
         let message = sent.map_err(|refusal| problem(field, refusal))?;
         Ok((message, reservation))
     }
@@ -63,7 +65,7 @@ impl Messages {
             Filter::NONE => None,
             _ => Some(self.searches.acquire(caller.id()).await?),
         };
-        self.reads.page(caller, page).await
+        self.page_reader.page(caller, page).await
     }
 
     /// A page of at most `bytes` bytes, which waits for its part of the budget up to the timeout.
@@ -74,10 +76,12 @@ impl Messages {
         bytes: usize,
         timeout: Duration,
     ) -> Result<(MessagePage, Reservation), Problem> {
-        self.reads.page_within(caller, page, bytes, timeout).await
+        self.page_reader
+            .page_within(caller, page, bytes, timeout)
+            .await
     }
 
-    /// The state of an inbox page, which costs less than the page. `None` if it cannot be determined separately.
+    /// The state of an inbox page, which costs less than the page. `None` if it cannot be read separately.
     pub(crate) async fn page_state(
         &self,
         caller: &Caller,
@@ -103,14 +107,23 @@ impl Messages {
         id: MessageId,
         read: bool,
     ) -> Result<(Message, Reservation), Problem> {
-        let message = self.changes.mark(caller.clone(), id, read).await?;
+        let message = self.writer.mark(caller.clone(), id, read).await?;
         self.reserved(caller, message).await
     }
 
-    /// Deletes a message: one that the caller sent for all its receivers, one that the caller received from their own inbox
-    /// only.
+    /// Marks several received messages as read or unread.
+    pub(crate) async fn mark_several(
+        &self,
+        caller: &Caller,
+        marking: &Marking,
+    ) -> Result<Marked, Problem> {
+        Ok(store::mark_several(&self.database, caller, marking).await?)
+    }
+
+    /// Deletes a message: one that the caller sent for all its receivers, one that the caller received from their own
+    /// inbox only.
     pub(crate) async fn delete(&self, caller: &Caller, id: MessageId) -> Result<(), Problem> {
-        let existed = self.changes.delete(caller, id).await?;
+        let existed = self.writer.delete(caller, id).await?;
         existed.then_some(()).ok_or(Problem::NotFound)
     }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::model::email::Email;
-use crate::model::moment;
+use crate::model::timestamp;
 use crate::model::user::Username;
 
 /// An account and a summary of its inbox.
@@ -17,7 +17,7 @@ pub(crate) struct Account {
     #[schema(value_type = String, example = "alice@example.com")]
     pub(crate) email: Email,
     /// RFC 3339, UTC, milliseconds.
-    #[serde(serialize_with = "moment::rfc3339")]
+    #[serde(serialize_with = "timestamp::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
     pub(crate) created_at: DateTime<Utc>,
     /// The number of received messages that are unread. Counting stops at 1000, which means 1000 or more.

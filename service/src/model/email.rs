@@ -24,7 +24,7 @@ pub(crate) struct Email(String);
 
 impl Email {
     /// # Errors
-    /// What is wrong with the address, as a continuation of "email".
+    /// The reason, as a phrase that continues "email".
     pub(crate) fn parse(address: String) -> Result<Self, Invalid> {
         if address.len() > MAX_BYTES {
             return Err("must be at most 254 bytes long".into());
@@ -40,13 +40,18 @@ impl Email {
         Ok(Self(address))
     }
 
-    /// An address from the database, which holds valid ones only.
+    /// An address from the database, which contains valid ones only.
     pub(crate) fn stored(address: String) -> Self {
         Self(address)
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The part before the last `@`, without needless quotes.
+    pub(super) fn local_part(&self) -> String {
+        unquoted(parts(&self.0).0)
     }
 
     /// The normalized address, which is the same for all spellings of one mailbox: the local part without differences
@@ -122,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_keeps_its_spelling_and_has_a_normalized_one() {
+    fn an_address_keeps_its_spelling_beside_its_normalized_form() {
         let typed = email("Alice@Example.COM").expect("valid");
         assert_eq!(typed.as_str(), "Alice@Example.COM");
         assert_eq!(typed.normalized(), "alice@example.com");

@@ -2,20 +2,23 @@
 
 use secrecy::SecretString;
 
+use crate::model::email::Email;
 use crate::model::invalid::Invalid;
 use crate::model::unicode::nfkc_case_folded;
 use crate::model::user::Username;
 
 /// The minimum of characters beside a name that is easily guessed.
 const MIN_BESIDE_NAME: usize = 5;
+/// The minimum of characters of a name that is looked for in passwords. Shorter ones occur in any text.
+const MIN_NAME: usize = 3;
 /// The product's own name, which is easily guessed, too.
 const PRODUCT: &str = "herolo";
 
-/// One password a line, below some lines of comment. Searching them takes a thousandth of the time of a hash.
+/// One password per line, after comment lines. A search takes a thousandth of the time of a hash.
 const COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 
-/// Placeholders that programs send by mistake where they redact a password or have none. They stand in the programs'
-/// source, so anybody can sign in with them.
+/// Placeholders that programs send by mistake instead of a redacted or missing password. They are public, because they
+/// are part of the source code of these programs.
 const PLACEHOLDERS: [&str; 10] = [
     "undefined",
     "object object",
@@ -31,8 +34,8 @@ const PLACEHOLDERS: [&str; 10] = [
 /// The beginnings of placeholders that contain further text.
 const PLACEHOLDER_STARTS: [&str; 4] = ["secretstr(", "secretstring(", "secretbox<", "secret("];
 
-/// The form of a password that is compared with easily guessed ones. Unlike the form that is hashed, it has neither
-/// compatibility variants nor case: `ｐａｓｓｗｏｒｄ１` is as easily guessed as `password1`.
+/// The form of a password that is compared with easily guessed ones. Unlike the hashed form, it ignores case and
+/// compatibility variants: `ｐａｓｓｗｏｒｄ１` is as easily guessed as `password1`.
 pub(super) fn folded(password: &str) -> SecretString {
     SecretString::from(nfkc_case_folded(password))
 }
@@ -40,7 +43,7 @@ pub(super) fn folded(password: &str) -> SecretString {
 /// Refuses a folded password that is among the first that an attacker tries.
 ///
 /// # Errors
-/// What is wrong with the password, as a continuation of "password".
+/// The reason, as a phrase that continues "password".
 pub(super) fn refuse(folded: &str) -> Result<(), Invalid> {
     if common_passwords().any(|word| word == folded) {
         return Err("must not be one of the most common passwords, which are guessed first".into());
@@ -59,10 +62,24 @@ pub(super) fn refuse(folded: &str) -> Result<(), Invalid> {
 /// Refuses a folded password that is little more than the name of its account.
 ///
 /// # Errors
-/// What is wrong with the password, as a continuation of "password".
+/// The reason, as a phrase that continues "password".
 pub(super) fn refuse_name(username: &Username, folded: &str) -> Result<(), Invalid> {
     if is_little_more_than(username.as_str(), folded) {
         return Err("must be more than the username and up to four other characters".into());
+    }
+    Ok(())
+}
+
+/// Refuses a folded password that is little more than the local part of its account's e-mail address.
+///
+/// # Errors
+/// The reason, as a phrase that continues "password".
+pub(super) fn refuse_mailbox(email: &Email, folded: &str) -> Result<(), Invalid> {
+    let name = nfkc_case_folded(&email.local_part());
+    if name.chars().count() >= MIN_NAME && is_little_more_than(&name, folded) {
+        let detail =
+            "must be more than the e-mail address before its @ and up to four other characters";
+        return Err(detail.into());
     }
     Ok(())
 }
@@ -81,7 +98,7 @@ fn is_placeholder(password: &str) -> bool {
             .any(|start| password.starts_with(start))
 }
 
-/// Whether little is left of a password without the name, however often it contains the name.
+/// Whether few characters of a password remain without all occurrences of the name.
 fn is_little_more_than(name: &str, password: &str) -> bool {
     password.contains(name) && password.replace(name, "").chars().count() < MIN_BESIDE_NAME
 }

@@ -20,7 +20,7 @@ pub(crate) struct FieldError {
     /// The value: `#/<field>` of the body (a JSON pointer, RFC 6901) or `?<parameter>` of the query.
     #[schema(example = "#/username")]
     pub(crate) pointer: String,
-    /// What is wrong with the value, and what a valid one is.
+    /// The error, and the requirements of a valid value.
     #[schema(example = "must be 3 to 64 characters long")]
     pub(crate) detail: String,
 }

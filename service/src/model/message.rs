@@ -1,13 +1,12 @@
 //! Messages as their senders and receivers see them.
 
-use std::fmt;
-use std::num::NonZero;
 use std::ops::RangeInclusive;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::model::id::resource_id;
 use crate::model::invalid::Invalid;
 use crate::model::user::Username;
 
@@ -21,35 +20,10 @@ const ENVELOPE_BYTES: usize = 512;
 /// Upper bound for one receiver in that list.
 pub(crate) const RECEIVER_BYTES: usize = 112;
 
-/// The id of a message. Ids grow with time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_i64, example = 42)]
-pub(crate) struct MessageId(NonZero<u64>);
-
-impl MessageId {
-    /// Parses an id in its canonical form; any other text names no message. Ids fit into a signed 64-bit integer, which
-    /// is the widest that many clients have.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let id: i64 = text.parse().ok()?;
-        let id = Self::stored(u64::try_from(id).ok()?)?;
-        (id.to_string() == text).then_some(id)
-    }
-
-    /// An id from the database; `None` for 0, which MySQL never assigns.
-    pub(crate) fn stored(id: u64) -> Option<Self> {
-        NonZero::new(id).map(Self)
-    }
-
-    pub(crate) fn get(self) -> u64 {
-        self.0.get()
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
+resource_id! {
+    /// The id of a message. Ids grow with time.
+    #[schema(value_type = u64, minimum = 1, maximum = 9_223_372_036_854_775_807_i64, example = 42)]
+    MessageId
 }
 
 /// The subject of a message: 1 to 255 characters, stored as sent.
@@ -149,7 +123,7 @@ pub(crate) struct Message {
     #[schema(inline)]
     pub(crate) message: Text,
     /// The time of sending: RFC 3339, UTC, with milliseconds.
-    #[serde(serialize_with = "crate::model::moment::rfc3339")]
+    #[serde(serialize_with = "crate::model::timestamp::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]
     pub(crate) created_at: DateTime<Utc>,
     /// Whether you marked the message as read, if you received it; otherwise whether all its receivers did.
@@ -204,8 +178,8 @@ impl Message {
         }
     }
 
-    /// Upper bound for the size of its JSON. It depends on the message alone, as every name counts as a longest one: the
-    /// result is the same at any time and on any replica.
+    /// Upper bound for the size of its JSON. It depends on the message alone, as every name counts as a longest one:
+    /// the result is the same at any time and on any replica.
     pub(crate) fn max_json_bytes(&self) -> usize {
         let receivers = self.receivers.as_ref().map_or(0, Vec::len);
         max_json_bytes(&self.subject, &self.message, receivers)

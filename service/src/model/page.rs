@@ -2,16 +2,17 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::draft::RECEIVERS;
 use crate::model::invalid::Invalid;
 use crate::model::message::{MessageId, RECEIVER_BYTES};
+use crate::model::new_message::RECEIVERS;
 use crate::model::search::Filter;
 
 /// The number of messages on a page.
 const PER_PAGE: RangeInclusive<u64> = 1..=100;
 /// Page numbers. Clients that read further follow `next`, which costs the same on every page.
 const PAGES: RangeInclusive<u64> = 1..=1_000_000;
-/// The largest offset of a page that is requested by its number: reading from there takes about as long as a request may.
+/// The largest offset of a page that is requested by its number: reading from there takes about as long as a request
+/// may.
 const MAX_OFFSET: u64 = 1_000_000;
 
 /// The maximum size of a page's JSON.
@@ -157,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_truth_may_stand_in_quotes() {
+    fn a_boolean_may_be_quoted() {
         assert_eq!(parse_bool("true"), Ok(true));
         assert_eq!(parse_bool("\"false\""), Ok(false));
         for text in [

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use secrecy::{ExposeSecret, SecretString};
 use utoipa::ToSchema;
 
+use crate::model::email::Email;
 use crate::model::guessable;
 use crate::model::guessable::folded;
 use crate::model::invalid::Invalid;
@@ -16,7 +17,7 @@ const LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 /// The minimum of different characters.
 const MIN_DISTINCT: usize = 4;
 
-/// The form of a password that is hashed, which does not depend on the keyboard: every space separator becomes a space,
+/// The form of a password that is hashed. It does not depend on the keyboard: every space separator becomes a space,
 /// and letters are composed (RFC 8265 section 4.2.2). Control characters are left as they are.
 fn normalized(password: &str) -> SecretString {
     let spaced: String = password
@@ -49,13 +50,13 @@ fn is_space_separator(letter: char) -> bool {
     description = "Composed and decomposed letters are the same, and so are all space separators (RFC 8265 section \
                    4.2); the length is that of the composed form. Easily guessed passwords are refused: those with \
                    fewer than 4 different characters, the most common ones, placeholders such as `[REDACTED]`, and \
-                   the username with up to four other characters."
+                   the username or the local part of the e-mail address with up to four other characters."
 )]
 pub(crate) struct NewPassword(SecretString);
 
 impl NewPassword {
     /// # Errors
-    /// What is wrong with the password, as a continuation of "password".
+    /// The reason, as a phrase that continues "password".
     pub(crate) fn parse(password: String) -> Result<Self, Invalid> {
         let verbatim = SecretString::from(password);
         let normalized = normalized(verbatim.expose_secret());
@@ -73,10 +74,20 @@ impl NewPassword {
     /// Refuses a password that is little more than the name of its account.
     ///
     /// # Errors
-    /// What is wrong with the password, as a continuation of "password".
+    /// The reason, as a phrase that continues "password".
     pub(crate) fn for_user(self, username: &Username) -> Result<Self, Invalid> {
         let folded = folded(self.0.expose_secret());
         guessable::refuse_name(username, folded.expose_secret())?;
+        Ok(self)
+    }
+
+    /// Refuses a password that is little more than the local part of its account's e-mail address.
+    ///
+    /// # Errors
+    /// The reason, as a phrase that continues "password".
+    pub(crate) fn for_mailbox(self, email: &Email) -> Result<Self, Invalid> {
+        let folded = folded(self.0.expose_secret());
+        guessable::refuse_mailbox(email, folded.expose_secret())?;
         Ok(self)
     }
 
@@ -85,8 +96,8 @@ impl NewPassword {
     }
 }
 
-/// A password that is to be compared with an account's. One that is too short for any account is merely incorrect; one
-/// that is too long is refused before it costs a hash.
+/// A password to compare with that of an account. One that is too short for any account is merely incorrect; one that
+/// is too long is refused before it costs a hash.
 #[derive(Debug, ToSchema)]
 #[schema(
     value_type = String, max_length = 128, example = "correct horse battery",
@@ -94,17 +105,17 @@ impl NewPassword {
 )]
 pub(crate) struct SubmittedPassword(PasswordForms);
 
-/// The texts whose hash an account may have.
+/// The forms of a password whose hash an account may have.
 #[derive(Debug)]
 pub(crate) struct PasswordForms {
     pub(crate) normalized: SecretString,
-    /// The password as it was sent, if that is another text. Hashes from before normalization are of such texts.
+    /// The password as it was sent, if that differs. Older hashes were computed before normalization.
     pub(crate) verbatim: Option<SecretString>,
 }
 
 impl SubmittedPassword {
     /// # Errors
-    /// What is wrong with the password, as a continuation of "password".
+    /// The reason, as a phrase that continues "password".
     pub(crate) fn parse(password: String) -> Result<Self, Invalid> {
         let verbatim = SecretString::from(password);
         let normalized = normalized(verbatim.expose_secret());
@@ -267,6 +278,23 @@ mod tests {
         assert!(is_accepted_for("alice", "password of alice"));
         assert!(is_accepted_for("bob", "bobsleigh rides"));
         assert!(!is_accepted("Herolo2026"));
+    }
+
+    #[test]
+    fn a_password_that_is_little_more_than_the_mailbox_is_refused() {
+        let is_accepted_with = |address: &str, password: &str| {
+            let email = Email::parse(address.to_owned()).expect("an address");
+            let password = NewPassword::parse(password.to_owned()).expect(password);
+            password.for_mailbox(&email).is_ok()
+        };
+        for password in ["zaphod.b", "Zaphod.B-42", "ｚａｐｈｏｄ．ｂ"] {
+            assert!(
+                !is_accepted_with("Zaphod.B@example.com", password),
+                "{password:?}"
+            );
+        }
+        assert!(is_accepted_with("zaphod.b@example.com", "example.com"));
+        assert!(is_accepted_with("ab@example.com", "abababcdef"));
     }
 
     #[test]

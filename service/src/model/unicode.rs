@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use icu_casemap::CaseMapper;
 use icu_normalizer::{ComposingNormalizer, ComposingNormalizerBorrowed};
 
-/// The text in normalization form C, in which composed and decomposed letters are the same.
+/// The text in normalization form C, in which composed and decomposed letters are equal.
 pub(crate) fn nfc(text: &str) -> Cow<'_, str> {
     ComposingNormalizer::new_nfc().normalize(text)
 }
@@ -16,7 +16,7 @@ pub(crate) fn nfc_case_folded(text: &str) -> String {
     case_folded(ComposingNormalizer::new_nfc(), text)
 }
 
-/// The same in normalization form KC, in which compatibility variants such as full-width letters are the same as well.
+/// The same in normalization form KC, in which compatibility variants such as full-width letters are equal as well.
 pub(crate) fn nfkc_case_folded(text: &str) -> String {
     case_folded(ComposingNormalizer::new_nfkc(), text)
 }

@@ -56,7 +56,7 @@ pub(crate) struct Username(SmolStr);
 
 impl Username {
     /// # Errors
-    /// What is wrong with the name, as a continuation of "username".
+    /// The reason, as a phrase that continues "username".
     pub(crate) fn parse(mut name: String) -> Result<Self, Invalid> {
         name.make_ascii_lowercase();
         if !LENGTH.contains(&name.chars().count()) {
@@ -85,7 +85,7 @@ impl Username {
         self.0.eq_ignore_ascii_case(name)
     }
 
-    /// Whether it is the name that a deleted account's row keeps.
+    /// Whether this is the name of a deleted account's row.
     pub(crate) fn is_tombstone(&self) -> bool {
         self.0.starts_with('~')
     }
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_username_of_other_letters_is_refused() {
-        // The Kelvin sign is a letter k to Unicode's lower case, but not to ours.
+        // Unicode's lower case maps the Kelvin sign to k; ASCII's does not.
         for name in [
             "al ice",
             "alicé",

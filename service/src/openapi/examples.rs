@@ -21,11 +21,11 @@ impl Modify for Examples {
         for item in document.paths.paths.values_mut() {
             for operation in operations(item) {
                 if let Some(RefOr::T(body)) = &mut operation.request_body {
-                    give(body.content.values_mut(), &components.schemas);
+                    add_examples(body.content.values_mut(), &components.schemas);
                 }
                 for response in operation.responses.responses.values_mut() {
                     if let RefOr::T(response) = response {
-                        give(response.content.values_mut(), &components.schemas);
+                        add_examples(response.content.values_mut(), &components.schemas);
                     }
                 }
             }
@@ -33,7 +33,7 @@ impl Modify for Examples {
     }
 }
 
-fn give<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, schemas: &Schemas) {
+fn add_examples<'a>(contents: impl Iterator<Item = &'a mut RefOr<Content>>, schemas: &Schemas) {
     for content in contents {
         let RefOr::T(content) = content else { continue };
         if content.example.is_some() || !content.examples.is_empty() {
@@ -53,7 +53,9 @@ fn name_of(location: &str) -> &str {
 fn example(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<Value> {
     match schema {
         RefOr::Ref(reference) => example(schemas.get(name_of(&reference.ref_location))?, schemas),
-        RefOr::T(Schema::Object(object)) => own(object).or_else(|| composed(object, schemas)),
+        RefOr::T(Schema::Object(object)) => {
+            own_example(object).or_else(|| composed_example(object, schemas))
+        }
         RefOr::T(Schema::Array(array)) => match (&array.example, &array.items) {
             (Some(own), _) => Some(own.clone()),
             (None, ArrayItems::RefOrSchema(item)) => Some(vec![example(item, schemas)?].into()),
@@ -63,13 +65,13 @@ fn example(schema: &RefOr<Schema>, schemas: &Schemas) -> Option<Value> {
     }
 }
 
-fn own(object: &Object) -> Option<Value> {
+fn own_example(object: &Object) -> Option<Value> {
     let first = object.examples.first();
     object.example.as_ref().or(first).cloned()
 }
 
 /// An object of the required fields.
-fn composed(object: &Object, schemas: &Schemas) -> Option<Value> {
+fn composed_example(object: &Object, schemas: &Schemas) -> Option<Value> {
     if object.properties.is_empty() {
         return None;
     }

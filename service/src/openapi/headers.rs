@@ -80,7 +80,8 @@ impl Modify for Headers {
         components
             .parameters
             .insert(REQUEST_ID.to_owned(), parameter);
-        components.responses.values_mut().for_each(refer);
+        let responses = components.responses.values_mut();
+        responses.for_each(replace_with_references);
         for item in document.paths.paths.values_mut() {
             for operation in operations(item) {
                 let request_id = Ref::new(format!("#/components/parameters/{REQUEST_ID}"));
@@ -96,7 +97,7 @@ impl Modify for Headers {
                         .filter(|(status, _)| status.starts_with('2'));
                     successes.for_each(|(_, response)| add_rate_limit_headers(response));
                 }
-                responses.values_mut().for_each(refer);
+                responses.values_mut().for_each(replace_with_references);
             }
         }
     }
@@ -152,7 +153,7 @@ fn add_rate_limit_headers(response: &mut RefOr<Response>) {
 }
 
 /// Adds the request id to a response, and replaces its headers with references to the components.
-fn refer(response: &mut RefOr<Response>) {
+fn replace_with_references(response: &mut RefOr<Response>) {
     let RefOr::T(response) = response else { return };
     let headers = &mut response.headers;
     headers.insert(REQUEST_ID.to_owned(), Header::default().into());

@@ -21,7 +21,8 @@ struct Step {
 
 const SAME_USER: (&str, &str) = ("username", "$request.path.username");
 const SAME_MESSAGE: (&str, &str) = ("id", "$request.path.id");
-const NEW_MESSAGE: (&str, &str) = ("id", "$response.body#/id");
+const SAME_NAME: (&str, &str) = ("name", "$request.path.name");
+const NEW_ID: (&str, &str) = ("id", "$response.body#/id");
 
 /// A step without a body from the response.
 const fn step(
@@ -39,7 +40,7 @@ const fn step(
     }
 }
 
-const STEPS: [Step; 18] = [
+const STEPS: [Step; 25] = [
     step(
         ("createUser", "201"),
         "issueToken",
@@ -98,20 +99,62 @@ const STEPS: [Step; 18] = [
     step(
         ("sendMessage", "201"),
         "getMessage",
-        &[SAME_USER, NEW_MESSAGE],
+        &[SAME_USER, NEW_ID],
         "Read the message as its sender.",
     ),
     step(
         ("sendMessage", "201"),
         "markMessage",
-        &[("username", "$response.body#/receiver"), NEW_MESSAGE],
+        &[("username", "$response.body#/receiver"), NEW_ID],
         "Mark the message, as its receiver, with the receiver's token.",
     ),
     step(
         ("sendMessage", "201"),
         "deleteMessage",
-        &[SAME_USER, NEW_MESSAGE],
+        &[SAME_USER, NEW_ID],
         "Delete the message for all receivers.",
+    ),
+    step(
+        ("issueToken", "201"),
+        "createInvitation",
+        &[SAME_USER],
+        "Invite someone, with the token, if users can.",
+    ),
+    step(
+        ("createInvitation", "201"),
+        "deleteInvitation",
+        &[SAME_USER, NEW_ID],
+        "Delete the invitation.",
+    ),
+    step(
+        ("createInvitation", "201"),
+        "listInvitations",
+        &[SAME_USER],
+        "List the open invitations.",
+    ),
+    step(
+        ("issueToken", "201"),
+        "listBlocks",
+        &[SAME_USER],
+        "List the users that you block, with the token.",
+    ),
+    step(
+        ("blockUser", "204"),
+        "listBlocks",
+        &[SAME_USER],
+        "List the users that you block.",
+    ),
+    step(
+        ("blockUser", "204"),
+        "unblockUser",
+        &[SAME_USER, SAME_NAME],
+        "Unblock the user.",
+    ),
+    step(
+        ("unblockUser", "204"),
+        "blockUser",
+        &[SAME_USER, SAME_NAME],
+        "Block the user again.",
     ),
     step(
         ("getMessage", "200"),

@@ -1,4 +1,4 @@
-//! The OpenAPI 3.1 document: merges the features' own documents and adds what concerns all operations.
+//! The OpenAPI 3.1 document: merges the documents of the features and adds the parts that all operations share.
 
 mod examples;
 mod headers;
@@ -23,7 +23,7 @@ use crate::{export, live, messages, users};
 
 /// The document as pretty-printed JSON.
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| {
-    whole()
+    merged_document()
         .to_pretty_json()
         .expect("the document is plain data")
 });
@@ -76,7 +76,8 @@ as absent. A body that does not arrive within 8 s is an error (408); if not even
 connection is closed without a response.
 
 **Every response** has `X-Request-Id`, and forbids browsers to execute, frame or sniff it. Browsers must not cache it \
-either, except lists of messages, which they may store and revalidate. Every path that allows GET allows HEAD.";
+either, except lists of messages, which they may store and revalidate, and `/service`. Every path that allows GET \
+allows HEAD.";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -94,18 +95,23 @@ either, except lists of messages, which they may store and revalidate. Every pat
     components(schemas(Document<'static>)),
     tags(
         (name = "users", description = "Accounts and access tokens."),
+        (name = "invitations", description = "Invitations to sign up, if the operator lets users invite others."),
+        (name = "blocks", description = "Users whose messages do not reach you."),
         (name = "messages", description = "Sending, listing, streaming, marking and deleting messages."),
         (name = "document", description = "This document."),
-        (name = "probes", description = "For operators. These endpoints are unauthenticated; do not expose them publicly (the edge routes only `/livez`)."),
+        (name = "probes", description = "For operators. These endpoints are unauthenticated; do not expose them \
+            publicly (the edge routes only `/livez`)."),
     ),
 )]
 struct Api;
 
 /// Merges the features' documents, then applies the modifiers, which need all operations.
-fn whole() -> utoipa::openapi::OpenApi {
+fn merged_document() -> utoipa::openapi::OpenApi {
     let mut document = Api::openapi();
     for part in [
         users::Docs::openapi(),
+        users::invitations::Docs::openapi(),
+        users::blocks::Docs::openapi(),
         messages::Docs::openapi(),
         export::Docs::openapi(),
         live::Docs::openapi(),
@@ -116,7 +122,7 @@ fn whole() -> utoipa::openapi::OpenApi {
     }
     let modifiers: [&dyn Modify; 6] = [
         &Token,
-        &OwnersPath,
+        &UsernameInPath,
         &SharedProblems,
         &Headers,
         &Examples,
@@ -144,14 +150,14 @@ impl Modify for Token {
     }
 }
 
-/// Names the username in the paths. Routes leave it to their guard and write `<_>`, for which utoipa generates a
-/// parameter without a description, beside the one that the operation declares.
-struct OwnersPath;
+/// Names the username in the paths. Routes write `<_>`, because a guard reads the username; for it, utoipa generates a
+/// parameter without a description, in addition to the one that the operation declares.
+struct UsernameInPath;
 
 /// The name that utoipa gives to `<_>` in a route.
 const UNNAMED: &str = "arg0";
 
-impl Modify for OwnersPath {
+impl Modify for UsernameInPath {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         for (path, mut item) in std::mem::take(&mut document.paths.paths) {
             for operation in operations(&mut item) {

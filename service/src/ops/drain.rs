@@ -1,4 +1,5 @@
-//! Draining: after SIGTERM the replica reports that it stops, and serves requests until no more are sent to it.
+//! Draining: after SIGTERM the replica announces its shutdown, and serves requests until the load balancer sends no
+//! more.
 
 use std::io;
 use std::time::Duration;
@@ -93,7 +94,7 @@ impl Drain {
     }
 }
 
-/// Attaches the drain, which is as long as the settings say.
+/// Attaches the drain, with its duration from the settings.
 pub(crate) fn stage(config: &Config) -> AdHoc {
     let seconds = config.drain_seconds;
     AdHoc::on_ignite("drain", move |rocket| async move {

@@ -1,4 +1,4 @@
-//! Telemetry: Prometheus metrics, a request id on every response, and a debug log of requests.
+//! Prometheus metrics, a request id on every response, and a debug log of requests.
 //!
 //! The proxy in front of the service writes the access log. The service logs errors with their request id, and the
 //! state of the process. `RUST_LOG=herolo=debug` adds a line for each request.
@@ -36,14 +36,14 @@ impl Telemetry {
         let telemetry = Self {
             registry: Registry::new(),
             requests: IntCounterVec::new(
-                Opts::new("herolo_http_requests_total", "Requests answered."),
+                Opts::new("herolo_http_requests_total", "Responses to requests."),
                 &labels,
             )
             .expect("the metric's name is valid"),
             durations: HistogramVec::new(
                 HistogramOpts::new(
                     "herolo_http_request_duration_seconds",
-                    "Time from arrival to answer.",
+                    "Time from request to response.",
                 )
                 .buckets(DURATION_BUCKETS.to_vec()),
                 &labels[..2],
@@ -55,7 +55,7 @@ impl Telemetry {
             ),
             idle_connections: gauge(
                 "herolo_database_idle_connections",
-                "Connections that nobody uses right now.",
+                "Open connections that are not in use.",
             ),
         };
         telemetry.register();
@@ -83,7 +83,7 @@ impl Telemetry {
     }
 
     /// Registers counters of other parts of the service.
-    pub(crate) fn show(&self, counters: impl IntoIterator<Item = IntCounter>) {
+    pub(crate) fn register_counters(&self, counters: impl IntoIterator<Item = IntCounter>) {
         for counter in counters {
             self.registry
                 .register(Box::new(counter))

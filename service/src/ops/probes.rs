@@ -21,7 +21,7 @@ const START_UP_INTERVAL: Duration = Duration::from_millis(500);
 #[openapi(paths(livez, readyz, drainz))]
 pub(crate) struct Docs;
 
-/// Attaches the probes and what waits for the database.
+/// Attaches the probes, and the task that waits for the database.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("probes", |rocket| async {
         rocket.attach(start_up_watch()).mount("/", routes())
@@ -42,9 +42,9 @@ pub(crate) struct Health {
     pub(crate) started: bool,
 }
 
-/// Is the process alive? Independent of the database.
+/// Check that the process is alive. Independent of the database.
 #[utoipa::path(tag = "probes", operation_id = "checkLiveness", responses(
-    (status = 200, description = "It is.", body = Health),
+    (status = 200, description = "The process is alive.", body = Health),
 ))]
 #[get("/livez")]
 pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
@@ -53,9 +53,10 @@ pub(crate) fn livez(database: &State<Database>) -> Json<Health> {
     })
 }
 
-/// Can it serve requests? It can while the database is there with the right schema and the replica does not drain.
+/// Check that the replica can serve requests: the database is available with the right schema, and the replica does not
+/// drain.
 #[utoipa::path(tag = "probes", operation_id = "checkReadiness", responses(
-    (status = 200, description = "It can.", body = Health),
+    (status = 200, description = "The replica can serve requests.", body = Health),
     crate::http::docs::Unavailable,
 ))]
 #[get("/readyz")]
@@ -71,9 +72,9 @@ pub(crate) async fn readyz(
     Ok(Json(Health { started: true }))
 }
 
-/// Should a load balancer send requests? Only a replica that is about to stop says no.
+/// Check that a load balancer should send requests: the replica does not drain.
 #[utoipa::path(tag = "probes", operation_id = "checkDraining", responses(
-    (status = 200, description = "It should.", body = Health),
+    (status = 200, description = "The replica does not drain.", body = Health),
     crate::http::docs::Unavailable,
 ))]
 #[get("/drainz")]
@@ -87,7 +88,7 @@ pub(crate) fn drainz(
     }))
 }
 
-/// Waits for the database after the start, and logs the reason.
+/// Waits for the database after the start, and logs why it is not ready.
 fn start_up_watch() -> AdHoc {
     AdHoc::on_liftoff("start-up watch", |rocket| {
         Box::pin(async move {

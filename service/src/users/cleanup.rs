@@ -1,4 +1,4 @@
-//! Account deletions whose messages are still to be deleted, and revocations that every replica has seen.
+//! Account deletions whose messages and blocks are still to be deleted, and revocations that every replica has seen.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rocket::futures::future::{BoxFuture, FutureExt as _};
@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use crate::db::{Database, Error, with_connection};
 use crate::jobs::PAUSE;
+use crate::users::blocks;
 
 /// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender
 /// was deleted, because the insertion locks the sender's row, but replicas of an older version do not lock it.
@@ -39,12 +40,15 @@ pub(crate) async fn next_pending_deletion(
     }))
 }
 
-/// Completes the deletion of an account whose messages are deleted, unless a replica of an older version may still send
-/// messages for it.
+/// Completes the deletion of an account whose messages are deleted: deletes the blocks of it by others, and forgets the
+/// deletion, unless a replica of an older version may still send messages for the account.
 pub(crate) async fn complete_deletion(
     database: &Database,
     deletion: &PendingDeletion,
 ) -> Result<(), Error> {
+    while blocks::store::delete_some_of(database, deletion.user.into()).await? {
+        sleep(PAUSE).await;
+    }
     if Utc::now() - deletion.deleted_at < GRACE {
         return Ok(());
     }

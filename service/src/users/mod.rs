@@ -1,10 +1,15 @@
-//! Accounts, and the access tokens that are issued for them.
+//! Accounts, the access tokens that are issued for them, invitations to create some, and blocks between them.
 
+pub(crate) mod administration;
+pub(crate) mod blocks;
+mod caller_lock;
 pub(crate) mod cleanup;
+pub(crate) mod invitations;
 mod requests;
 mod responses;
 mod routes;
 mod service;
+mod sign_ups;
 mod store;
 mod username_cache;
 

@@ -7,7 +7,11 @@ use crate::http::problem::Problem;
 use crate::model::email::Email;
 use crate::model::invalid::{FieldError, Invalid};
 use crate::model::password::{NewPassword, SubmittedPassword};
+use crate::model::secret_code::SecretCode;
 use crate::model::user::Username;
+
+/// The maximum length of an invitation's code; those of this version are shorter.
+const MAX_CODE_CHARS: usize = 64;
 
 /// The account to create.
 #[derive(ToSchema)]
@@ -19,6 +23,10 @@ pub(super) struct NewUser {
     pub(super) email: Email,
     #[schema(inline)]
     pub(super) password: NewPassword,
+    /// The code of an invitation, which some services require; see `getServiceInfo`. It is used up if the account is
+    /// created.
+    #[schema(value_type = Option<String>, nullable = false, max_length = 64, example = "3k9v0c7m2x8q5r1t6w4z0hjnpd")]
+    pub(super) invitation: Option<SecretCode>,
 }
 
 impl FromFields for NewUser {
@@ -26,19 +34,32 @@ impl FromFields for NewUser {
         let username = fields.text("username", Username::parse);
         let email = fields.text("email", Email::parse);
         let password = fields.text("password", |password| {
-            let password = NewPassword::parse(password)?;
-            // Without a valid username the request is refused anyway.
-            match &username {
-                Some(username) => password.for_user(username),
+            let mut password = NewPassword::parse(password)?;
+            // Without a valid username and address the request is refused anyway.
+            if let Some(username) = &username {
+                password = password.for_user(username)?;
+            }
+            match &email {
+                Some(email) => password.for_mailbox(email),
                 None => Ok(password),
             }
         });
+        let invitation = fields.optional_text("invitation", invitation_code);
         Some(Self {
             username: username?,
             email: email?,
             password: password?,
+            invitation,
         })
     }
+}
+
+/// A text of another form than that of codes is a wrong code.
+fn invitation_code(text: String) -> Result<SecretCode, Invalid> {
+    if text.chars().count() > MAX_CODE_CHARS {
+        return Err(format!("must be at most {MAX_CODE_CHARS} characters long").into());
+    }
+    Ok(SecretCode::submitted(&text))
 }
 
 /// The password of the account in the path.
@@ -83,14 +104,16 @@ impl PasswordChange {
     /// Refuses a new password that is little more than the username, which the body does not contain.
     pub(super) fn for_user(self, username: &Username) -> Result<Self, Problem> {
         let new_password = self.new_password.for_user(username);
-        let new_password = new_password.map_err(|Invalid(detail)| {
-            Problem::Invalid(vec![FieldError::field("new_password", detail)])
-        })?;
         Ok(Self {
-            new_password,
+            new_password: new_password.map_err(refused_password)?,
             ..self
         })
     }
+}
+
+/// The problem of a new password that its account must not have.
+pub(super) fn refused_password(Invalid(detail): Invalid) -> Problem {
+    Problem::Invalid(vec![FieldError::field("new_password", detail)])
 }
 
 /// A new e-mail address and the account's password.

@@ -1,4 +1,4 @@
-//! Answers.
+//! Response bodies.
 
 use rocket::http::{Header, Status};
 use rocket::response::{Responder, status};

@@ -9,6 +9,7 @@ use rocket::{Route, State, delete, get, post, put, routes};
 use utoipa::OpenApi;
 
 use crate::auth::{Authenticator, Caller, PasswordHasher, TokenKeys};
+use crate::config::{Config, ConfigError};
 use crate::db::Database;
 use crate::http::body::Body;
 use crate::http::docs;
@@ -17,16 +18,20 @@ use crate::http::problem::Problem;
 use crate::jobs::Jobs;
 use crate::limits::{Logins, RateLimited, SignUps};
 use crate::model::account::Account;
+use crate::model::reserved::ReservedUsernames;
 use crate::model::user::Username;
 use crate::users::cleanup;
 use crate::users::requests::{EmailChange, NewUser, Password, PasswordChange};
 use crate::users::responses::{AccessToken, IssuedToken, User};
 use crate::users::service::Users;
+use crate::users::sign_ups;
+use crate::users::sign_ups::{AcceptsSignUps, ServiceInfo};
 
 /// These operations in the OpenAPI document.
 #[derive(OpenApi)]
 #[openapi(paths(
     create,
+    sign_ups::service_info,
     show,
     issue_token,
     revoke_tokens,
@@ -37,21 +42,29 @@ use crate::users::service::Users;
 pub(crate) struct Docs;
 
 /// Attaches the routes of accounts and their cleanup.
-pub(crate) fn stage() -> AdHoc {
-    AdHoc::on_ignite("users", |rocket| async {
+///
+/// # Errors
+/// An invalid setting.
+pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
+    let reserved = ReservedUsernames::with(config.reserved_usernames()?);
+    let info = ServiceInfo::of(config);
+    Ok(AdHoc::on_ignite("users", move |rocket| async move {
         managed::<Jobs>(&rocket).add(cleanup::revocations);
         let (database, hasher) = (
             managed::<Database>(&rocket),
             managed::<Arc<PasswordHasher>>(&rocket),
         );
-        let rocket = rocket.manage(Users::new(database, hasher));
+        let rocket = rocket
+            .manage(info)
+            .manage(Users::new(database, hasher, reserved));
         rocket.mount("/", routes())
-    })
+    }))
 }
 
 fn routes() -> Vec<Route> {
     routes![
         create,
+        sign_ups::service_info,
         show,
         issue_token,
         revoke_tokens,
@@ -62,10 +75,14 @@ fn routes() -> Vec<Route> {
 }
 
 /// Create an account.
+///
+/// A username that is reserved for the operator of the service, such as `admin`, is a 422. Some services accept
+/// sign-ups with an `invitation` only, or none. A wrong, a used and an expired code have the same response.
 #[utoipa::path(tag = "users", operation_id = "createUser", request_body = NewUser, responses(
     (status = 201, description = "The account.", body = User, headers(
         ("Location" = String, description = "Its path."))),
     docs::Limited,
+    docs::SignUpRefused,
     docs::TakenOrInvalid,
     docs::BodyProblems,
     docs::Unavailable,
@@ -73,9 +90,11 @@ fn routes() -> Vec<Route> {
 #[post("/users", data = "<body>")]
 async fn create(
     _limit: RateLimited<'_, SignUps>,
+    accepts: AcceptsSignUps,
     body: Body<NewUser>,
     users: &State<Users>,
 ) -> Result<Created<Json<User>>, Problem> {
+    accepts.check_invitation(body.0.invitation.is_some())?;
     let user = users.create(body.0).await?;
     Ok(Created::new(format!("/users/{}", user.username)).body(Json(user)))
 }
@@ -83,7 +102,7 @@ async fn create(
 /// Get your account and the number of unread messages.
 #[utoipa::path(tag = "users", operation_id = "getAccount", security(("token" = [])), params(docs::Owner), responses(
     (status = 200, description = "The account.", body = Account),
-    docs::NotTheCaller,
+    docs::AuthProblems,
     docs::Unavailable,
 ))]
 #[get("/users/<_>")]
@@ -98,7 +117,7 @@ async fn show(caller: Caller, users: &State<Users>) -> Result<Json<Account>, Pro
     request_body = Password, responses(
     (status = 201, description = "The token.", body = AccessToken),
     docs::Limited,
-    docs::WrongCredentials,
+    docs::LoginProblems,
     docs::Invalid,
     docs::BodyProblems,
     docs::Unavailable,
@@ -122,7 +141,7 @@ async fn issue_token(
 /// For use when a token may have been stolen. It takes no password, because a thief gains nothing by revoking it.
 #[utoipa::path(tag = "users", operation_id = "revokeTokens", security(("token" = [])), params(docs::Owner), responses(
     (status = 204, description = "All tokens are revoked."),
-    docs::NotTheCaller,
+    docs::AuthProblems,
     docs::Unavailable,
 ))]
 #[delete("/users/<_>/tokens")]
@@ -134,7 +153,7 @@ async fn revoke_tokens(caller: Caller, users: &State<Users>) -> Result<NoContent
 #[utoipa::path(tag = "users", operation_id = "changePassword", security(("token" = [])), params(docs::Owner),
     request_body = PasswordChange, responses(
     (status = 204, description = "The password is changed; access tokens are issued for the new one only."),
-    docs::NotConfirmed,
+    docs::ReauthProblems,
     docs::Limited,
     docs::Invalid,
     docs::BodyProblems,
@@ -161,7 +180,7 @@ async fn change_password(
 #[utoipa::path(tag = "users", operation_id = "changeEmail", security(("token" = [])), params(docs::Owner),
     request_body = EmailChange, responses(
     (status = 200, description = "The account.", body = User),
-    docs::NotConfirmed,
+    docs::ReauthProblems,
     docs::Limited,
     docs::TakenOrInvalid,
     docs::BodyProblems,
@@ -189,7 +208,7 @@ async fn change_email(
 #[utoipa::path(tag = "users", operation_id = "deleteAccount", security(("token" = [])), params(docs::Owner),
     request_body = Password, responses(
     (status = 204, description = "The account is deleted; its messages follow within moments."),
-    docs::NotConfirmed,
+    docs::ReauthProblems,
     docs::Limited,
     docs::Invalid,
     docs::BodyProblems,

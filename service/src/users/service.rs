@@ -7,22 +7,34 @@ use crate::db::{Database, Error};
 use crate::http::problem::Problem;
 use crate::model::account::Account;
 use crate::model::email::Email;
-use crate::model::invalid::FieldError;
+use crate::model::invalid::{FieldError, Invalid};
 use crate::model::password::NewPassword;
-use crate::users::requests::NewUser;
+use crate::model::reserved::ReservedUsernames;
+use crate::model::secret_code::SecretCode;
+use crate::users::invitations;
+use crate::users::requests::{NewUser, refused_password};
 use crate::users::responses::User;
 use crate::users::store;
-use crate::users::store::Taken;
+use crate::users::store::{NewAccount, Taken};
 
 /// Creates, reads, changes and deletes accounts.
 pub(crate) struct Users {
     database: Database,
     hasher: Arc<PasswordHasher>,
+    reserved: ReservedUsernames,
 }
 
 impl Users {
-    pub(crate) fn new(database: Database, hasher: Arc<PasswordHasher>) -> Self {
-        Self { database, hasher }
+    pub(crate) fn new(
+        database: Database,
+        hasher: Arc<PasswordHasher>,
+        reserved: ReservedUsernames,
+    ) -> Self {
+        Self {
+            database,
+            hasher,
+            reserved,
+        }
     }
 
     pub(super) async fn create(&self, new: NewUser) -> Result<User, Problem> {
@@ -30,9 +42,30 @@ impl Users {
             username,
             email,
             password,
+            invitation,
         } = new;
+        let code = invitation.as_ref().map(SecretCode::hash);
+        let reserved = self.reserved.refuse(&username);
+        reserved.map_err(|Invalid(detail)| {
+            Problem::Invalid(vec![FieldError::field("username", detail)])
+        })?;
+        if let Some(code) = &code
+            && !invitations::store::is_open(&self.database, code).await?
+        {
+            return Err(Problem::InvitationInvalid);
+        }
         let hash = self.hash(password).await?;
-        match store::insert(&self.database, &username, &email, &hash).await {
+        let account = NewAccount {
+            username: &username,
+            email: &email,
+            password_hash: &hash,
+        };
+        let inserted = match &code {
+            Some(code) => store::insert_invited(&self.database, &account, code).await,
+            None => store::insert(&self.database, &account).await.map(|()| true),
+        };
+        match inserted {
+            Ok(false) => Err(Problem::InvitationInvalid),
             Err(Error::Duplicate) => {
                 let taken = store::taken(&self.database, &username, &email).await?;
                 Err(conflict(taken))
@@ -47,7 +80,7 @@ impl Users {
     /// The caller's account.
     pub(crate) async fn account(&self, caller: &Caller) -> Result<Account, Problem> {
         let account = store::account(&self.database, caller).await?;
-        // There is none if it was deleted after the guard had checked the token.
+        // The account may have been deleted after the guard checked the token.
         account.ok_or(Problem::InvalidToken)
     }
 
@@ -61,6 +94,9 @@ impl Users {
         owner: &Reauthenticated<'_>,
         new_password: NewPassword,
     ) -> Result<(), Problem> {
+        let new_password = new_password
+            .for_mailbox(owner.email())
+            .map_err(refused_password)?;
         let hash = self.hash(new_password).await?;
         let is_changed = store::change_password(&self.database, owner, &hash).await?;
         is_changed.then_some(()).ok_or(Problem::InvalidToken)

@@ -1,6 +1,6 @@
 //! The accounts in MySQL.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sqlx::query::Query;
 use sqlx::{Connection as _, MySql, Row};
@@ -9,7 +9,9 @@ use crate::auth::{Caller, Reauthenticated};
 use crate::db::{Database, Error, with_connection};
 use crate::model::account::Account;
 use crate::model::email::Email;
+use crate::model::secret_code::CodeHash;
 use crate::model::user::{UserId, Username};
+use crate::users::{blocks, invitations};
 
 /// Counting unread messages stops here, which bounds its cost.
 const MAX_UNREAD: u64 = 1_000;
@@ -20,31 +22,60 @@ pub(super) struct Taken {
     pub(super) email: bool,
 }
 
+/// An account to create.
+pub(super) struct NewAccount<'a> {
+    pub(super) username: &'a Username,
+    pub(super) email: &'a Email,
+    pub(super) password_hash: &'a str,
+}
+
 /// Creates an account.
 ///
 /// # Errors
 /// [`Error::Duplicate`] if the name or the address is taken. The unique keys decide, also between concurrent requests.
-pub(super) async fn insert(
+pub(super) async fn insert(database: &Database, new: &NewAccount<'_>) -> Result<(), Error> {
+    let now = Utc::now();
+    with_connection!(database, |connection| insert_user(connection, new, now)
+        .await)
+}
+
+/// Creates an account and uses up an invitation, or does neither; `false` if no open invitation has this code.
+///
+/// # Errors
+/// [`Error::Duplicate`] if the name or the address is taken.
+pub(super) async fn insert_invited(
     database: &Database,
-    username: &Username,
-    email: &Email,
-    password_hash: &str,
-) -> Result<(), Error> {
+    new: &NewAccount<'_>,
+    code: &CodeHash,
+) -> Result<bool, Error> {
     let now = Utc::now();
     with_connection!(database, |connection| {
-        sqlx::query(
-            "INSERT INTO users (username, email, normalized_email, password_hash, created_at) \
-                 VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(username.as_str())
-        .bind(email.as_str())
-        .bind(email.normalized())
-        .bind(password_hash)
-        .bind(now)
-        .execute(connection)
-        .await
-        .map(drop)
+        let mut transaction = connection.begin().await?;
+        if !invitations::store::use_up(&mut transaction, code, now).await? {
+            return Ok(false);
+        }
+        insert_user(&mut transaction, new, now).await?;
+        transaction.commit().await?;
+        Ok(true)
     })
+}
+
+async fn insert_user(
+    connection: &mut MySqlConnection,
+    new: &NewAccount<'_>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "INSERT INTO users (username, email, normalized_email, password_hash, created_at) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(new.username.as_str())
+    .bind(new.email.as_str())
+    .bind(new.email.normalized())
+    .bind(new.password_hash)
+    .bind(now)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// The values that made an insertion fail.
@@ -123,7 +154,7 @@ pub(super) async fn change_password(
 
 /// Executes an update that raises the user's epoch, which revokes all tokens, and announces that to all replicas, so
 /// that they end the streams of those tokens. `false` if the update affects no row.
-async fn raise_epoch(
+pub(super) async fn raise_epoch(
     connection: &mut MySqlConnection,
     user: UserId,
     update: Query<'_, MySql, MySqlArguments>,
@@ -179,9 +210,9 @@ pub(super) async fn revoke_tokens(database: &Database, caller: &Caller) -> Resul
     })
 }
 
-/// Replaces the account by a tombstone: its name and address are free, it has no password, and its row says nothing
-/// about its owner. The messages that it sent are deleted afterwards ([`crate::users::cleanup`]). `false` if the
-/// owner's tokens were revoked in the meantime.
+/// Replaces the account with a tombstone: its name and address become free, and its row retains neither a password nor
+/// personal data. The messages that it sent are deleted afterwards ([`crate::users::cleanup`]). `false` if the owner's
+/// tokens were revoked in the meantime.
 pub(super) async fn delete(
     database: &Database,
     owner: &Reauthenticated<'_>,
@@ -195,15 +226,31 @@ pub(super) async fn delete(
         )
         .bind(id)
         .bind(owner.token_epoch());
-        if !raise_epoch(&mut transaction, owner.id(), tombstone).await? {
-            return Ok(false);
+        let is_deleted = bury(&mut transaction, owner.id(), tombstone, now).await?;
+        if is_deleted {
+            transaction.commit().await?;
         }
-        sqlx::query("INSERT INTO account_deletions (user_id, deleted_at) VALUES (?, ?)")
-            .bind(id)
-            .bind(now)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(true)
+        Ok(is_deleted)
     })
+}
+
+/// Executes the update that replaces an account with a tombstone, and schedules the deletion of its messages. `false`
+/// if the update affects no row.
+pub(super) async fn bury(
+    transaction: &mut MySqlConnection,
+    user: UserId,
+    tombstone: Query<'_, MySql, MySqlArguments>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    if !raise_epoch(transaction, user, tombstone).await? {
+        return Ok(false);
+    }
+    sqlx::query("INSERT INTO account_deletions (user_id, deleted_at) VALUES (?, ?)")
+        .bind(u64::from(user))
+        .bind(now)
+        .execute(&mut *transaction)
+        .await?;
+    invitations::store::delete_all_of(transaction, user).await?;
+    blocks::store::delete_all_by(transaction, user).await?;
+    Ok(true)
 }

@@ -3,7 +3,7 @@
 use crate::support::raw::exchange_all;
 use crate::support::{Service, User};
 
-/// Where the request line of a request to the inbox is replaced.
+/// Replacements of the request line of a request to the inbox.
 const REQUEST_LINES: &[&[u8]] = &[
     b"",
     b" ",
@@ -47,7 +47,7 @@ const REQUEST_LINES: &[&[u8]] = &[
     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 ];
 
-/// What stands for the path.
+/// The placeholder of the path.
 const PATHS: &[&[u8]] = &[
     b"//",
     b"///livez",
@@ -115,20 +115,25 @@ const PATHS: &[&[u8]] = &[
     b"/\"",
 ];
 
-/// Headers besides those that a request needs.
+/// Additional headers of a request.
 const HEADERS: &[&[u8]] = &[
-    b"Host: a\r\nHost: b", b"Host:", b"Host: \0", b"Host: a b", b"Host : herolo", b" Host: herolo", b"Authorization", b"Authorization:",
-    b"Authorization: Bearer", b"Authorization: Bearer ", b"Authorization: Bearer \xff\xfe", b"Authorization: Bearer a.b.c",
-    b"Authorization: Bearer a\r\nAuthorization: Bearer b", b"Authorization: Basic YTpi", b"Authorization: bearer\tx", b": value", b"=", b"A: b\r\n c: folded", b"A: b\r\n\tfolded",
-    b"A\0: b", b"A: \0", b"A: b\x01\x02", b"A: \x7f", b"A b: c", b"A(b): c", b"\xc3\xa9: c", b"A: \xc3\xa9", b"A: b\rC: d", b"A: b\nC: d",
-    b"Accept: \xff", b"Accept: a/b;q=9", b"Accept: ,,,", b"Accept-Encoding: \0", b"Content-Type: \xff", b"Content-Type: ;;;", b"Content-Type: /",
-    b"Content-Type: application/json; charset=\"", b"Content-Type: multipart/form-data", b"Content-Type: a/b\r\nContent-Type: c/d",
-    b"Cookie: \xff=\xff", b"Cookie: a=b; a=c; ;;=", b"X-Request-Id: \xff", b"X-Request-Id: a\r\nX-Request-Id: b", b"X-Real-IP: not an address",
-    b"Connection: \xff", b"Connection: upgrade\r\nUpgrade: websocket", b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
-    b"Expect: 100-continue", b"Expect: nothing", b"Range: bytes=0-0", b"If-None-Match: *", b"X-HTTP-Method-Override: DELETE", b"Trailer: Content-Length", b"TE: trailers",
+    b"Host: a\r\nHost: b", b"Host:", b"Host: \0", b"Host: a b", b"Host : herolo", b" Host: herolo", b"Authorization",
+    b"Authorization:", b"Authorization: Bearer", b"Authorization: Bearer ", b"Authorization: Bearer \xff\xfe",
+    b"Authorization: Bearer a.b.c", b"Authorization: Bearer a\r\nAuthorization: Bearer b",
+    b"Authorization: Basic YTpi", b"Authorization: bearer\tx", b": value", b"=", b"A: b\r\n c: folded",
+    b"A: b\r\n\tfolded", b"A\0: b", b"A: \0", b"A: b\x01\x02", b"A: \x7f", b"A b: c", b"A(b): c", b"\xc3\xa9: c",
+    b"A: \xc3\xa9", b"A: b\rC: d", b"A: b\nC: d", b"Accept: \xff", b"Accept: a/b;q=9", b"Accept: ,,,",
+    b"Accept-Encoding: \0", b"Content-Type: \xff", b"Content-Type: ;;;", b"Content-Type: /",
+    b"Content-Type: application/json; charset=\"", b"Content-Type: multipart/form-data",
+    b"Content-Type: a/b\r\nContent-Type: c/d", b"Cookie: \xff=\xff", b"Cookie: a=b; a=c; ;;=", b"X-Request-Id: \xff",
+    b"X-Request-Id: a\r\nX-Request-Id: b", b"X-Real-IP: not an address", b"Connection: \xff",
+    b"Connection: upgrade\r\nUpgrade: websocket",
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA",
+    b"Expect: 100-continue", b"Expect: nothing", b"Range: bytes=0-0", b"If-None-Match: *",
+    b"X-HTTP-Method-Override: DELETE", b"Trailer: Content-Length", b"TE: trailers",
 ];
 
-/// How a body is announced, and what then comes.
+/// The framing headers of a body, and the body.
 const FRAMINGS: &[(&[u8], &[u8])] = &[
     (b"Content-Length: -1", b"{}"),
     (b"Content-Length: +2", b"{}"),
@@ -218,7 +223,7 @@ const FRAMINGS: &[(&[u8], &[u8])] = &[
     (b"Content-Length: 2", b"\0\0"),
 ];
 
-/// Requests that only their size makes malformed.
+/// Requests that are malformed only because of their size.
 fn oversized(token: &str) -> Vec<Vec<u8>> {
     let long = "a".repeat(70_000);
     let huge = "a".repeat(600_000);
@@ -234,7 +239,8 @@ fn oversized(token: &str) -> Vec<Vec<u8>> {
     let requests = [
         format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
         format!(
-            "GET /users/alice/messages?{long} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+            "GET /users/alice/messages?{long} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n\
+             Connection: close\r\n\r\n"
         ),
         format!(
             "GET /livez{} HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -296,8 +302,7 @@ fn corpus(user: &User) -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn malformed_requests_are_refused_or_cut_off_and_the_service_goes_on() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let requests = corpus(&alice);
     assert!(requests.len() >= 120, "{}", requests.len());
 

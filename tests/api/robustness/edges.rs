@@ -1,5 +1,4 @@
-//! Values at the edges of what numbers, times, texts and headers can hold, in every place of every route: none of them
-//! makes the service fail, whatever it is answered with.
+//! Extreme numbers, times, texts and headers, in every place of every route: none of them makes the service fail.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +45,7 @@ const NUMBERS: [&str; 33] = [
     "123e-7000",
 ];
 
-/// Texts that something on the way to the database, or in it, could stumble over.
+/// Texts that could cause errors in the database or before it.
 const TEXTS: &[&str] = &[
     "",
     " ",
@@ -145,7 +144,7 @@ fn texts() -> Vec<String> {
     texts
 }
 
-/// Years of moments, right and wrong.
+/// Years of timestamps, valid and invalid.
 const YEARS: [&str; 13] = [
     "0000",
     "0001",
@@ -206,7 +205,7 @@ const OFFSETS: [&str; 13] = [
     "",
 ];
 
-/// Moments: each part at its edges and beyond, with edges of the others in turn.
+/// Timestamps: each part at its limits and beyond, combined with limits of the others.
 fn moments() -> Vec<String> {
     let mut moments = Vec::new();
     let mut turn = 0;
@@ -230,7 +229,7 @@ fn moments() -> Vec<String> {
     moments
 }
 
-/// JSON that is no text, or a text that no string of Rust can be.
+/// JSON that is not a string, or a string that Rust cannot represent.
 const RAW_VALUES: &[&str] = &[
     r#""\ud800""#,
     r#""\udc00\ud800""#,
@@ -303,14 +302,14 @@ fn header_values() -> Vec<Vec<u8>> {
     values
 }
 
-/// The bytes percent-encoded, all of them.
+/// All bytes, percent-encoded.
 fn encoded(bytes: &[u8]) -> String {
     bytes
         .iter()
         .fold(String::new(), |text, byte| format!("{text}%{byte:02x}"))
 }
 
-/// A route with a body, and one that it takes; but for passwords that would only cost one hash after the other.
+/// A route with a valid body; without passwords, each of which would cost a hash.
 fn bodies() -> Vec<(&'static str, Value)> {
     let sent = json!({"subject": "s", "message": "m"});
     let with = |name: &str, value: Value| {
@@ -375,12 +374,12 @@ impl<'a> Requests<'a> {
         self.add(line, &[token.as_bytes(), headers].concat(), body);
     }
 
-    /// Asserts that the service answers them all, and never with a fault of its own. Gives the links of what it found.
+    /// Asserts that the service responds to all of them without a server error. Returns the links in the responses.
     async fn are_answered(self, service: &Service) -> BTreeSet<String> {
         checked(ask_all(&service.url, self.all).await)
     }
 
-    /// The same for requests of which some begin a stream.
+    /// The same for requests of which some open a stream.
     async fn are_answered_or_streamed(self, service: &Service) {
         checked(ask_or_listen_all(&service.url, self.all).await);
     }
@@ -417,7 +416,7 @@ fn queries() -> Vec<String> {
         .iter()
         .map(|moment| format!("since={}", encoded(moment.as_bytes())))
         .collect();
-    // As a client that does not escape writes them.
+    // As sent by a client that does not escape.
     queries.extend(UNESCAPED.map(|moment| format!("since={moment}")));
     for text in texts() {
         let text = encoded(text.as_bytes());
@@ -435,17 +434,17 @@ fn queries() -> Vec<String> {
     queries
 }
 
-/// The parameters of a query, and one that is none.
+/// The query parameters, and an unknown one.
 const PARAMETERS: [&str; 9] = [
     "box", "unread", "from", "since", "q", "per_page", "page", "before", "nothing",
 ];
-/// Moments with a plus that becomes a blank.
+/// Timestamps with a plus that is decoded to a space.
 const UNESCAPED: [&str; 3] = [
     "2016-12-31T23:59:59+00:00",
     "2016-12-31T23:59:60+0000",
     "9999-12-31T23:59:59.9999-23:59",
 ];
-/// Bytes that are no text.
+/// Bytes that are not UTF-8.
 const NOT_UTF8: [&[u8]; 5] = [
     b"\xff",
     b"\xc3\x28",
@@ -463,7 +462,7 @@ async fn no_value_of_a_query_makes_the_service_fail() {
     }
     let links = requests.are_answered(&service).await;
 
-    // What was taken comes back in links, and must be taken again.
+    // Accepted values are part of links, and must be accepted again.
     assert!(links.len() > 100, "{}", links.len());
     let mut requests = Requests::of(&alice);
     for link in &links {
@@ -472,7 +471,7 @@ async fn no_value_of_a_query_makes_the_service_fail() {
     assert_eq!(requests.are_answered(&service).await, links);
 }
 
-/// The object with this text as the value of a field.
+/// A JSON object with this text as the value of a field.
 fn with_field(fields: &serde_json::Map<String, Value>, name: &str, value: &str) -> String {
     let others = fields.iter().filter(|(other, _)| *other != name);
     let others = others.map(|(other, value)| format!("\"{other}\":{value},"));
@@ -516,7 +515,7 @@ async fn no_value_in_a_body_makes_the_service_fail() {
     requests.are_answered(&service).await;
 }
 
-/// Segments of a path as they are sent.
+/// Path segments as they are sent.
 const SEGMENTS: [&str; 12] = [
     "%ff",
     "%c3%28",
@@ -548,7 +547,7 @@ async fn no_path_makes_the_service_fail() {
             for place in path.match_indices('<').map(|(at, _)| at) {
                 let rest = &path[place..];
                 let after = rest.find('>').map_or("", |end| &rest[end + 1..]);
-                // Others name what is there, but for what ends the account's tokens.
+                // The other segments are valid, except for operations that revoke the account's tokens.
                 let start = path[..place]
                     .replace("<_>", "alice")
                     .replace("<username>", "alice");
@@ -564,7 +563,7 @@ async fn no_path_makes_the_service_fail() {
     assert_eq!(inbox.status, 200, "she is still there");
 }
 
-/// Headers that somebody reads.
+/// Headers that the service reads.
 const HEADERS: [&str; 18] = [
     "Idempotency-Key",
     "If-None-Match",
@@ -678,7 +677,7 @@ async fn no_claim_of_a_token_makes_the_service_fail() {
     let line = "GET /users/alice HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\n";
     let right = vec![format!("{line}{as_signed}\r\n").into_bytes()];
     let accepted = ask_all(&service.url, right).await;
-    // So the others are refused for their edges alone.
+    // So the others are rejected for their edge values alone.
     assert_eq!(accepted[0].1.status(), Some(200));
     requests.are_answered_or_streamed(&service).await;
 }

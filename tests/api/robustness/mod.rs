@@ -1,4 +1,4 @@
-//! No input makes the service fail, hang or do what it was not asked to.
+//! No input makes the service fail, hang or perform another operation.
 
 mod corpus;
 mod edges;

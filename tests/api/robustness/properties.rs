@@ -1,4 +1,4 @@
-//! Random requests. `PROPTEST_CASES` says how many of each kind; a failure prints the smallest request that fails.
+//! Random requests. `PROPTEST_CASES` sets the number of each kind; a failure prints the smallest request that fails.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 use crate::support::raw::{Received, exchange};
 use crate::support::{Service, User};
 
-/// Cases of each kind, where `PROPTEST_CASES` does not say otherwise.
+/// Cases of each kind, unless `PROPTEST_CASES` is set.
 const CASES: u32 = 100;
 
 /// The requests with a body.
@@ -18,12 +18,12 @@ const WITH_BODY: [&str; 4] = [
     "PATCH /users/alice/messages/1",
 ];
 
-/// The names of all fields, and some that are none.
+/// The names of all fields, and some unknown ones.
 const FIELDS: [&str; 9] = [
     "username", "email", "password", "receiver", "subject", "message", "read", "", "id",
 ];
 
-/// Values that stand for something, right or nearly so.
+/// Meaningful values, valid or almost valid.
 const VALUES: [&str; 12] = [
     r#""alice""#,
     r#""bob""#,
@@ -49,8 +49,7 @@ impl Fixture {
     fn new() -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let (service, alice) = runtime.block_on(async {
-            let service = Service::start().await;
-            let alice = service.user("alice").await;
+            let (service, [alice]) = Service::with_users(["alice"]).await;
             alice.send(&alice, "one that is there").await;
             (service, alice)
         });
@@ -61,7 +60,7 @@ impl Fixture {
         }
     }
 
-    /// Asserts for random requests that the service answers them, and explains itself where it refuses.
+    /// Asserts that the service responds to random requests, and explains rejections.
     fn holds<S: Strategy>(&self, strategy: &S, request: impl Fn(S::Value, &str) -> Vec<u8>) {
         let config = Config {
             failure_persistence: None,
@@ -88,7 +87,7 @@ impl Fixture {
 
 impl Drop for Fixture {
     fn drop(&mut self) {
-        // The service speaks to the database, which goes next, in tasks of the runtime.
+        // The service, which uses the database in tasks of the runtime, ends before the database.
         let _inside = self.runtime.enter();
     }
 }
@@ -106,7 +105,7 @@ fn request(line: &str, token: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Any JSON text: also with repeated keys, with numbers that no type holds, and nested deeper than anybody means.
+/// Any JSON text: also with repeated keys, with numbers that fit no type, and deeply nested.
 fn json() -> impl Strategy<Value = String> {
     let text = any::<String>().prop_map(|text| serde_json::Value::from(text).to_string());
     let leaf = prop_oneof![
@@ -137,7 +136,7 @@ fn object(value: impl Strategy<Value = String>) -> impl Strategy<Value = String>
     prop::collection::vec(field, 0..8).prop_map(|fields| format!("{{{}}}", fields.join(",")))
 }
 
-/// Letters of paths and queries, and what has a meaning in them.
+/// Letters of paths and queries, and characters with a meaning in them.
 fn uri_text() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         4 => "[!-~]{0,12}",
@@ -205,7 +204,8 @@ fn any_authorization_is_answered() {
 
     fixture.holds(&(scheme, text), |(scheme, text), _| {
         format!(
-            "GET /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\nAuthorization: {scheme}{text}\r\n\r\n"
+            "GET /users/alice/messages HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\n\
+             Authorization: {scheme}{text}\r\n\r\n"
         )
         .into_bytes()
     });

@@ -1,13 +1,13 @@
-//! Requests that hide a second one: where two servers in a row read the end of the first one differently, the second
-//! would run in the name of somebody else (RFC 9112 section 11.2).
+//! Requests that hide a second one: if two servers in a row disagree about the end of the first one, the second
+//! would run in the name of another user (RFC 9112 section 11.2).
 
 use sqlx::Row as _;
 
 use crate::support::raw::{exchange, exchange_all};
 use crate::support::{Service, User};
 
-/// How the first request announces its body, and whether the hidden one comes in a chunk of it. RFC 9112 lets
-/// a server read each of them in one way only, or refuse it.
+/// The framing headers of the first request, and whether the hidden one is in a chunk of it. RFC 9112 allows
+/// only one interpretation of each of them, or a rejection.
 const FRAMINGS: &[(&str, bool)] = &[
     ("Content-Length: 0\r\nContent-Length: {hidden}", false),
     ("Content-Length: {hidden}\r\nContent-Length: 0", false),
@@ -70,7 +70,7 @@ async fn count_messages(service: &Service) -> i64 {
         .get(0)
 }
 
-/// A request of each framing whose body holds the hidden one.
+/// A request with each framing, whose body contains the hidden one.
 fn carriers<'a>(line: &'a str, hidden: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
     FRAMINGS.iter().map(move |(framing, in_a_chunk)| {
         let framing = framing.replace("{hidden}", &hidden.len().to_string());
@@ -85,8 +85,7 @@ fn carriers<'a>(line: &'a str, hidden: &'a str) -> impl Iterator<Item = Vec<u8>>
 
 #[tokio::test]
 async fn a_request_in_the_body_of_another_never_runs() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let hidden = hidden(&alice);
     let lines = [
         "GET /livez",
@@ -109,8 +108,7 @@ async fn a_request_in_the_body_of_another_never_runs() {
 
 #[tokio::test]
 async fn a_connection_with_both_framings_ends_with_its_answer() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
     let hidden = hidden(&alice);
     let length = hidden.len() + "0\r\n\r\n".len();
     let both = [
@@ -130,8 +128,7 @@ async fn a_connection_with_both_framings_ends_with_its_answer() {
 
 #[tokio::test]
 async fn the_hidden_request_is_one_that_runs_where_it_is_not_hidden() {
-    let service = Service::start().await;
-    let alice = service.user("alice").await;
+    let (service, [alice]) = Service::with_users(["alice"]).await;
 
     let received = exchange(&service.url, hidden(&alice).as_bytes()).await;
 

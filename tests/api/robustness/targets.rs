@@ -1,4 +1,5 @@
-//! Request targets with characters that RFC 3986 wants encoded. The edge redirects such queries to their encoded form.
+//! Request targets with characters that RFC 3986 requires to be encoded. The edge redirects such queries to their
+//! encoded form.
 
 use crate::support::Service;
 use crate::support::raw::exchange;
@@ -7,8 +8,8 @@ fn get(target: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nHost: herolo\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
-/// hyper answers before Rocket sees the request, so no problem document is possible. If this ever changes, the guide's
-/// section about `unread` and the redirections of `traefik/routing.yml` can go.
+/// hyper responds before Rocket sees the request, so no problem document is possible. If this changes, the guide's
+/// section about `unread` and the redirections of `traefik/routing.yml` can be removed.
 #[tokio::test]
 async fn a_raw_quote_or_angle_bracket_in_a_query_is_a_bare_400() {
     let service = Service::start().await;

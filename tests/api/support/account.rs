@@ -1,18 +1,18 @@
-//! A database user of its own, for tests that look at its connections or take something away from it.
+//! A separate database user, for tests that inspect its connections or revoke its privileges.
 
 use sqlx::ConnectOptions as _;
 use sqlx::mysql::MySqlConnectOptions;
 
 use super::database::TestDatabase;
 
-/// A MySQL account that may use one test database. Its name is the database's.
+/// A MySQL account for one test database, with the name of the database.
 pub(crate) struct Account<'a> {
     database: &'a TestDatabase,
     pub(crate) password: String,
 }
 
 impl<'a> Account<'a> {
-    /// With all rights on the database, and a limit of the account such as `MAX_USER_CONNECTIONS 1`.
+    /// Creates an account with all privileges on the database, and a resource limit such as `MAX_USER_CONNECTIONS 1`.
     pub(crate) async fn create(database: &'a TestDatabase, limit: &str) -> Self {
         let account = Self {
             database,
@@ -33,7 +33,7 @@ impl<'a> Account<'a> {
         account
     }
 
-    /// The URL of the database for this account, without any further setting.
+    /// The URL of the database for this account, without parameters.
     pub(crate) fn url(&self) -> String {
         self.of(&self.database.url())
     }
@@ -63,7 +63,7 @@ impl<'a> Account<'a> {
         self.database.execute(statement).await;
     }
 
-    /// Takes the account away; what it has open stays open.
+    /// Drops the account; its open connections stay open.
     pub(crate) async fn remove(&self) {
         let name = self.database.name();
         self.database

@@ -1,10 +1,12 @@
-//! Users of the API, and what they get.
+//! Users of the API, and the responses to their requests.
 
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
-/// A whole answer.
+use super::NewMessage;
+
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -34,7 +36,7 @@ impl Answer {
             .map_or("", |value| value.to_str().expect("headers are text"))
     }
 
-    /// The pointers of the values that were refused.
+    /// The pointers of the invalid values.
     pub(crate) fn pointers(&self) -> Vec<&str> {
         let errors = self.json["errors"]
             .as_array()
@@ -46,7 +48,7 @@ impl Answer {
     }
 }
 
-/// Asserts that the answer is a complete problem document with this status, and gives its JSON.
+/// Asserts that the response is a complete problem document with this status, and returns its JSON.
 #[track_caller]
 pub(crate) fn problem(answer: &Answer, status: u16) -> &Value {
     assert_eq!(answer.status, status, "{}", answer.text);
@@ -64,7 +66,7 @@ pub(crate) fn problem(answer: &Answer, status: u16) -> &Value {
     &answer.json
 }
 
-/// Asserts that the answer says that the service cannot right now, and when to come again.
+/// Asserts that the response is a 503 with a `Retry-After`.
 #[track_caller]
 pub(crate) fn unavailable(answer: &Answer) {
     problem(answer, 503);
@@ -72,7 +74,7 @@ pub(crate) fn unavailable(answer: &Answer) {
     assert!(seconds.parse::<u64>().is_ok(), "Retry-After is '{seconds}'");
 }
 
-/// Somebody with an account and a token.
+/// A user with an access token.
 #[derive(Clone)]
 pub(crate) struct User {
     url: String,
@@ -91,7 +93,7 @@ impl User {
         }
     }
 
-    /// A new user, with a token.
+    /// Signs a user up.
     pub(crate) async fn sign_up(url: &str, name: &str) -> Self {
         let client = Client::new();
         let password = format!("password of {name}");
@@ -123,9 +125,12 @@ impl User {
         Answer::of(self.request(Method::PATCH, path).json(body)).await
     }
 
-    /// Sends a message and gives its id.
+    /// Sends a message and returns its id.
     pub(crate) async fn send(&self, receiver: &User, subject: &str) -> u64 {
-        let new = json!({"receiver": receiver.name, "subject": subject, "message": format!("about {subject}")});
+        let new = NewMessage::to(&receiver.name)
+            .subject(subject)
+            .text(&format!("about {subject}"))
+            .json();
         let answer = self.post("/messages", &new).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         answer.json["id"].as_u64().expect("an id")
@@ -142,6 +147,15 @@ impl User {
 
     pub(crate) async fn delete(&self, id: u64) -> Answer {
         Answer::of(self.request(Method::DELETE, &format!("/messages/{id}"))).await
+    }
+
+    /// A message on the first page of those that this user sent.
+    pub(crate) async fn sent_entry(&self, id: u64) -> Value {
+        let answer = self.get("/messages?box=sent").await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let messages = answer.json["messages"].as_array().expect("messages");
+        let found = messages.iter().find(|message| message["id"] == id);
+        found.expect("it is in the sent box").clone()
     }
 
     /// The ids of the first page of received messages, newest first, with the query.

@@ -1,4 +1,4 @@
-//! Requests that come at the same time.
+//! Concurrent requests.
 
 use reqwest::RequestBuilder;
 use sqlx::{AssertSqlSafe, Executor as _};
@@ -6,10 +6,10 @@ use tokio::task::JoinHandle;
 
 use super::{Answer, TestDatabase};
 
-/// The first so many of a crowd keep the service busy, and the others gather behind them.
+/// The first requests of a crowd, which keep the service busy while the others queue up.
 pub(crate) const AHEAD: usize = 8;
 
-/// The answers to requests that come while a table is locked.
+/// Sends requests while a table is locked, and returns their responses.
 pub(crate) async fn at_once(
     database: &TestDatabase,
     table: &str,
@@ -30,7 +30,7 @@ pub(crate) async fn at_once(
     all(asked).await
 }
 
-/// Sends requests without waiting for their answers.
+/// Sends requests without waiting for their responses.
 pub(crate) fn ask_all(
     requests: impl IntoIterator<Item = RequestBuilder>,
 ) -> Vec<JoinHandle<Answer>> {
@@ -38,7 +38,7 @@ pub(crate) fn ask_all(
     asked.collect()
 }
 
-/// The answers to requests that were sent.
+/// The responses to requests that were sent.
 pub(crate) async fn all(asked: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
     let mut answers = Vec::new();
     for answer in asked {

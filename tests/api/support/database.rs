@@ -1,4 +1,4 @@
-//! A database for one test, gone after it.
+//! A database for one test, which drops it at the end.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -37,7 +37,7 @@ impl TestDatabase {
         url.into()
     }
 
-    /// A connection for looking into the database, or for breaking something on purpose.
+    /// A connection for inspecting or manipulating the database.
     pub(crate) async fn connect(&self) -> MySqlConnection {
         self.server
             .clone()
@@ -75,7 +75,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // Dropping is not async, and the test's own runtime may be on its way out.
+        // Dropping is not async, and the runtime of the test may be shutting down.
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread()

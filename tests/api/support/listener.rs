@@ -1,4 +1,4 @@
-//! Somebody who listens: a reader of Server-Sent Events.
+//! A client of event streams.
 
 use std::collections::VecDeque;
 
@@ -34,7 +34,7 @@ impl Event {
         })
     }
 
-    /// The id of the message that it tells of.
+    /// The id of the event's message.
     pub(crate) fn message(&self) -> u64 {
         assert_eq!(self.name, "message", "{self:?}");
         self.data["id"].as_u64().expect("an id")
@@ -46,24 +46,24 @@ pub(crate) struct Listener {
     response: Response,
     unread: String,
     events: VecDeque<Event>,
-    /// Of the last event that was read.
+    /// The id of the last event that was read.
     pub(crate) last_id: String,
 }
 
 impl Listener {
-    /// Begins to listen, and hears the `hello`.
+    /// Opens a stream, and reads the `hello`.
     pub(crate) async fn of(user: &User) -> Self {
         Self::after(user, None).await
     }
 
-    /// Goes on after the event with this id.
+    /// Resumes after the event with this id.
     pub(crate) async fn after(user: &User, last_id: Option<&str>) -> Self {
         Self::try_after(user, last_id)
             .await
             .expect("a stream begins")
     }
 
-    /// `None` if the service does not answer, or not with a stream.
+    /// `None` if there is no response, or one that is not a stream.
     pub(crate) async fn try_after(user: &User, last_id: Option<&str>) -> Option<Self> {
         let mut request = user.request(Method::GET, "/events");
         if let Some(id) = last_id {

@@ -1,4 +1,4 @@
-//! What tests share: the server, a database for each test, the service, and users who speak to it.
+//! Fixtures: the MySQL server, a database for each test, the service, and its users.
 
 mod account;
 mod api;
@@ -6,6 +6,7 @@ mod crowd;
 mod database;
 mod listener;
 mod mysql;
+mod new_message;
 mod process;
 mod proxy;
 pub(crate) mod raw;
@@ -16,13 +17,14 @@ pub(crate) use api::{Answer, User, problem, unavailable};
 pub(crate) use crowd::{AHEAD, all, ask_all, at_once};
 pub(crate) use database::TestDatabase;
 pub(crate) use listener::Listener;
+pub(crate) use new_message::NewMessage;
 pub(crate) use process::{Finished, Herolo, Process, finish};
 pub(crate) use proxy::Proxy;
 pub(crate) use service::{Replica, SIGNING_KEY, Service, token_keys};
 
 use std::time::Duration;
 
-/// How long a test waits for something that must come; generous, because machines are shared.
+/// The timeout of conditions that must become true; generous, because machines are shared.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Waits until the condition holds.

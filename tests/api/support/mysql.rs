@@ -14,11 +14,13 @@ use tokio::sync::OnceCell;
 
 const DEFAULT_IMAGE: &str = "mysql:8.4";
 const PASSWORD: &str = "only-for-tests";
-/// Pulling the image included.
+/// Includes the time to pull the image.
 const START_UP_DEADLINE: Duration = Duration::from_mins(10);
 /// A test run's data may be lost with the machine, and many small services connect at once.
-const SERVER_OPTIONS: [&str; 4] = [
+const SERVER_OPTIONS: [&str; 5] = [
     "--max-connections=1000",
+    // Statements are counted by database, and each test has one: the default holds those of about 300 tests.
+    "--performance-schema-digests-size=50000",
     "--skip-log-bin",
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=OFF",
@@ -26,13 +28,13 @@ const SERVER_OPTIONS: [&str; 4] = [
 
 struct Server {
     options: MySqlConnectOptions,
-    /// Never dropped, as statics are not; the reaper removes it.
+    /// Never dropped, because statics are not; the reaper removes it.
     _container: Option<ContainerAsync<GenericImage>>,
 }
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
 
-/// How to reach the server as its administrator.
+/// The options to connect to the server as its administrator.
 pub(super) async fn server() -> &'static MySqlConnectOptions {
     &SERVER.get_or_init(start).await.options
 }
@@ -50,7 +52,7 @@ async fn start() -> Server {
     let image = env::var("HEROLO_TEST_MYSQL_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.to_owned());
     let (name, tag) = image.rsplit_once(':').expect("the image has a tag");
     let container = GenericImage::new(name, tag)
-        // The blank keeps this from matching the ports of the initialising server and of the X plugin.
+        // The space excludes the ports of the initialising server and of the X plugin.
         .with_wait_for(WaitFor::message_on_stderr("port: 3306 "))
         .with_exposed_port(3306.tcp())
         .with_env_var("MYSQL_ROOT_PASSWORD", PASSWORD)
@@ -79,8 +81,8 @@ async fn start() -> Server {
     }
 }
 
-/// Leaves a process behind that waits for the end of this one, however it comes, and then removes the container: the
-/// pipe that it reads from closes with us. Statics are never dropped, and nothing at all runs after a SIGKILL.
+/// Starts a process that removes the container after this one has ended, in whatever way: it reads from a pipe that
+/// closes then. Statics are never dropped, and no code runs after a SIGKILL.
 fn remove_when_this_process_ends(container: &str) {
     let reaper = Command::new("sh")
         .args([
@@ -91,10 +93,10 @@ fn remove_when_this_process_ends(container: &str) {
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // Ctrl-C is for the tests; the reaper has its work still before it.
+        // The reaper must not receive the Ctrl-C that ends the tests.
         .process_group(0)
         .spawn()
         .expect("sh is there");
-    // Keeps our end of the pipe open until this process ends.
+    // Keeps the pipe open until this process ends.
     std::mem::forget(reaper);
 }

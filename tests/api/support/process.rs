@@ -1,4 +1,4 @@
-//! The service as its operators have it: the command in a process of its own, whose environment is what a test gives.
+//! The service as operators run it: the command in a separate process, with an environment that the test sets.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ pub(crate) struct Herolo {
     directory: Arc<TempDir>,
 }
 
-/// What a command that ended has left.
+/// The exit code and output of a command.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) code: Option<i32>,
@@ -32,7 +32,7 @@ pub(crate) struct Finished {
 }
 
 impl Herolo {
-    /// Without any setting.
+    /// Without settings.
     pub(crate) fn bare() -> Self {
         Self {
             environment: BTreeMap::new(),
@@ -40,7 +40,7 @@ impl Herolo {
         }
     }
 
-    /// With the settings that a service needs, on a port that the system chooses.
+    /// The required settings, and a port that the system chooses.
     pub(crate) fn on(database_url: &str) -> Self {
         Self::bare()
             .set("HEROLO_PORT", "0")
@@ -119,7 +119,7 @@ pub(crate) async fn finish(mut command: Command) -> Finished {
     }
 }
 
-/// Where the log says that the service listens.
+/// The URL that the service listens on, from its log.
 fn url_in(log: &str) -> String {
     let url = log
         .split("listening on ")
@@ -139,7 +139,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts the command without waiting for anything.
+    /// Starts the command without waiting.
     pub(crate) fn start(herolo: Herolo, arguments: &[&str]) -> Self {
         let mut child = herolo
             .command(arguments)
@@ -161,7 +161,7 @@ impl Process {
         &self.url
     }
 
-    /// All that it wrote so far, to standard output and standard error.
+    /// The output so far, of standard output and standard error.
     pub(crate) fn log(&self) -> String {
         String::from_utf8_lossy(&self.output.lock().expect("no test panicked in it")).into_owned()
     }
@@ -177,12 +177,12 @@ impl Process {
         Answer::of(request.json(body)).await
     }
 
-    /// A new user, with a token.
+    /// Signs a user up.
     pub(crate) async fn user(&self, name: &str) -> User {
         User::sign_up(&self.url, name).await
     }
 
-    /// The health check, as the container runs it beside the service.
+    /// Runs the health check, as the container does.
     pub(crate) async fn healthcheck(&self) -> Finished {
         let port = self.url.rsplit(':').next().expect("a port");
         let herolo = self.herolo.clone().set("HEROLO_PORT", port);
@@ -204,7 +204,7 @@ impl Process {
         kill_process(self.pid(), signal).expect("the process runs");
     }
 
-    /// Waits for its end.
+    /// Waits until the process exits.
     pub(crate) async fn exit(&self) -> ExitStatus {
         until("the process ends", async || self.has_ended()).await;
         let mut child = self.child.lock().expect("no test panicked in it");
@@ -212,7 +212,7 @@ impl Process {
         status.expect("it has ended")
     }
 
-    /// The most memory that it ever had, in KiB; `None` where the system does not tell.
+    /// The peak memory in KiB; `None` if the system does not report it.
     pub(crate) fn memory_peak_kib(&self) -> Option<u64> {
         let status =
             std::fs::read_to_string(format!("/proc/{}/status", self.pid().as_raw_nonzero()));
@@ -221,7 +221,7 @@ impl Process {
         line.split_whitespace().nth(1)?.parse().ok()
     }
 
-    /// Leaves it room for so many more open files (sockets count) than it has now.
+    /// Limits the open files (including sockets) to `count` more than now.
     #[cfg(target_os = "linux")]
     pub(crate) fn leave_room_for_files(&self, count: u64) {
         use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
@@ -249,7 +249,7 @@ impl Process {
     }
 }
 
-/// Reads what the process writes, so that it never waits for a reader.
+/// Reads the output of the process, so that its writes never block.
 fn collect(mut pipe: impl AsyncRead + Unpin + Send + 'static, output: &Arc<Mutex<Vec<u8>>>) {
     let output = Arc::clone(output);
     tokio::spawn(async move {

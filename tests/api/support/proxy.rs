@@ -1,4 +1,4 @@
-//! A TCP proxy, between the service and MySQL or before the service, that can go wrong the way networks and servers do.
+//! A TCP proxy, in front of MySQL or the service, that simulates failures of networks and servers.
 
 use std::net::SocketAddr;
 
@@ -12,7 +12,7 @@ use tokio::sync::watch::{self, Receiver, Sender};
 
 use super::{database::TestDatabase, mysql, until};
 
-/// A proxy that passes everything on until a test says otherwise. It ends with the test.
+/// A proxy that forwards everything until a test simulates a failure. It ends with the test.
 pub(crate) struct Proxy {
     address: SocketAddr,
     state: Sender<State>,
@@ -21,29 +21,29 @@ pub(crate) struct Proxy {
 #[derive(Clone, Copy)]
 struct State {
     fault: Fault,
-    /// How often all connections were cut.
+    /// How many times all connections were closed.
     cuts: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Fault {
     None,
-    /// Nobody listens.
+    /// Connections are refused.
     Refusal,
-    /// What clients send arrives, and no answer comes back. Such a connection is of no use any more.
+    /// Requests are forwarded, but responses are lost. The connection is unusable afterwards.
     Mute,
-    /// Connections open and stay open, and no byte arrives any more, as behind a firewall that lost its memory.
+    /// Connections are accepted and stay open, but no byte is forwarded, as behind a firewall that lost its state.
     BlackHole,
 }
 
 impl Proxy {
-    /// A proxy to the server of the tests.
+    /// A proxy for the MySQL server of the tests.
     pub(crate) async fn start() -> Self {
         let server = mysql::server().await;
         Self::to((server.get_host().to_owned(), server.get_port())).await
     }
 
-    /// A proxy to the service at this URL.
+    /// A proxy for the service at this URL.
     pub(crate) async fn before(url: &str) -> Self {
         let (host, port) = url
             .trim_start_matches("http://")
@@ -65,17 +65,17 @@ impl Proxy {
         Self { address, state }
     }
 
-    /// The URL of the service by way of this proxy.
+    /// The URL of the service through this proxy.
     pub(crate) fn http_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The URL of the database by way of this proxy.
+    /// The URL of the database through this proxy.
     pub(crate) fn url(&self, database: &TestDatabase) -> String {
         self.by_way(&database.url())
     }
 
-    /// Sends a service by way of this proxy.
+    /// Makes a service connect through this proxy.
     pub(crate) fn redirect(&self, config: &mut Config) {
         config.database_url = self.by_way(config.database_url.expose_secret()).into();
     }
@@ -88,30 +88,30 @@ impl Proxy {
         options.to_url_lossy().into()
     }
 
-    /// Passes everything on. Connections that the black hole swallowed stay dead.
+    /// Forwards everything. Connections in the black hole stay dead.
     pub(crate) async fn pass(&self) {
         self.turn_to(Fault::None);
         until("the proxy accepts", async || self.accepts().await).await;
     }
 
-    /// Cuts all connections and takes no new one, as a server that is down.
+    /// Closes all connections and refuses new ones, like a server that is down.
     pub(crate) async fn refuse(&self) {
         self.turn_to(Fault::Refusal);
         self.cut();
         until("the proxy refuses", async || !self.accepts().await).await;
     }
 
-    /// Swallows everything that arrives, on open connections and on new ones.
+    /// Drops all data, on open and on new connections.
     pub(crate) fn swallow(&self) {
         self.turn_to(Fault::BlackHole);
     }
 
-    /// Loses all answers from now on; to be followed by a cut.
+    /// Drops all responses from now on; to be followed by `cut`.
     pub(crate) fn mute(&self) {
         self.turn_to(Fault::Mute);
     }
 
-    /// Cuts all open connections.
+    /// Closes all open connections.
     pub(crate) fn cut(&self) {
         self.state.send_modify(|state| state.cuts += 1);
     }
@@ -125,7 +125,7 @@ impl Proxy {
     }
 }
 
-/// Runs until the proxy is dropped, which is what makes waiting for its state fail.
+/// Runs until the proxy is dropped, which closes the channel of its state.
 async fn accept(listener: TcpListener, server: (String, u16), mut state: Receiver<State>) {
     let address = listener.local_addr().expect("it is bound");
     let mut listener = Some(listener);
@@ -136,7 +136,7 @@ async fn accept(listener: TcpListener, server: (String, u16), mut state: Receive
             listener = TcpListener::bind(address).await.ok();
         }
         let Some(open) = &listener else {
-            // Also tries again soon where somebody else's connection has the port just then.
+            // Retries soon, because another connection may temporarily use the port.
             tokio::select! {
                 changed = state.changed() => if changed.is_err() { return },
                 () = tokio::time::sleep(std::time::Duration::from_millis(25)) => {}
@@ -152,7 +152,7 @@ async fn accept(listener: TcpListener, server: (String, u16), mut state: Receive
     }
 }
 
-/// One connection, until it ends or is cut.
+/// Forwards a connection until it ends or is closed.
 async fn carry(client: TcpStream, server: (String, u16), mut state: Receiver<State>) {
     let cuts = state.borrow().cuts;
     tokio::select! {
@@ -161,7 +161,7 @@ async fn carry(client: TcpStream, server: (String, u16), mut state: Receiver<Sta
     }
 }
 
-/// Passes on what both ends say, until one of them closes; what the server says while the proxy is mute is lost.
+/// Forwards data in both directions until one end closes; drops responses while the proxy is mute.
 async fn pass(client: &mut TcpStream, server: &mut TcpStream, state: &Receiver<State>) {
     let (mut questions, mut told) = client.split();
     let (mut answers, mut asked) = server.split();
@@ -194,6 +194,6 @@ async fn forward(mut client: TcpStream, server: (String, u16), mut state: watch:
         swallowed = state.wait_for(|now| now.fault == Fault::BlackHole) => if swallowed.is_err() { return },
         () = &mut pass => return,
     }
-    // Holds both ends open, and reads from neither.
+    // Keeps both ends open without reading.
     std::future::pending::<()>().await;
 }

@@ -1,4 +1,4 @@
-//! HTTP by hand: bytes to the service as no client library would send them, and the bytes that come back.
+//! Raw HTTP: bytes that no client library would send, and the bytes of the response.
 
 use rocket::futures::stream::{self, StreamExt as _};
 use serde_json::Value;
@@ -8,36 +8,36 @@ use tokio::time::{sleep, timeout};
 
 use super::PATIENCE;
 
-/// How long a connection on which nothing comes any more is given before its sending half is closed. A service that
-/// waits for more then learns that there is none.
+/// The silence after which the sending half of a connection is closed, so that a service that waits for more data stops
+/// waiting.
 const SILENCE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Exchanges under way at once.
+/// Concurrent exchanges.
 const AT_ONCE: usize = 24;
-/// The same of requests of one account that are all to be answered: no more searches of an account may wait.
+/// Concurrent requests of one account that all need a response: more searches of an account would be rejected.
 const OF_ACCOUNT_AT_ONCE: usize = 6;
 
-/// Tries of a request that the service cannot answer now.
-const TRIES: usize = 5;
+/// Attempts of a request that gets a 503.
+const TRIES: usize = 30;
 
-/// What came back on one connection until the service closed it.
+/// The data received on a connection until the service closed it.
 #[derive(Debug)]
 pub(crate) struct Received {
     pub(crate) text: String,
 }
 
 impl Received {
-    /// The status of the first answer; `None` if the connection was closed without one.
+    /// The status of the first response; `None` if the connection was closed without one.
     pub(crate) fn status(&self) -> Option<u16> {
         status_line(&self.text)
     }
 
-    /// Whether the service says that it cannot answer now, and that it will.
+    /// Whether the response is a 503 with a `Retry-After`.
     fn asks_to_retry(&self) -> bool {
         self.status() == Some(503) && self.header("Retry-After").is_some()
     }
 
-    /// The statuses of all answers on the connection.
+    /// The statuses of all responses on the connection.
     pub(crate) fn statuses(&self) -> Vec<u16> {
         self.text
             .match_indices("HTTP/1.")
@@ -59,9 +59,9 @@ impl Received {
             .map_or("", |(_, body)| body)
     }
 
-    /// What is wrong with the answer of a service that never fails and explains every refusal; `None` if nothing is.
+    /// The error in the response; `None` if it is a success or a complete problem document below 500.
     ///
-    /// What the HTTP library cannot even parse it refuses itself, without a body.
+    /// The HTTP library rejects requests that it cannot parse itself, without a body.
     pub(crate) fn fault(&self) -> Option<String> {
         if self.statuses().iter().any(|status| *status >= 500) {
             return Some("a server error".to_owned());
@@ -104,12 +104,12 @@ impl Connection {
         }
     }
 
-    /// Sends what the service takes; it may well close before it has read all.
+    /// Sends bytes; the service may close the connection before it has read all of them.
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes).await;
     }
 
-    /// Reads until the text has come.
+    /// Reads until the text was received.
     pub(crate) async fn read_until(&mut self, text: &str) {
         while !String::from_utf8_lossy(&self.received).contains(text) {
             assert!(
@@ -121,7 +121,7 @@ impl Connection {
         }
     }
 
-    /// Reads until an answer has begun or the connection has ended.
+    /// Reads until a response has begun or the connection has ended.
     async fn read_head(&mut self) {
         let head = async {
             while !String::from_utf8_lossy(&self.received).contains("\r\n\r\n")
@@ -131,7 +131,7 @@ impl Connection {
         assert!(timeout(PATIENCE, head).await.is_ok(), "no answer");
     }
 
-    /// Reads to the end of the connection. Once nothing comes any more, tells that nothing more will be sent.
+    /// Reads to the end of the connection. After a silence, closes its sending half.
     pub(crate) async fn finish(mut self) -> Received {
         while let Ok(more) = timeout(SILENCE, self.read_some()).await {
             if !more {
@@ -147,14 +147,14 @@ impl Connection {
         self.into_received()
     }
 
-    /// Reads to the end of the connection, which the service closes once it has answered.
+    /// Reads to the end of the connection, which the service closes after its response.
     pub(crate) async fn answer(mut self) -> Received {
         let all = async { while self.read_some().await {} };
         assert!(timeout(PATIENCE, all).await.is_ok(), "no answer");
         self.into_received()
     }
 
-    /// Whether there was something; a connection that was reset has ended as well.
+    /// Reads some bytes; `false` if the connection has ended or was reset.
     async fn read_some(&mut self) -> bool {
         matches!(self.stream.read_buf(&mut self.received).await, Ok(1..))
     }
@@ -166,22 +166,21 @@ impl Connection {
     }
 }
 
-/// Sends bytes on a connection of their own and reads what comes back.
+/// Sends bytes on a new connection and reads the response.
 pub(crate) async fn exchange(url: &str, bytes: &[u8]) -> Received {
     let mut connection = Connection::open(url).await;
     connection.send(bytes).await;
     connection.finish().await
 }
 
-/// The same for a request that is whole and asks for the end of the connection; its answer may take its time.
+/// The same for a complete request with `Connection: close`, whose response may take long.
 async fn ask(url: &str, bytes: &[u8]) -> Received {
     let mut connection = Connection::open(url).await;
     connection.send(bytes).await;
     connection.answer().await
 }
 
-/// The same for a request that is whole and may begin a stream: its head may take its time, and a stream is ended once it
-/// is silent.
+/// The same for a complete request that may open a stream: the response may begin late, and a silent stream is closed.
 async fn ask_or_listen(url: &str, bytes: &[u8]) -> Received {
     let mut connection = Connection::open(url).await;
     connection.send(bytes).await;
@@ -189,13 +188,13 @@ async fn ask_or_listen(url: &str, bytes: &[u8]) -> Received {
     connection.finish().await
 }
 
-/// Exchanges many requests, some at once. Each answer comes with its request.
+/// Exchanges many requests, some concurrently. Returns each request with its response.
 pub(crate) async fn exchange_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
     at_once(AT_ONCE, requests, async |bytes| exchange(url, bytes).await).await
 }
 
-/// Asks many requests of one account that are whole and ask for the end of the connection, some at once. Each answer comes
-/// with its request.
+/// Sends many complete requests of one account with `Connection: close`, some concurrently. Returns each request with
+/// its response.
 pub(crate) async fn ask_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, Received)> {
     at_once(OF_ACCOUNT_AT_ONCE, requests, async |bytes| {
         ask(url, bytes).await
@@ -203,7 +202,7 @@ pub(crate) async fn ask_all(url: &str, requests: Vec<Vec<u8>>) -> Vec<(String, R
     .await
 }
 
-/// The same of requests of which some begin a stream.
+/// The same for requests of which some open a stream.
 pub(crate) async fn ask_or_listen_all(
     url: &str,
     requests: Vec<Vec<u8>>,
@@ -221,8 +220,8 @@ async fn at_once(
 ) -> Vec<(String, Received)> {
     let exchanges = requests.into_iter().map(async |request| {
         let mut received = ask(&request).await;
-        // A busy machine may leave the database too little time. That is no answer to this request: it is asked again,
-        // after the second that the service asks for.
+        // On a busy machine the database may time out. Such a request is retried after the second that the service asks
+        // for.
         for _ in 1..TRIES {
             if !received.asks_to_retry() {
                 break;
@@ -230,7 +229,7 @@ async fn at_once(
             sleep(SILENCE).await;
             received = ask(&request).await;
         }
-        // Enough of it to recognise it.
+        // Enough to identify the request.
         let start = &request[..request.len().min(1_000)];
         (String::from_utf8_lossy(start).into_owned(), received)
     });

@@ -1,9 +1,10 @@
-//! The service, booted as the binary boots it, on a free port and a database of its own.
+//! The service, started like the binary, on a free port with a database of its own.
 
 use std::net::Ipv4Addr;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use herolo::Config;
+use herolo::config::SignUpPolicy;
 use reqwest::{Client, Method, RequestBuilder};
 use rocket::fairing::AdHoc;
 use serde_json::Value;
@@ -16,7 +17,7 @@ use super::{PATIENCE, until};
 /// The key that signs tokens in tests.
 pub(crate) const SIGNING_KEY: [u8; 32] = [7; 32];
 
-/// Key ids with their keys in the form of the setting.
+/// Key ids and keys in the form of the setting.
 pub(crate) fn token_keys(keys: &[(&str, [u8; 32])]) -> String {
     keys.iter()
         .map(|(kid, key)| format!("{kid}:{}", BASE64.encode(key)))
@@ -34,7 +35,7 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// A service that is ready, on a database with nothing but its schema.
+    /// A ready service with an empty database.
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| ()).await
     }
@@ -55,7 +56,14 @@ impl Service {
         service
     }
 
-    /// A second replica on the same database, with other settings. It borrows, so it ends first.
+    /// A service with these users.
+    pub(crate) async fn with_users<const N: usize>(names: [&str; N]) -> (Self, [User; N]) {
+        let service = Self::start().await;
+        let users = service.users(names).await;
+        (service, users)
+    }
+
+    /// A second replica on the same database, with other settings. It borrows the service, so it ends first.
     pub(crate) async fn replica(&self, adjust: impl FnOnce(&mut Config)) -> Replica {
         let mut config = settings(&self.database);
         adjust(&mut config);
@@ -99,9 +107,20 @@ impl Service {
         Answer::of(self.request(Method::POST, path).json(body)).await
     }
 
-    /// A new user, with a token.
+    /// Signs a user up.
     pub(crate) async fn user(&self, name: &str) -> User {
         User::sign_up(&self.url, name).await
+    }
+
+    /// Signs users up, in this order.
+    pub(crate) async fn users<const N: usize>(&self, names: [&str; N]) -> [User; N] {
+        let mut users = Vec::with_capacity(N);
+        for name in names {
+            users.push(self.user(name).await);
+        }
+        users
+            .try_into()
+            .unwrap_or_else(|_| panic!("one user for each name"))
     }
 }
 
@@ -148,7 +167,10 @@ fn settings(database: &TestDatabase) -> Config {
         docs_page: true,
         drain_seconds: 0,
         workers: 1,
-        // All tests are one client.
+        sign_ups: SignUpPolicy::Open,
+        user_invitations: 0,
+        reserved_usernames: "none".to_owned(),
+        // All tests have the same client address.
         limit_logins: 0,
         limit_sign_ups: 0,
         limit_sends: 0,
@@ -157,7 +179,7 @@ fn settings(database: &TestDatabase) -> Config {
     }
 }
 
-/// What is known of a service once it listens.
+/// The properties of a service that listens.
 struct Launched {
     url: String,
     routes: Vec<String>,

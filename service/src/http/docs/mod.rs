@@ -3,11 +3,14 @@
 mod operations;
 mod parameters;
 mod problems;
+mod shared_response;
 
 pub(crate) use self::operations::operations;
 pub(crate) use self::parameters::{Owner, Resumption};
 pub(crate) use self::problems::{
-    BodyProblems, Invalid, InvalidQuery, Large, Limited, LimitedSearch, LimitedSend, Listening,
-    NotConfirmed, NotFound, NotSent, NotTheCaller, RATE_LIMIT_HEADERS, SharedProblems,
-    TakenOrInvalid, Unavailable, WrongCredentials,
+    AuthProblems, BlockProblems, BodyProblems, FormProblems, Invalid, InvalidQuery,
+    InvitationLimit, InviteProblems, LargeResponse, Limited, LimitedSearch, LimitedSend,
+    LoginProblems, NoSuchUser, NotFound, ReauthProblems, SendProblems, SharedProblems,
+    SignUpRefused, StreamLimits, TakenOrInvalid, Unavailable,
 };
+pub(crate) use self::shared_response::RATE_LIMIT_HEADERS;

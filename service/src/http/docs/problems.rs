@@ -1,24 +1,17 @@
-//! The responses to requests that fail. Their examples are the documents of the problems themselves, so the OpenAPI
-//! document cannot differ from what the service sends.
+//! The table of the responses to requests that fail, and which operations have which. It is one file, if a long one,
+//! because it is read like a table: a response is looked up by its name, and so are the groups that contain it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::header::Header;
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::response::Response;
 use utoipa::{IntoResponses, Modify};
 
 use crate::http::docs::operations::operations;
+use crate::http::docs::shared_response::{Example, SharedResponse};
 use crate::http::problem::Problem;
 use crate::model::invalid::FieldError;
-
-/// The headers of operations with a rate limit, unless the operator switched the limits off.
-pub(crate) const RATE_LIMIT_HEADERS: [&str; 2] = ["RateLimit", "RateLimit-Policy"];
-
-/// A problem by the name of its example.
-type Example = fn() -> (&'static str, Problem);
 
 const RATE: Example = || ("tooMany", Problem::TooMany(Duration::from_secs(2)));
 const CONCURRENT_SEARCHES: Example = || ("atOnce", Problem::TooManyAtOnce);
@@ -28,17 +21,7 @@ const STREAMS: Example = || {
     ("tooManyStreams", Problem::TooManyStreams(wait))
 };
 const OTHER_USERS_TOKEN: Example = || ("otherUser", Problem::OtherUser);
-
-/// A response that several operations share.
-struct SharedResponse {
-    /// The name among the components.
-    name: &'static str,
-    description: &'static str,
-    /// The path of the examples' requests.
-    instance: &'static str,
-    /// All problems that the response can have. Their statuses are the same.
-    examples: &'static [Example],
-}
+const SUSPENSION: Example = || ("suspended", Problem::AccountSuspended);
 
 const MALFORMED: SharedResponse = SharedResponse {
     name: "Malformed",
@@ -67,27 +50,79 @@ const CREDENTIALS_WRONG: SharedResponse = SharedResponse {
     examples: &[|| ("wrong", Problem::WrongCredentials)],
 };
 
+const ACCOUNT_SUSPENDED: SharedResponse = SharedResponse {
+    name: "AccountSuspended",
+    description: "The password is right, but the account is suspended.",
+    instance: "/users/alice/token",
+    examples: &[SUSPENSION],
+};
+
 const OTHER_USER: SharedResponse = SharedResponse {
     name: "OtherUser",
-    description: "The access token belongs to a different user than the path, whether or not the latter exists.",
+    description: "The access token belongs to a different user than the path, whether or not the latter exists, or the \
+                  account is suspended; `type` says which.",
     instance: "/users/bob/messages",
-    examples: &[OTHER_USERS_TOKEN],
+    examples: &[OTHER_USERS_TOKEN, SUSPENSION],
 };
 
 const NOT_CONFIRMED: SharedResponse = SharedResponse {
     name: "NotConfirmed",
-    description: "The access token belongs to a different user, or the password is wrong; `type` says which.",
+    description: "The access token belongs to a different user, the account is suspended, or the password is wrong; \
+                  `type` says which.",
     instance: "/users/alice/password",
-    examples: &[OTHER_USERS_TOKEN, || {
+    examples: &[OTHER_USERS_TOKEN, SUSPENSION, || {
         ("wrongPassword", Problem::WrongPassword)
+    }],
+};
+
+const SIGN_UP_REFUSED: SharedResponse = SharedResponse {
+    name: "SignUpRefused",
+    description: "The service accepts no sign-ups, or none without an invitation, or the invitation is wrong, used or \
+                  expired; `type` says which.",
+    instance: "/users",
+    examples: &[
+        || ("closed", Problem::SignUpsClosed),
+        || ("invitationNeeded", Problem::InvitationNeeded),
+        || ("invitationInvalid", Problem::InvitationInvalid),
+    ],
+};
+
+const NO_INVITING: SharedResponse = SharedResponse {
+    name: "NoInviting",
+    description: "The access token belongs to a different user, the account is suspended, or users cannot invite \
+                  others; `type` says which.",
+    instance: "/users/alice/invitations",
+    examples: &[OTHER_USERS_TOKEN, SUSPENSION, || {
+        ("invitationsOff", Problem::InvitationsOff)
     }],
 };
 
 const NOT_FOUND: SharedResponse = SharedResponse {
     name: "NotFound",
-    description: "The message does not exist, or is not yours.",
+    description: "The resource does not exist, or is not yours.",
     instance: "/users/alice/messages/42",
     examples: &[|| ("notFound", Problem::NotFound)],
+};
+
+const NO_SUCH_USER: SharedResponse = SharedResponse {
+    name: "NoSuchUser",
+    description: "There is no user with this name.",
+    instance: "/users/alice/blocks/mallory",
+    examples: &[|| ("notFound", Problem::NotFound)],
+};
+
+const BLOCK_LIMIT: SharedResponse = SharedResponse {
+    name: "BlockLimit",
+    description: "The account blocks 500 users, which is the maximum.",
+    instance: "/users/alice/blocks/mallory",
+    examples: &[|| ("blockLimit", Problem::TooManyBlocks)],
+};
+
+const OWN_ACCOUNT: SharedResponse = SharedResponse {
+    name: "OwnAccount",
+    description: "The user to block is the account itself.",
+    instance: "/users/alice/blocks/alice",
+    examples: &[|| ("ownAccount", Problem::OwnAccount)],
 };
 
 const BODY_TIMEOUT: SharedResponse = SharedResponse {
@@ -164,8 +199,8 @@ const INVALID_QUERY: SharedResponse = SharedResponse {
     }],
 };
 
-/// The limits (429) of each group of operations. An operation has one of these groups, because the document holds one
-/// response for a status.
+/// The limits (429) of each group of operations. An operation has one of these groups, because a document has one
+/// response per status.
 const TOO_MANY: SharedResponse = SharedResponse {
     name: "TooMany",
     description: "The client or account sent too many of these requests.",
@@ -191,6 +226,15 @@ const TOO_MANY_STREAMS: SharedResponse = SharedResponse {
     instance: "/users/alice/events",
     examples: &[STREAMS],
 };
+const TOO_MANY_INVITATIONS: SharedResponse = SharedResponse {
+    name: "TooManyInvitations",
+    description: "The account has made its maximum of invitations in seven days, used ones included.",
+    instance: "/users/alice/invitations",
+    examples: &[|| {
+        let wait = Duration::from_hours(1);
+        ("tooManyInvitations", Problem::TooManyInvitations(wait))
+    }],
+};
 const RESPONSES_UNREAD: SharedResponse = SharedResponse {
     name: "AnswersUnread",
     description: "The account has not read its large responses, which leave no room for another one.",
@@ -198,12 +242,12 @@ const RESPONSES_UNREAD: SharedResponse = SharedResponse {
     examples: &[UNREAD_RESPONSES],
 };
 
-/// Of every operation.
+/// The response of every operation to an internal error.
 const INTERNAL: SharedResponse = SharedResponse {
     name: "Internal",
     description: "The service failed. Its log has the cause under the response's `X-Request-Id`.",
     instance: "/users/alice/messages",
-    examples: &[|| ("internal", Problem::internal("a fault"))],
+    examples: &[|| ("internal", Problem::internal("an error"))],
 };
 
 const UNAVAILABLE: SharedResponse = SharedResponse {
@@ -216,13 +260,19 @@ const UNAVAILABLE: SharedResponse = SharedResponse {
     }],
 };
 
-const ALL: [&SharedResponse; 20] = [
+const ALL: [&SharedResponse; 27] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
+    &ACCOUNT_SUSPENDED,
     &OTHER_USER,
     &NOT_CONFIRMED,
+    &SIGN_UP_REFUSED,
+    &NO_INVITING,
     &NOT_FOUND,
+    &NO_SUCH_USER,
+    &BLOCK_LIMIT,
+    &OWN_ACCOUNT,
     &BODY_TIMEOUT,
     &TAKEN,
     &TOO_LARGE,
@@ -234,6 +284,7 @@ const ALL: [&SharedResponse; 20] = [
     &TOO_MANY_SENDS,
     &TOO_MANY_SEARCHES,
     &TOO_MANY_STREAMS,
+    &TOO_MANY_INVITATIONS,
     &RESPONSES_UNREAD,
     &INTERNAL,
     &UNAVAILABLE,
@@ -255,22 +306,32 @@ macro_rules! groups {
 groups! {
     /// Of operations that read a body.
     BodyProblems: MALFORMED, BODY_TIMEOUT, TOO_LARGE, FORM;
+    /// Of POSTs without a body, which the content type of a form makes forms nevertheless.
+    FormProblems: FORM;
     /// Of operations that validate a body.
     Invalid: INVALID;
     /// Of sending.
-    NotSent: NOT_SENT;
+    SendProblems: NOT_SENT;
     /// Of operations that validate query parameters.
     InvalidQuery: INVALID_QUERY;
     /// Of signing up.
     TakenOrInvalid: TAKEN, INVALID;
+    /// Of signing up, which the operator may restrict.
+    SignUpRefused: SIGN_UP_REFUSED;
     /// Of logging in.
-    WrongCredentials: CREDENTIALS_WRONG;
+    LoginProblems: CREDENTIALS_WRONG, ACCOUNT_SUSPENDED;
     /// Of operations on a user's own resources.
-    NotTheCaller: TOKEN_NEEDED, OTHER_USER;
+    AuthProblems: TOKEN_NEEDED, OTHER_USER;
+    /// Of inviting others.
+    InviteProblems: TOKEN_NEEDED, NO_INVITING;
     /// Of operations that require the password in addition to the token.
-    NotConfirmed: TOKEN_NEEDED, NOT_CONFIRMED;
-    /// Of operations on one message.
+    ReauthProblems: TOKEN_NEEDED, NOT_CONFIRMED;
+    /// Of operations on one message or invitation.
     NotFound: NOT_FOUND;
+    /// Of unblocking a user.
+    NoSuchUser: NO_SUCH_USER;
+    /// Of blocking a user.
+    BlockProblems: NO_SUCH_USER, BLOCK_LIMIT, OWN_ACCOUNT;
     /// Of operations with a rate limit.
     Limited: TOO_MANY;
     /// Of sending, which has a rate limit and may have a large response.
@@ -278,47 +339,13 @@ groups! {
     /// Of listing and searching, which has a rate limit and may have a large response.
     LimitedSearch: TOO_MANY_SEARCHES;
     /// Of operations whose response may be large.
-    Large: RESPONSES_UNREAD;
+    LargeResponse: RESPONSES_UNREAD;
     /// Of streaming events.
-    Listening: TOO_MANY_STREAMS;
+    StreamLimits: TOO_MANY_STREAMS;
+    /// Of inviting others.
+    InvitationLimit: TOO_MANY_INVITATIONS;
     /// Of operations that need the database.
     Unavailable: UNAVAILABLE;
-}
-
-impl SharedResponse {
-    fn status(&self) -> String {
-        let mut statuses = self.examples.iter().map(|example| example().1.status());
-        let first = statuses.next().unwrap_or_default();
-        debug_assert!(statuses.all(|other| other == first), "{}", self.name);
-        first.code.to_string()
-    }
-
-    fn reference(&self) -> (String, RefOr<Response>) {
-        (self.status(), Ref::from_response_name(self.name).into())
-    }
-
-    fn response(&self) -> Response {
-        let schema = RefOr::Ref(Ref::from_schema_name("Problem"));
-        let mut content = ContentBuilder::new().schema(Some(schema));
-        let mut response = ResponseBuilder::new().description(self.description);
-        for (name, problem) in self.examples.iter().map(|example| example()) {
-            let document = problem.document(self.instance);
-            let value = serde_json::to_value(document).unwrap_or_default();
-            let example = ExampleBuilder::new().value(Some(value)).build();
-            content = content.examples_from_iter([(name, example)]);
-            if let Some(header) = problem.header() {
-                response = response.header(header.name().as_str(), Header::default());
-            }
-            if matches!(problem, Problem::TooMany(_)) {
-                for name in RATE_LIMIT_HEADERS {
-                    response = response.header(name, Header::default());
-                }
-            }
-        }
-        response
-            .content("application/problem+json", content.build())
-            .build()
-    }
 }
 
 /// Adds the shared responses to the components, and to each operation those that every operation has.

@@ -34,7 +34,7 @@ fn any(status: Status, request: &Request<'_>) -> Problem {
     }
 }
 
-/// A request whose method or URI Rocket cannot parse. Of such a URI Rocket only says `/`.
+/// The problem of a request whose method or URI Rocket cannot parse. It replaces such a URI with `/`.
 fn malformed(request: &Request<'_>) -> Problem {
     match allowed_methods(request) {
         // For `/`, method and URI are both possible causes.
@@ -45,7 +45,7 @@ fn malformed(request: &Request<'_>) -> Problem {
     }
 }
 
-/// Tells a wrong path from a wrong method, which is a 404 to Rocket as well.
+/// Distinguishes a wrong path from a wrong method, both of which are a 404 in Rocket.
 fn not_found(request: &Request<'_>) -> Problem {
     let allowed = allowed_methods(request);
     if allowed.is_empty() || allowed.contains(&request.method()) {
@@ -60,7 +60,7 @@ fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
     let matching = request
         .rocket()
         .routes()
-        .filter(|route| leads_to(route, request));
+        .filter(|route| matches_path(route, request));
     let mut methods: Vec<_> = matching.map(|route| route.method).collect();
     if methods.contains(&Method::Get) {
         // Rocket serves HEAD wherever it serves GET.
@@ -72,7 +72,7 @@ fn allowed_methods(request: &Request<'_>) -> Vec<Method> {
 }
 
 /// Whether the request's path matches the route's, regardless of the method.
-fn leads_to(route: &Route, request: &Request<'_>) -> bool {
+fn matches_path(route: &Route, request: &Request<'_>) -> bool {
     let path: Vec<_> = request.uri().path().segments().collect();
     let pattern: Vec<_> = route
         .uri

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::http::body_limits::{BODY_DEADLINE, BODY_LIMIT_BYTES};
 use crate::http::problem::spec::{Problem, Spec};
+use crate::model::block::MAX_BLOCKS;
 use crate::model::invalid::FieldError;
 
 /// A problem document (RFC 9457).
@@ -28,7 +29,7 @@ pub(crate) struct Document<'a> {
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// What is wrong with this request and how to proceed.
+    /// The error of this request, and the fix.
     detail: Cow<'a, str>,
     /// The path of the request.
     instance: &'a str,
@@ -71,6 +72,18 @@ impl Problem {
             Self::OtherUser => "The access token was not issued to the user in the path.".into(),
             Self::WrongPassword =>
                 "This request requires the account's password in addition to the access token.".into(),
+            Self::AccountSuspended =>
+                "The operator of this service has suspended this account; ask the operator.".into(),
+            Self::SignUpsClosed =>
+                "This service accepts no sign-ups; ask its operator for an account.".into(),
+            Self::InvitationNeeded =>
+                "Send the code of an invitation as 'invitation'; ask a user or the operator of this service for one."
+                    .into(),
+            Self::InvitationInvalid =>
+                "There is no open invitation with this code: it was used, has expired, or is mistyped. \
+                 Check it, or ask for a new one.".into(),
+            Self::InvitationsOff =>
+                "On this service only the operator invites; ask the operator for an invitation.".into(),
             Self::NotFound => "There is nothing at this path.".into(),
             Self::MethodNotAllowed(methods) => format!("This path allows {}.", list(methods)).into(),
             Self::BodyTimeout => format!(
@@ -78,11 +91,14 @@ impl Problem {
                 BODY_DEADLINE.as_secs()
             ).into(),
             Self::Conflict(errors) | Self::Invalid(errors) => summary(errors).into(),
+            Self::TooManyBlocks =>
+                format!("This account blocks {MAX_BLOCKS} users, which is the maximum; unblock one first.").into(),
             Self::TooLarge => format!("The body is larger than {} KiB.", BODY_LIMIT_BYTES / 1024).into(),
             Self::UnsupportedMediaType =>
                 "Forms are not accepted; send JSON with 'Content-Type: application/json'.".into(),
             Self::ContentCoding =>
                 "Compressed bodies are not accepted; send the body uncompressed, without 'Content-Encoding'.".into(),
+            Self::OwnAccount => "The user to block is this account itself; name another one.".into(),
             Self::KeyReused =>
                 "This Idempotency-Key was used for a different message; use a new key for each message.".into(),
             Self::TooMany(wait) => format!(
@@ -93,6 +109,11 @@ impl Problem {
                 "This account has too many searches in progress; send them one after the other.".into(),
             Self::TooManyStreams(wait) => format!(
                 "This account has too many event streams open; close one, or retry in {} s.",
+                retry_seconds(*wait)
+            ).into(),
+            Self::TooManyInvitations(wait) => format!(
+                "This account has made all its invitations of seven days; delete one that was not used, \
+                 or retry in {} s.",
                 retry_seconds(*wait)
             ).into(),
             Self::UnreadResponses =>

@@ -26,7 +26,9 @@ impl Problem {
             Self::MethodNotAllowed(methods) => Some(Header::new("Allow", list(methods))),
             // RFC 9110 section 15.5.16: the content codings that a request may have.
             Self::ContentCoding => Some(Header::new("Accept-Encoding", "identity")),
-            Self::TooMany(wait) | Self::TooManyStreams(wait) => retry_after(retry_seconds(*wait)),
+            Self::TooMany(wait) | Self::TooManyStreams(wait) | Self::TooManyInvitations(wait) => {
+                retry_after(retry_seconds(*wait))
+            }
             Self::TooManyAtOnce
             | Self::UnreadResponses
             | Self::Unavailable(_)
@@ -35,12 +37,12 @@ impl Problem {
         }
     }
 
-    /// Logs what the response leaves out, under the request id that the response shows.
+    /// Logs the cause that the response omits, with the request id of the response.
     fn log(&self, request: &Request<'_>) {
         let request_id = request_id::request_id(request);
         match self {
-            Self::Internal(fault) => tracing::error!(request_id, "{fault}"),
-            Self::DatabaseUnavailable(fault) => tracing::warn!(request_id, "{fault}"),
+            Self::Internal(error) => tracing::error!(request_id, "{error}"),
+            Self::DatabaseUnavailable(error) => tracing::warn!(request_id, "{error}"),
             _ => {}
         }
     }
@@ -60,9 +62,9 @@ impl<'r> Responder<'r, 'static> for Problem {
             response.set_header(header);
         }
         // The fairings add these headers as well, but do not run for requests that Rocket cannot parse.
-        headers::secure(&mut response);
+        headers::add_security_headers(&mut response);
         response.set_header(request_id::request_id_header(request));
-        // The rest of the body would be read as the next request (RFC 9110 section 15.5.9).
+        // Otherwise the rest of the body would be read as the next request (RFC 9110 section 15.5.9).
         if matches!(self, Self::BodyTimeout) {
             response.set_header(Header::new("Connection", "close"));
         }

@@ -23,6 +23,16 @@ pub(crate) enum Problem {
     OtherUser,
     /// The password that a sensitive request repeats is wrong.
     WrongPassword,
+    /// The operator has suspended the account.
+    AccountSuspended,
+    /// The service accepts no sign-ups.
+    SignUpsClosed,
+    /// The service accepts sign-ups with an invitation only.
+    InvitationNeeded,
+    /// There is no open invitation with this code.
+    InvitationInvalid,
+    /// Users cannot invite others.
+    InvitationsOff,
     /// The resource does not exist or is not visible to the caller.
     NotFound,
     /// The path exists, but only for these methods.
@@ -31,6 +41,8 @@ pub(crate) enum Problem {
     BodyTimeout,
     /// A unique value is already in use.
     Conflict(Vec<FieldError>),
+    /// The account blocks the maximum number of users.
+    TooManyBlocks,
     /// The body exceeds the limit.
     TooLarge,
     /// The body is a form.
@@ -39,6 +51,8 @@ pub(crate) enum Problem {
     ContentCoding,
     /// Values are not valid.
     Invalid(Vec<FieldError>),
+    /// An account is to block itself.
+    OwnAccount,
     /// The `Idempotency-Key` was used with a different body.
     KeyReused,
     /// A client or account exceeded its rate limit; with the time until the next request is accepted.
@@ -47,13 +61,15 @@ pub(crate) enum Problem {
     TooManyAtOnce,
     /// An account has the maximum number of event streams open; with the time until one may have ended.
     TooManyStreams(Duration),
+    /// An account has made the maximum number of invitations; with the time until it can make another one.
+    TooManyInvitations(Duration),
     /// The account's unread large responses leave no room for another one.
     UnreadResponses,
     /// The service is overloaded or shutting down; with a sentence that says which.
     Unavailable(&'static str),
     /// The database cannot be reached. The reason is only logged.
     DatabaseUnavailable(String),
-    /// A fault of the service. The reason is only logged.
+    /// An internal error. The reason is only logged.
     Internal(String),
     /// Any other error of Rocket.
     Other(Status),
@@ -68,9 +84,9 @@ pub(super) struct Spec {
 }
 
 impl Problem {
-    /// A fault of the service.
-    pub(crate) fn internal(fault: impl std::fmt::Display) -> Self {
-        Self::Internal(fault.to_string())
+    /// An internal error.
+    pub(crate) fn internal(error: impl std::fmt::Display) -> Self {
+        Self::Internal(error.to_string())
     }
 
     /// The HTTP status.
@@ -92,7 +108,7 @@ impl Problem {
         request.set_method(Method::Connect);
     }
 
-    /// The problem that [`Self::stash_for_catcher`] kept.
+    /// The problem from [`Self::stash_for_catcher`].
     pub(super) fn stashed<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         request.local_cache(|| None::<Self>).as_ref()
     }
@@ -107,16 +123,24 @@ impl Problem {
             Self::WrongCredentials => (401, "credentials-wrong", "The username or password is wrong"),
             Self::OtherUser => (403, "other-user", "The access token belongs to a different user"),
             Self::WrongPassword => (403, "password-wrong", "The password is wrong"),
+            Self::AccountSuspended => (403, "account-suspended", "The account is suspended"),
+            Self::SignUpsClosed => (403, "sign-ups-closed", "The service accepts no sign-ups"),
+            Self::InvitationNeeded => (403, "invitation-needed", "Signing up takes an invitation"),
+            Self::InvitationInvalid => (403, "invitation-invalid", "The invitation is not valid"),
+            Self::InvitationsOff => (403, "invitations-off", "Users cannot invite others"),
             Self::NotFound => (404, "not-found", "Not found"),
             Self::MethodNotAllowed(_) => (405, "method-not-allowed", "The method is not allowed for this path"),
             Self::BodyTimeout => (408, "timeout", "The body took too long to arrive"),
             Self::Conflict(_) => (409, "taken", "A value is already taken"),
+            Self::TooManyBlocks => (409, "block-limit", "The account blocks the maximum number of users"),
             Self::TooLarge => (413, "too-large", "The body is too large"),
             Self::UnsupportedMediaType => (415, "unsupported-media-type", "The body must be JSON"),
             Self::ContentCoding => (415, "unsupported-content-coding", "The body must not be compressed"),
             Self::Invalid(_) => (422, "invalid", "A value is not valid"),
+            Self::OwnAccount => (422, "own-account", "An account cannot block itself"),
             Self::KeyReused => (422, "key-reused", "The Idempotency-Key was used for a different message"),
-            Self::TooMany(_) | Self::TooManyAtOnce | Self::TooManyStreams(_) => (429, "too-many", "Too many requests"),
+            Self::TooMany(_) | Self::TooManyAtOnce | Self::TooManyStreams(_) | Self::TooManyInvitations(_) =>
+                (429, "too-many", "Too many requests"),
             Self::UnreadResponses => (429, "answers-unread", "Large responses have not been read"),
             Self::Unavailable(_) | Self::DatabaseUnavailable(_) =>
                 (503, "unavailable", "The service is temporarily unavailable"),
@@ -128,12 +152,12 @@ impl Problem {
 }
 
 impl From<db::Error> for Problem {
-    fn from(fault: db::Error) -> Self {
-        match fault {
+    fn from(error: db::Error) -> Self {
+        match error {
             db::Error::Unavailable(_) | db::Error::NoSchema => {
-                Self::DatabaseUnavailable(fault.to_string())
+                Self::DatabaseUnavailable(error.to_string())
             }
-            fault => Self::internal(fault),
+            error => Self::internal(error),
         }
     }
 }

@@ -94,8 +94,8 @@ fn fold(text: &str) -> String {
     }
 }
 
-/// Whether a character is kept, given the one before it. A spacing accent decomposes into a space and a combining accent,
-/// which is kept so that it does not match a space.
+/// Whether a character is kept, given the one before it. A spacing accent decomposes into a space and a combining
+/// accent, which is kept so that it does not match a space.
 fn is_kept(character: char, after: Option<char>) -> bool {
     !is_invisible(character) && (after == Some(' ') || !is_accent(character))
 }
@@ -109,8 +109,8 @@ fn fold_letter(character: char, folded: &mut String) {
     }
 }
 
-/// The equivalent of letters that differ from others at the secondary level only although they have no decomposition, or
-/// that stand for two letters.
+/// The equivalent of letters that differ from others at the secondary level only although they have no decomposition,
+/// or that stand for two letters.
 fn equivalent(letter: char) -> Option<&'static str> {
     Some(match letter {
         'ß' => "ss",
@@ -166,8 +166,8 @@ fn digit(character: char) -> Option<char> {
     char::from_digit(u32::from(character) - u32::from(zero), 10)
 }
 
-/// Whether a combining mark makes a difference at the secondary level only: accents, points, tones and voicing marks, by
-/// their class. The vowels and viramas of other classes count as letters.
+/// Whether a combining mark makes a difference at the secondary level only: accents, points, tones and voicing marks,
+/// by their class. The vowels and viramas of other classes count as letters.
 fn is_accent(character: char) -> bool {
     matches!(
         CLASSES.get_u8(character),

@@ -20,7 +20,7 @@ impl Candidate {
     }
 }
 
-/// The search terms, and when to stop.
+/// The search terms, and the limits of the search.
 pub(crate) struct Matcher {
     /// All candidates match if there is none.
     pub(crate) pattern: Option<Arc<Pattern>>,
@@ -35,7 +35,7 @@ pub(crate) struct Matcher {
 /// The result of matching a batch of candidates.
 pub(crate) struct Matches {
     pub(crate) found: Vec<Candidate>,
-    /// How many bytes were compared.
+    /// The number of bytes that were compared.
     pub(crate) bytes: usize,
     /// The last candidate that was compared.
     pub(crate) last: Option<MessageId>,
@@ -73,7 +73,7 @@ impl Matcher {
             || Instant::now() >= self.deadline
     }
 
-    /// Whether a message matches, and how many bytes were compared.
+    /// Whether a message matches, and the number of bytes that were compared.
     fn compare(&self, candidate: &Candidate) -> (bool, usize) {
         let Some(pattern) = &self.pattern else {
             return (true, candidate.size());

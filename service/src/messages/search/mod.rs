@@ -1,4 +1,4 @@
-//! Which messages match a search.
+//! Decides which messages match a search.
 
 mod fold;
 mod matcher;

@@ -5,12 +5,12 @@ use chrono::{TimeDelta, Utc};
 use crate::db::{Database, Error, with_connection};
 use crate::model::user::UserId;
 
-/// How long idempotency keys are kept: a day, and an hour for clocks that differ.
+/// The lifetime of idempotency keys: a day, and an hour for clock skew.
 const KEY_LIFETIME: TimeDelta = TimeDelta::hours(25);
 
 /// Deletes some of the oldest expired idempotency keys; returns whether there may be more.
 pub(crate) async fn delete_expired_keys(database: &Database) -> Result<bool, Error> {
-    /// Few enough not to hold locks for long.
+    /// Small, so that locks are held briefly.
     const BATCH: u64 = 500;
     let oldest = Utc::now() - KEY_LIFETIME;
     let deleted = with_connection!(database, |connection| {

@@ -1,4 +1,4 @@
-//! What all pages have in common: bounds on messages and bytes, and the messages that are collected within them.
+//! Collects the messages of a page, within bounds on their number and bytes.
 
 use sqlx::mysql::MySqlRow;
 
@@ -10,8 +10,8 @@ use crate::model::page::Page;
 /// One row more than the page shows tells whether another page follows, without counting rows.
 pub(super) const OVERFETCH: u64 = 1;
 
-/// The number of messages to read at once until they are known to be short: small, so that few are read in vain, yet
-/// enough for a page of the default length.
+/// The number of messages to read at once until they are known to be short: small, so that few are read needlessly, yet
+/// sufficient for a page of the default length.
 pub(super) const CHUNK: usize = 20;
 
 /// A page of messages, newest first.
@@ -31,10 +31,10 @@ pub(crate) struct PageState {
     pub(crate) has_more: bool,
 }
 
-/// How much a page may hold.
+/// The limits of a page.
 pub(crate) struct Bounds<'a> {
-    /// The maximum size of its messages, of which the first is never left out. The same bounds give the same page on every
-    /// replica.
+    /// The maximum size of its messages, of which the first is never left out. The same bounds give the same page on
+    /// every replica.
     pub(crate) bytes: usize,
     /// The page's part of the budget. If the reservation cannot grow with the page, there is no page.
     pub(crate) reservation: &'a mut Reservation,
@@ -134,7 +134,7 @@ impl<'a, 'b> PageCollector<'a, 'b> {
         if bytes > self.bounds.bytes && !self.messages.is_empty() {
             self.status = Status::Full;
         } else if !self.bounds.reservation.covers(bytes) {
-            // The messages collected so far are of no more use.
+            // The messages that were collected are not needed any more.
             self.status = Status::OverBudget;
             self.messages = Vec::new();
         } else {

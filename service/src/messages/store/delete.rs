@@ -21,7 +21,8 @@ use crate::model::message::MessageId;
 pub(crate) struct DeleteRequest(MessageKey);
 
 const DELETE_ONE_SENT: &str = "DELETE FROM messages WHERE sender_id = ? AND id = ?";
-const DELETE_ONE_RECEIVED: &str = "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
+const DELETE_ONE_RECEIVED: &str = "UPDATE receipts SET is_deleted = TRUE \
+     WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
 const FIND_SENT: SizedByKeys = sized_by_keys!(
     "SELECT sender_id, id FROM messages WHERE (sender_id, id) IN (",
     "(?,?)",

@@ -1,13 +1,13 @@
-//! Idempotency keys: which message was sent with a key, so that a retry is answered instead of sent again.
+//! Idempotency keys. A key is stored with its message, so that a retry gets the first response and sends nothing.
 
 use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use crate::auth::Caller;
 use crate::messages::store::row::id;
-use crate::model::draft::{IdempotencyKey, NewMessage, SentMetadata};
+use crate::model::new_message::{IdempotencyKey, NewMessage, SentMetadata};
 
-/// The sender of a message, as needed to explain why it was not sent.
+/// The state of a sender that explains why a message was not sent.
 pub(super) struct Sender {
     pub(super) token_epoch: u32,
     /// The send that the key was used for before.
@@ -20,7 +20,7 @@ pub(super) struct FirstSend {
     pub(super) sent: SentMetadata,
 }
 
-/// Records which message was sent with a key.
+/// Stores a key with its message.
 pub(super) async fn insert(
     connection: &mut MySqlConnection,
     caller: &Caller,

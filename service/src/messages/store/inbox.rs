@@ -1,5 +1,5 @@
-//! Pages of an inbox. One narrow index has its order and determines which messages a page shows; skipping receipts reads
-//! only that index. The statements name their indexes, so that the plan does not depend on optimizer statistics.
+//! Pages of an inbox. One narrow index has its order and determines the messages of a page; an offset scans only that
+//! index. The statements name their indexes, so that the plan does not depend on optimizer statistics.
 
 use std::collections::BTreeMap;
 
@@ -51,11 +51,12 @@ mod statements {
     /// The newest messages, complete.
     pub(super) const NEWEST: Variants = variants!(
         concat!("SELECT ", message_columns!(sender), ", r.is_read"),
-        join: "STRAIGHT_JOIN messages AS m ON m.id = r.message_id STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id ",
+        join: "STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+               STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id ",
         " ORDER BY r.message_id DESC LIMIT ?"
     );
 
-    /// Where a page begins: at the newest message, after a given one, or after a given number of them.
+    /// A statement for each start of a page: at the newest message, after a given one, or after a given number of them.
     pub(super) struct Starts {
         pub(super) newest: Variants,
         pub(super) before: Variants,
@@ -74,10 +75,10 @@ mod statements {
 
     /// The ids and read marks of a page.
     pub(super) const MARKS: Starts = starts!("SELECT r.message_id AS id, r.is_read");
-    /// The same, and whether any account is being deleted, whose name may be about to change on the page.
+    /// The same, and whether an account is being deleted, which may change a sender's name on the page.
     pub(super) const STATES: Starts = starts!(
         "SELECT r.message_id AS id, r.is_read, \
-         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving"
+         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS has_pending_deletions"
     );
 
     /// The contents of some messages, newest first.
@@ -132,7 +133,7 @@ async fn newest(
 /// message, MySQL estimates a join by the whole rest of the inbox, and reads thousands of receipts of a large one ahead
 /// for a page of twenty; a statement on the one table with a named index needs no estimate
 /// (<https://dev.mysql.com/doc/refman/8.4/en/range-optimization.html>, "skip index dives"). The contents of a long page
-/// are read in chunks, so that few are read in vain.
+/// are read in chunks, so that few are read needlessly.
 async fn further(
     connection: &mut MySqlConnection,
     caller: &Caller,
@@ -175,8 +176,8 @@ async fn push_contents(
     Ok(())
 }
 
-/// The state of an inbox page, read from one index. `None` if any account is being deleted, as the name of a sender may
-/// be about to change on the page.
+/// The state of an inbox page, read from one index. `None` if an account is being deleted, which may change a sender's
+/// name on the page.
 pub(super) async fn page_state(
     database: &Database,
     caller: &Caller,
@@ -185,7 +186,7 @@ pub(super) async fn page_state(
     with_connection!(database, |connection| {
         let rows = select_marks(connection, caller, page, &statements::STATES).await?;
         for row in &rows {
-            if row.try_get("is_somebody_leaving")? {
+            if row.try_get("has_pending_deletions")? {
                 return Ok(None);
             }
         }

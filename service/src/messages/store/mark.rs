@@ -115,7 +115,7 @@ async fn mark_all<const READ: bool>(
     for (request, key) in all.iter().zip(keys) {
         messages.push(match found.get(key) {
             None => None,
-            // To its sender, a message is shown with all its receivers.
+            // A sender sees a message with all its receivers.
             Some(row) if row.try_get("is_to_oneself")? => {
                 select_one(connection, &request.caller, request.id).await?
             }

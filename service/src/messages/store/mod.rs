@@ -1,5 +1,5 @@
-//! Messages in MySQL. Every statement is restricted to its caller: as the sender, or as a receiver who has not deleted the
-//! message. A statement that finds nothing does not reveal whether the message exists for another user.
+//! Messages in MySQL. Every statement is restricted to its caller: as the sender, or as a receiver who has not deleted
+//! the message. A statement that finds nothing does not reveal whether the message exists for another user.
 
 mod cleanup;
 mod collector;
@@ -8,6 +8,7 @@ mod find;
 mod idempotency;
 mod inbox;
 mod mark;
+mod mark_several;
 mod message_key;
 mod newest;
 mod pages;
@@ -23,7 +24,8 @@ pub(crate) use self::collector::{Bounds, MessagePage, PageState};
 pub(crate) use self::delete::DeleteRequest;
 pub(crate) use self::find::find;
 pub(crate) use self::mark::MarkRequest;
-pub(crate) use self::newest::{Newest, NewestContext};
+pub(crate) use self::mark_several::{Marked, mark_several};
+pub(crate) use self::newest::{NewestPageContext, NewestPageRequest};
 pub(crate) use self::pages::{page, page_state};
 pub(crate) use self::row::{content, message_columns, received_message};
 pub(crate) use self::send::{Refusal, send};

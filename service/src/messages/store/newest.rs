@@ -23,10 +23,10 @@ use crate::model::user::{UserId, Username};
 use crate::users::UsernameCache;
 
 /// A request for the page that is requested most often: the newest messages of the caller's inbox.
-pub(crate) struct Newest(pub(crate) Caller);
+pub(crate) struct NewestPageRequest(pub(crate) Caller);
 
 /// The resources that the pages of all callers need.
-pub(crate) struct NewestContext {
+pub(crate) struct NewestPageContext {
     pub(crate) database: Database,
     pub(crate) names: UsernameCache,
     pub(crate) budget: Budget,
@@ -35,15 +35,15 @@ pub(crate) struct NewestContext {
 /// A page of each of the users, with the ids of the senders instead of their names, and whether any account is being
 /// deleted, which [`UsernameCache`] needs from the same snapshot.
 ///
-/// The inner statement names all columns of the index in its order, although all but the last are constant: without them,
-/// MySQL would read the whole inbox and sort it.
+/// The inner statement names all columns of the index in its order, although all but the last are constant: without
+/// them, MySQL would read the whole inbox and sort it.
 const PAGES: SizedStatement<3> = sized_statement!(
     [2, 4, 8],
     concat!(
         "SELECT ",
         message_columns!(),
         ", receiver.id AS receiver_id, m.sender_id, r.is_read, \
-         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS is_somebody_leaving \
+         (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS has_pending_deletions \
      FROM users AS receiver FORCE INDEX (PRIMARY) STRAIGHT_JOIN LATERAL ( \
          SELECT newest.message_id, newest.is_read FROM receipts AS newest FORCE INDEX (PRIMARY) \
          WHERE newest.receiver_id = receiver.id AND newest.is_deleted = FALSE \
@@ -55,9 +55,9 @@ const PAGES: SizedStatement<3> = sized_statement!(
     ")"
 );
 
-/// A message whose sender's name is not yet known.
+/// A message without the name of its sender.
 #[derive(Clone)]
-struct Unnamed {
+struct UnresolvedMessage {
     sender: UserId,
     message: Message,
 }
@@ -65,7 +65,7 @@ struct Unnamed {
 /// The newest page of one inbox.
 #[derive(Clone, Default)]
 struct Inbox {
-    messages: Vec<Unnamed>,
+    messages: Vec<UnresolvedMessage>,
     bytes: usize,
     /// The page is too large for a batch and has to be read individually.
     is_large: bool,
@@ -82,7 +82,7 @@ impl Inbox {
         let message = Message::of_receiver(content, unknown, row.try_get("is_read")?);
         self.bytes += message.max_json_bytes();
         let sender = row.try_get::<u64, _>("sender_id")?.into();
-        self.messages.push(Unnamed { sender, message });
+        self.messages.push(UnresolvedMessage { sender, message });
         if self.bytes > SMALL_RESPONSE {
             self.is_large = true;
             self.messages = Vec::new();
@@ -95,9 +95,9 @@ impl Inbox {
         if self.is_large {
             return None;
         }
-        let message = |unnamed: Unnamed| Message {
+        let message = |unresolved: UnresolvedMessage| Message {
             receiver: caller.username().clone(),
-            ..unnamed.message
+            ..unresolved.message
         };
         let mut messages: Vec<_> = self.messages.into_iter().map(message).collect();
         // MySQL does not guarantee an order of the rows that a lateral join returns.
@@ -116,7 +116,7 @@ impl Inbox {
     }
 }
 
-impl Newest {
+impl NewestPageRequest {
     fn receiver(&self) -> u64 {
         u64::from(self.0.id())
     }
@@ -133,17 +133,17 @@ async fn inboxes(
         .fold(query, |query, receiver| query.bind(*receiver))
         .fetch(connection);
     let mut inboxes = HashMap::<u64, Inbox>::new();
-    let mut is_somebody_leaving = false;
+    let mut has_pending_deletions = false;
     while let Some(row) = rows.try_next().await? {
-        is_somebody_leaving = row.try_get("is_somebody_leaving")?;
+        has_pending_deletions = row.try_get("has_pending_deletions")?;
         let receiver = row.try_get("receiver_id")?;
         inboxes.entry(receiver).or_default().push(&row)?;
     }
-    Ok((inboxes, is_somebody_leaving))
+    Ok((inboxes, has_pending_deletions))
 }
 
-impl Batch for Newest {
-    type Context = NewestContext;
+impl Batch for NewestPageRequest {
+    type Context = NewestPageContext;
     /// The page with its part of the budget; `None` if it exceeds the budget or is too large for a batch.
     type Output = Option<(MessagePage, Reservation)>;
 
@@ -156,7 +156,7 @@ impl Batch for Newest {
         ..BatchLimits::GROUP_COMMIT
     };
 
-    async fn run_one(&self, context: &NewestContext) -> Result<Self::Output, Error> {
+    async fn run_one(&self, context: &NewestPageContext) -> Result<Self::Output, Error> {
         let mut reservation = context.budget.reservation(self.0.id());
         let mut bounds = Bounds {
             bytes: Page::CONTENT_BYTES,
@@ -168,20 +168,20 @@ impl Batch for Newest {
 
     /// Leaves large pages out, which bounds the memory of a batch.
     async fn run_batch(
-        context: &NewestContext,
+        context: &NewestPageContext,
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let receivers: Vec<_> = all.iter().map(|one| one.receiver()).collect();
         with_connection!(context.database, |connection| {
-            let (mut inboxes, is_somebody_leaving) = inboxes(connection, &receivers).await?;
+            let (mut inboxes, has_pending_deletions) = inboxes(connection, &receivers).await?;
             let messages = inboxes.values().flat_map(|inbox| &inbox.messages);
-            let senders: Vec<_> = messages.map(|unnamed| unnamed.sender).collect();
+            let senders: Vec<_> = messages.map(|unresolved| unresolved.sender).collect();
             let names = context
                 .names
-                .resolve(connection, &senders, is_somebody_leaving);
+                .resolve(connection, &senders, has_pending_deletions);
             let mut names = names.await?.into_iter();
-            for unnamed in inboxes.values_mut().flat_map(|inbox| &mut inbox.messages) {
-                unnamed.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
+            for unresolved in inboxes.values_mut().flat_map(|inbox| &mut inbox.messages) {
+                unresolved.message.sender = names.next().ok_or(sqlx::Error::RowNotFound)?;
             }
             let page = |(index, one): (usize, &Arc<Self>)| {
                 let receiver = one.receiver();

@@ -21,8 +21,8 @@ pub(crate) async fn page(
     }
 }
 
-/// The state of a page. `None` if no index has it: the page is not of the inbox, it has a filter, or the name of a sender
-/// may be about to change.
+/// The state of a page. `None` if no index has it: the page is not of the inbox, it has a filter, or the name of a
+/// sender may be about to change.
 pub(crate) async fn page_state(
     database: &Database,
     caller: &Caller,

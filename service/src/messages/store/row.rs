@@ -6,8 +6,8 @@ use sqlx::mysql::MySqlRow;
 use crate::model::message::{Content, Message, MessageId, Subject, Text};
 use crate::model::user::Username;
 
-/// The columns that [`content`] reads, of `messages AS m`; with `sender`, also those that [`received_message`] reads, of
-/// `users AS sender`.
+/// The columns that [`content`] reads, of `messages AS m`; with `sender`, also those that [`received_message`] reads,
+/// of `users AS sender`.
 macro_rules! message_columns {
     () => {
         "m.id, m.subject, m.body, m.created_at"

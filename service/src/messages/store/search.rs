@@ -1,9 +1,10 @@
 //! Pages with a filter, for which there is no index: the sender, the time and the search terms.
 //!
-//! Such a page scans a bounded part of the caller's own mailbox, newest first. The part is a range of the index that has
-//! the mailbox's order, so neither the result nor the duration of a search depends on other users, and a send writes
-//! nothing for it. MySQL compares the sender and the time; the search terms are compared in the service, where time and
-//! bytes are limited. A page whose scan ends before the mailbox does has a cursor at which the next one continues.
+//! Such a page scans a bounded part of the caller's own mailbox, newest first. The part is a range of the index that
+//! has the mailbox's order, so neither the result nor the duration of a search depends on other users, and a send
+//! writes nothing for it. MySQL compares the sender and the time; the search terms are compared in the service, where
+//! time and bytes are limited. A page whose scan ends before the mailbox does has a cursor at which the next one
+//! continues.
 
 use std::cmp::Reverse;
 use std::sync::Arc;
@@ -26,19 +27,19 @@ use crate::messages::store::row::{content, sender};
 use crate::model::message::{Message, MessageId};
 use crate::model::page::{Mailbox, Page};
 
-/// How many messages one page scans. Each costs a lookup by primary key.
+/// Messages that one page scans. Each costs a lookup by primary key.
 const SCAN_LIMIT: u64 = 1_000;
-/// How many texts are read at a time.
+/// Texts that are read at once.
 const BATCH: u64 = 100;
-/// How many bytes of text one page compares.
+/// Bytes of text that one page compares.
 const MAX_BYTES: usize = 4 << 20;
-/// How long one page scans, on an overloaded database or machine.
+/// The time limit of a scan, for an overloaded database or machine.
 const TIME_LIMIT: Duration = Duration::from_secs(1);
-/// How far the order of `created_at` may deviate from that of the ids, as the clocks of replicas differ.
+/// The maximum deviation of the order of `created_at` from that of the ids, because the clocks of replicas differ.
 const CLOCK_SKEW: TimeDelta = TimeDelta::hours(1);
 
-/// A derived table selects the messages first, on narrow indexes, so that a text is read only if its sender and its time
-/// match.
+/// A derived table selects the messages first, on narrow indexes, so that a text is read only if its sender and its
+/// time match.
 mod statements {
     use crate::messages::store::row::message_columns;
 
@@ -143,7 +144,7 @@ fn bind_mailbox(
     query.bind(before.map_or(u64::MAX, MessageId::get))
 }
 
-/// Where the scan of a page ends; `None` if it reaches the oldest message.
+/// The end of a page's scan; `None` if it reaches the oldest message.
 async fn scan_end(
     connection: &mut MySqlConnection,
     caller: &Caller,
@@ -193,20 +194,21 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// How many matches the service has to skip, rather than MySQL.
+    /// The number of matches that the service has to skip, rather than MySQL.
     fn offset(&self) -> usize {
         let offset = self.pattern.as_ref().map_or(0, |_| self.page.offset());
         usize::try_from(offset).unwrap_or(usize::MAX)
     }
 
-    /// How many matches end the search: those of the page, those before it, and one that shows that a page follows.
+    /// The number of matches that end the search: those of the page, those before it, and one that shows that a page
+    /// follows.
     fn max_matches(&self) -> usize {
         let of_page = usize::try_from(self.page.per_page + OVERFETCH).unwrap_or(usize::MAX);
         self.offset().saturating_add(of_page)
     }
 
-    /// Compares batch after batch until the page is full, the scan is complete or a limit is reached. Returns the cursor of
-    /// the next page.
+    /// Compares batch after batch until the page is full, the scan is complete or a limit is reached. Returns the
+    /// cursor of the next page.
     async fn run(&mut self, connection: &mut MySqlConnection) -> sqlx::Result<Option<MessageId>> {
         let mut limit = self.page.per_page + OVERFETCH;
         loop {
@@ -226,8 +228,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Fetches the next candidates, up to a limit and as many bytes as may be compared, and tells whether they are the last
-    /// of the scan.
+    /// Fetches the next candidates, up to a limit and as many bytes as may be compared, and tells whether they are the
+    /// last of the scan.
     async fn fetch(
         &self,
         connection: &mut MySqlConnection,
@@ -287,7 +289,7 @@ impl<'a> Search<'a> {
         let outcome = match matcher.pattern {
             Some(_) => spawn_blocking(|| matcher.run(batch))
                 .await
-                .map_err(|fault| sqlx::Error::Decode(fault.into()))?,
+                .map_err(|error| sqlx::Error::Decode(error.into()))?,
             None => matcher.run(batch),
         };
         self.bytes += outcome.bytes;

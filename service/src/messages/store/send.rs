@@ -1,8 +1,8 @@
 //! A send in a transaction of its own: to one or several receivers, with or without an `Idempotency-Key`.
 //!
-//! The statement that inserts the message makes all checks: whether the sender's token is still valid, all receivers exist
-//! and the key is unused. So a refused send consumes no id, and no message is committed after its sender's tokens were
-//! revoked or the account was deleted: the statement locks the sender's row, which a revocation changes.
+//! The statement that inserts the message makes all checks: whether the sender's token is still valid, all receivers
+//! exist and the key is unused. So a refused send consumes no id, and no message is committed after its sender's tokens
+//! were revoked or the account was deleted: the statement locks the sender's row, which a revocation changes.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::Connection;
@@ -11,11 +11,11 @@ use sqlx::mysql::MySqlConnection;
 use crate::auth::Caller;
 use crate::db::{Database, Error, with_connection};
 use crate::messages::store::idempotency;
-use crate::model::draft::{IdempotencyKey, NewMessage, RECEIVERS, Receivers, SentMetadata};
 use crate::model::message::MessageId;
+use crate::model::new_message::{IdempotencyKey, NewMessage, RECEIVERS, Receivers, SentMetadata};
 use crate::model::user::Username;
 
-/// Why a message was not sent.
+/// The reason why a message was not sent.
 pub(crate) enum Refusal {
     /// These users do not exist.
     NoSuchReceivers(Vec<Username>),
@@ -64,14 +64,21 @@ mod statements {
         ") FOR SHARE) = ? AND NOT EXISTS (SELECT 1 FROM idempotency_keys AS used \
          WHERE used.user_id = sender.id AND used.idempotency_key = ?) FOR SHARE"
     );
-    pub(super) const RECEIPT: &str =
-        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username = ?";
-    pub(super) const RECEIPTS: SizedStatement<1> = sized_statement!(
-        [100],
-        "INSERT INTO receipts (receiver_id, message_id) SELECT id, ? FROM users WHERE username IN (",
-        "?",
-        ")"
-    );
+    /// Inserts the receipts of the receivers that a condition selects, as deleted for those who block the sender. The
+    /// same statement inserts all of them, so that the sender cannot tell.
+    macro_rules! insert_receipts {
+        ($condition:literal) => {
+            concat!(
+                "INSERT INTO receipts (receiver_id, is_deleted, message_id) SELECT receiver.id, \
+                 EXISTS (SELECT 1 FROM blocks WHERE blocker_id = receiver.id AND blocked_id = ?), ? \
+                 FROM users AS receiver WHERE receiver.username ",
+                $condition
+            )
+        };
+    }
+    pub(super) const RECEIPT: &str = insert_receipts!("= ?");
+    pub(super) const RECEIPTS: SizedStatement<1> =
+        sized_statement!([100], insert_receipts!("IN ("), "?", ")");
     /// Which of these users exist.
     pub(super) const KNOWN: SizedStatement<1> = sized_statement!(
         [100],
@@ -86,27 +93,27 @@ const _: () = assert!(TO_SEVERAL_WITH_KEY.capacity() >= *RECEIVERS.end());
 const _: () = assert!(RECEIPTS.capacity() >= *RECEIVERS.end());
 const _: () = assert!(KNOWN.capacity() >= *RECEIVERS.end());
 
-/// How often a send is tried if the reason for its refusal no longer holds when it is determined.
-const ATTEMPTS: u32 = 3;
+/// Attempts of a send that is refused for a reason that no longer holds when it is determined.
+const MAX_ATTEMPTS: u32 = 3;
 
 /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key before. A
-/// retry gets the answer to the first attempt, even if its receivers or the message have been deleted since.
+/// retry gets the result of the first attempt, even if its receivers or the message have been deleted since.
 pub(crate) async fn send(
     database: &Database,
     caller: &Caller,
     new: &NewMessage,
     key: Option<&IdempotencyKey>,
 ) -> Result<Result<SentMetadata, Refusal>, Error> {
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         match send_once(database, caller, new, key).await {
             Ok(Some(metadata)) => return Ok(Ok(metadata)),
             Ok(None) => {}
             // Another send with the same key was committed in the meantime.
             Err(Error::Duplicate) if key.is_some() => {}
-            Err(fault) => return Err(fault),
+            Err(error) => return Err(error),
         }
-        if let Some(answer) = explain_refusal(database, caller, new, key).await? {
-            return Ok(answer);
+        if let Some(result) = explain_refusal(database, caller, new, key).await? {
+            return Ok(result);
         }
         // The reason no longer holds: the key has just expired, or a receiver has just signed up.
     }
@@ -117,8 +124,8 @@ pub(crate) async fn send(
 /// Sends the message in one transaction; `None` if it is refused.
 ///
 /// # Errors
-/// [`Error::Duplicate`] if another send with the key was committed in the meantime. The transaction waits for one that is in
-/// progress.
+/// [`Error::Duplicate`] if another send with the key was committed in the meantime. The transaction waits for one that
+/// is in progress.
 async fn send_once(
     database: &Database,
     caller: &Caller,
@@ -131,7 +138,7 @@ async fn send_once(
         let Some(id) = insert_message(&mut transaction, caller, new, key, created_at).await? else {
             return Ok(None);
         };
-        let received = insert_receipts(&mut transaction, id, &new.receivers).await?;
+        let received = insert_receipts(&mut transaction, caller, id, &new.receivers).await?;
         // The receivers' rows are locked, so none can be missing; otherwise the transaction is rolled back.
         if received < new.receivers.names().len() as u64 {
             return Ok(None);
@@ -186,25 +193,27 @@ async fn insert_message(
 /// Returns the number of receivers.
 async fn insert_receipts(
     connection: &mut MySqlConnection,
+    caller: &Caller,
     id: MessageId,
     receivers: &Receivers,
 ) -> sqlx::Result<u64> {
-    let query = match receivers {
-        Receivers::One(name) => sqlx::query(statements::RECEIPT)
+    let start = |statement| {
+        sqlx::query(statement)
+            .bind(u64::from(caller.id()))
             .bind(id.get())
-            .bind(name.as_str()),
+    };
+    let query = match receivers {
+        Receivers::One(name) => start(statements::RECEIPT).bind(name.as_str()),
         Receivers::Several(names) => {
             let (statement, values) = RECEIPTS.for_values(names);
-            values.fold(sqlx::query(statement).bind(id.get()), |query, name| {
-                query.bind(name.as_str())
-            })
+            values.fold(start(statement), |query, name| query.bind(name.as_str()))
         }
     };
     Ok(query.execute(connection).await?.rows_affected())
 }
 
-/// The answer to a send that was refused: if the key was used before, the answer to that send, whatever has changed since;
-/// otherwise the reason. `None` if the message can be sent now.
+/// The result of a send that was refused: if the key was used before, the result of that send, regardless of later
+/// changes; otherwise the reason. `None` if the message can be sent now.
 async fn explain_refusal(
     database: &Database,
     caller: &Caller,

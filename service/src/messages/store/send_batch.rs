@@ -12,8 +12,8 @@ use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unless_locked, with_connection,
 };
 use crate::messages::store::send::{Refusal, send};
-use crate::model::draft::{NewMessage, SentMetadata};
 use crate::model::message::{Message, MessageId};
+use crate::model::new_message::{NewMessage, SentMetadata};
 use crate::model::user::Username;
 
 /// A request to send a message to one receiver, without a key.
@@ -42,8 +42,8 @@ impl SendRequest {
 mod statements {
     use crate::db::{SizedStatement, placeholders, sized_statement};
 
-    /// Locks the senders and receivers until the transaction ends, except those whose rows other transactions have locked.
-    /// `step` is the difference between successive ids, which depends on the server's configuration.
+    /// Locks the senders and receivers until the transaction ends, except those whose rows other transactions have
+    /// locked. `step` is the difference between successive ids, which depends on the server's configuration.
     pub(super) const USERS: SizedStatement<7> = sized_statement!(
         [2, 4, 8, 16, 32, 64, 128],
         "SELECT username, id, token_epoch, @@SESSION.auto_increment_increment AS step FROM users \
@@ -59,8 +59,9 @@ mod statements {
         ")"
     );
 
-    /// The statements that insert a number of messages and their receipts. Insertions of any number are composed of these,
-    /// because surplus placeholders cannot repeat a message.
+    /// The statements that insert a number of messages and their receipts. Insertions of any number are composed of
+    /// these, because surplus placeholders cannot repeat a message. The receipt of a receiver who blocks the sender is
+    /// inserted as deleted.
     pub(super) struct Insertion {
         pub(super) count: usize,
         pub(super) messages: &'static str,
@@ -76,8 +77,11 @@ mod statements {
                     placeholders!($count, "(?, ?, ?, ?)")
                 ),
                 receipts: const_str::concat!(
-                    "INSERT INTO receipts (receiver_id, message_id) VALUES ",
-                    placeholders!($count, "(?, ?)")
+                    "INSERT INTO receipts (receiver_id, is_deleted, message_id) SELECT new.receiver_id, \
+                     EXISTS (SELECT 1 FROM blocks WHERE blocker_id = CAST(new.receiver_id AS UNSIGNED) \
+                     AND blocked_id = CAST(new.sender_id AS UNSIGNED)), new.message_id FROM (VALUES ",
+                    placeholders!($count, "ROW(?,?,?)"),
+                    ") AS new (receiver_id, sender_id, message_id)"
                 ),
             }
         };
@@ -308,8 +312,11 @@ async fn insert_receipts(
     ids: &[u64],
 ) -> sqlx::Result<()> {
     let mut query = sqlx::query(insertion.receipts);
-    for ((_, receiver), id) in messages.iter().zip(ids) {
-        query = query.bind(*receiver).bind(*id);
+    for ((request, receiver), id) in messages.iter().zip(ids) {
+        query = query
+            .bind(*receiver)
+            .bind(u64::from(request.caller.id()))
+            .bind(*id);
     }
     query.execute(connection).await.map(drop)
 }

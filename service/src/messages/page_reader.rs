@@ -8,21 +8,21 @@ use crate::http::budget;
 use crate::http::budget::{Budget, Reservation};
 use crate::http::problem::Problem;
 use crate::messages::store;
-use crate::messages::store::{Bounds, MessagePage, Newest, NewestContext};
+use crate::messages::store::{Bounds, MessagePage, NewestPageContext, NewestPageRequest};
 use crate::model::page::Page;
 use crate::users::UsernameCache;
 
 /// Reads pages of messages within the budget. No page predates its request.
-pub(crate) struct Reads {
+pub(crate) struct PageReader {
     database: Database,
-    newest: Batcher<Newest>,
+    newest: Batcher<NewestPageRequest>,
     budget: Budget,
 }
 
-impl Reads {
+impl PageReader {
     pub(crate) fn new(database: Database, budget: Budget) -> Self {
         Self {
-            newest: Batcher::new(NewestContext {
+            newest: Batcher::new(NewestPageContext {
                 database: database.clone(),
                 names: UsernameCache::new(),
                 budget: budget.clone(),
@@ -39,7 +39,10 @@ impl Reads {
         page: &Page,
     ) -> Result<(MessagePage, Reservation), Problem> {
         if *page == Page::DEFAULT
-            && let Some(page) = self.newest.submit(Newest(caller.clone())).await?
+            && let Some(page) = self
+                .newest
+                .submit(NewestPageRequest(caller.clone()))
+                .await?
         {
             return Ok(page);
         }
@@ -52,14 +55,14 @@ impl Reads {
         .await
     }
 
-    /// A page of at most `bytes` bytes. It is first read without waiting for the budget; if it exceeds its part, it is read
-    /// again after waiting.
+    /// A page of at most `bytes` bytes. It is first read without waiting for the budget; if it exceeds its part, it is
+    /// read again after waiting.
     pub(crate) async fn page_within(
         &self,
         caller: &Caller,
         page: &Page,
         bytes: usize,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(MessagePage, Reservation), Problem> {
         let mut reservation = self.budget.reservation(caller.id());
         loop {
@@ -71,7 +74,7 @@ impl Reads {
                 return Ok((page, reservation));
             }
             reservation
-                .wait(bytes.max(Page::LARGEST_MESSAGE_BYTES), patience)
+                .wait(bytes.max(Page::LARGEST_MESSAGE_BYTES), timeout)
                 .await?;
         }
     }

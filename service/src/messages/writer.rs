@@ -6,11 +6,11 @@ use crate::auth::Caller;
 use crate::db::{Batcher, Database, Error};
 use crate::messages::store;
 use crate::messages::store::{DeleteRequest, MarkRequest, Refusal, SendRequest};
-use crate::model::draft::{IdempotencyKey, NewMessage, Receivers};
 use crate::model::message::{Message, MessageId};
+use crate::model::new_message::{IdempotencyKey, NewMessage, Receivers};
 
 /// Changes messages. A change is acknowledged when it is committed.
-pub(crate) struct Changes {
+pub(crate) struct MessageWriter {
     database: Database,
     sends: Batcher<SendRequest>,
     as_read: Batcher<MarkRequest<true>>,
@@ -18,7 +18,7 @@ pub(crate) struct Changes {
     deletions: Batcher<DeleteRequest>,
 }
 
-impl Changes {
+impl MessageWriter {
     pub(crate) fn new(database: Database) -> Self {
         Self {
             sends: Batcher::new(database.clone()),
@@ -29,7 +29,8 @@ impl Changes {
         }
     }
 
-    /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key before.
+    /// Sends a message to all its receivers or to none, and with a key only if no message was sent with that key
+    /// before.
     pub(crate) async fn send(
         &self,
         caller: Caller,
@@ -64,8 +65,8 @@ impl Changes {
         }
     }
 
-    /// Deletes a message: one that the caller sent for all its receivers, one that the caller received from their own inbox
-    /// only. Returns whether the message existed.
+    /// Deletes a message: one that the caller sent for all its receivers, one that the caller received from their own
+    /// inbox only. Returns whether the message existed.
     pub(crate) async fn delete(&self, caller: &Caller, id: MessageId) -> Result<bool, Error> {
         self.deletions.submit(DeleteRequest::new(caller, id)).await
     }

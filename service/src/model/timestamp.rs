@@ -1,35 +1,36 @@
-//! A moment as programs write it: RFC 3339, and what is usual beside it.
+//! Timestamps in RFC 3339 and common variants.
 
 use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
 use serde::Serializer;
 
 use crate::model::invalid::Invalid;
 
-/// Nothing was sent before 1970 or will be after 9999, which is as far as the database counts.
+/// The range of timestamps in the database: from 1970 to 9999.
 const FIRST: DateTime<Utc> = DateTime::UNIX_EPOCH;
 const LAST_SECONDS: i64 = 253_402_300_799;
 
-/// The value of `since`, to the millisecond that messages have: what is after a part of one is at or after the next.
+/// Parses the value of `since`. A fraction is rounded up to the milliseconds of messages.
 ///
-/// Beside RFC 3339 it may have a comma before the fraction, no seconds, an offset as ISO 8601 has it (`+0100`, `+01`),
-/// and a blank for its `+`, which is what a query makes of one. A leap second is the second after it, as the database
-/// and all clocks here have none.
+/// In addition to RFC 3339, it accepts a comma before the fraction, a time without seconds, an offset in the form of
+/// ISO 8601 (`+0100`, `+01`), and a space instead of an unescaped `+`, which a query decodes to a space. A leap second
+/// counts as the second after it, because neither the database nor the clocks of replicas have leap seconds.
 ///
 /// # Errors
-/// What is wrong with the moment, going on from "since".
+/// The reason, as a phrase that continues "since".
 pub(crate) fn parse(text: &str) -> Result<DateTime<Utc>, Invalid> {
-    let moment = Reader(text).moment().ok_or(
-        "must be a time with its offset as RFC 3339 writes it, such as 2026-11-22T12:00:00Z or 2026-11-22T12:00:00+01:00",
+    let time = Parser(text).parse().ok_or(
+        "must be a time with an offset in the form of RFC 3339, such as 2026-11-22T12:00:00Z or \
+         2026-11-22T12:00:00+01:00",
     )?;
     let last = DateTime::from_timestamp(LAST_SECONDS, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    Ok(moment.clamp(FIRST, last))
+    Ok(time.clamp(FIRST, last))
 }
 
-/// What is still to be read.
-struct Reader<'a>(&'a str);
+/// The text that is not parsed yet.
+struct Parser<'a>(&'a str);
 
-impl Reader<'_> {
-    fn moment(mut self) -> Option<DateTime<Utc>> {
+impl Parser<'_> {
+    fn parse(mut self) -> Option<DateTime<Utc>> {
         let (year, month, day) = (
             self.digits(4)?,
             self.after('-')?.digits(2)?,
@@ -47,12 +48,12 @@ impl Reader<'_> {
         let is_time = hour < 24 && minute < 60 && second <= 60;
         let time = TimeDelta::seconds((hour * 3_600 + minute * 60 + second).into())
             + TimeDelta::milliseconds(milliseconds);
-        // Years have four digits, so all of it is far from the ends of what can be counted.
+        // Years have four digits, so no operation overflows.
         (is_time && self.0.is_empty())
             .then(|| date.and_time(chrono::NaiveTime::MIN).and_utc() + time - offset)
     }
 
-    /// Goes on after the character, if it is next.
+    /// Skips the character; `None` if it is not the next one.
     fn after(&mut self, character: char) -> Option<&mut Self> {
         self.one_of(&[character]).map(|_| self)
     }
@@ -67,7 +68,7 @@ impl Reader<'_> {
         Some(next)
     }
 
-    /// A number of just so many digits.
+    /// Parses a number of exactly `count` digits.
     fn digits(&mut self, count: usize) -> Option<u32> {
         let (digits, rest) = self.0.split_at_checked(count)?;
         let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -75,7 +76,7 @@ impl Reader<'_> {
         is_number.then(|| digits.parse().ok())?
     }
 
-    /// Milliseconds, rounded up. Of a fraction of any length; none is none.
+    /// Parses an optional fraction of any length to milliseconds, rounded up.
     fn fraction(&mut self) -> Option<i64> {
         if self.one_of(&['.', ',']).is_none() {
             return Some(0);
@@ -89,7 +90,7 @@ impl Reader<'_> {
         (count > 0).then_some(whole + i64::from(is_more))
     }
 
-    /// How far the time is ahead of UTC.
+    /// Parses the offset from UTC.
     fn offset(&mut self) -> Option<TimeDelta> {
         let sign = self.one_of(&['Z', 'z', '+', '-', ' '])?;
         if matches!(sign, 'Z' | 'z') {
@@ -107,7 +108,7 @@ impl Reader<'_> {
     }
 }
 
-/// Writes a time as all answers do: UTC with milliseconds (RFC 3339).
+/// Serialises a time in the form of all responses: UTC with milliseconds (RFC 3339).
 pub(crate) fn rfc3339<S: Serializer>(
     time: &DateTime<Utc>,
     serializer: S,
@@ -115,16 +116,28 @@ pub(crate) fn rfc3339<S: Serializer>(
     serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
+/// The same for a time that may be absent.
+#[expect(clippy::ref_option, reason = "serde hands a reference to the field")]
+pub(crate) fn optional_rfc3339<S: Serializer>(
+    time: &Option<DateTime<Utc>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match time {
+        Some(time) => rfc3339(time, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn milliseconds(text: &str) -> Option<i64> {
-        parse(text).ok().map(|moment| moment.timestamp_millis())
+        parse(text).ok().map(|time| time.timestamp_millis())
     }
 
     #[test]
-    fn a_moment_is_one_in_all_its_forms() {
+    fn a_time_is_parsed_in_all_its_forms() {
         for text in [
             "2026-11-22T12:00:00Z",
             "2026-11-22t12:00:00z",

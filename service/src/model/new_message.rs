@@ -1,4 +1,4 @@
-//! Messages that are yet to be sent.
+//! Messages to be sent.
 
 use std::ops::RangeInclusive;
 
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn receivers_are_named_once_whatever_the_case() {
+    fn receivers_that_differ_in_case_alone_are_one() {
         let names = ["Carol", "bob", "carol", "BOB"];
         let names = names.map(|name| Username::parse(name.to_owned()).expect("valid"));
         let receivers = Receivers::several(names.to_vec());
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_tells_apart_what_differs_and_nothing_else() {
+    fn a_fingerprint_differs_exactly_if_the_messages_do() {
         let name = |name: &str| Username::parse(name.to_owned()).expect("valid");
         let fingerprint = |receivers: &[&str], subject: &str, message: &str| {
             let new = NewMessage {
