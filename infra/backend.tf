@@ -1,12 +1,13 @@
-# The state is a file on the operator's machine, environments/<environment>.tfstate; scripts/infra says where by
-# -backend-config. To keep it in S3 instead, write environments/<environment>.s3.tfbackend:
+# The state is a file on the operator's machine, environments/<environment>.tfstate; scripts/operate passes the path
+# with -backend-config, and runs Terraform in a copy of this folder, environments/.<environment>/infra. To store the
+# state in S3 instead, create environments/<environment>.s3.tfbackend:
 #
 #   bucket       = "name-of-your-bucket" # with versioning on
 #   key          = "herolo/prod.tfstate"
 #   region       = "eu-central-1"
 #   use_lockfile = true
 #
-# and, if there is a local state already, type `scripts/infra move-state prod`.
+# and, if a local state exists, run `scripts/operate infra move-state prod`.
 terraform {
   backend "local" {}
 }

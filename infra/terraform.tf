@@ -1,7 +1,8 @@
-# No .terraform.lock.hcl is committed yet: its checksums can only come from the provider registry, and none was in reach
-# where this was written. Commit the one that your first `terraform init` writes.
+# .terraform.lock.hcl is not committed yet, because its checksums have to come from the provider registry. Commit the
+# one that your first `terraform init` writes.
 terraform {
-  required_version = ">= 1.11" # the first with write-only arguments, which keep the database's password out of the state
+  # The first version with write-only arguments, which keep the database's password out of the state.
+  required_version = ">= 1.11"
 
   required_providers {
     aws = {

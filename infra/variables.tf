@@ -1,5 +1,5 @@
 # The form of an environment, in the order of environments/example.tfvars. Invalid values are rejected here, before any
-# resource is created; the messages tell what to type.
+# resource is created; the messages include the fix.
 
 # --- Address ---
 
@@ -8,7 +8,10 @@ variable "domain" {
   description = "The domain name of the API, without https:// and path."
 
   validation {
-    condition     = can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.domain)) && length(var.domain) <= 253
+    condition = alltrue([
+      length(var.domain) <= 253,
+      can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.domain)),
+    ])
     error_message = "Type a host name in lower case, such as \"herolo.example.com\": no https://, no port, no path."
   }
 }
@@ -25,7 +28,7 @@ variable "region" {
 
 variable "dns_provider" {
   type        = string
-  description = "How the DNS record of the domain is created: \"route53\", \"duckdns\", or \"none\" for by hand."
+  description = "The DNS provider of the domain's record: \"route53\", \"duckdns\", or \"none\" for by hand."
   default     = "none"
 
   validation {
@@ -34,19 +37,25 @@ variable "dns_provider" {
   }
 
   validation {
-    condition     = var.dns_provider != "duckdns" || can(regex("^[a-z0-9-]+\\.duckdns\\.org$", var.domain))
-    error_message = "With \"duckdns\" the domain must be one such as \"yourname.duckdns.org\": change the domain, or type \"route53\" or \"none\"."
+    condition = var.dns_provider != "duckdns" || can(regex("^[a-z0-9-]+\\.duckdns\\.org$", var.domain))
+    error_message = join(" ", [
+      "With \"duckdns\" the domain must be one such as \"yourname.duckdns.org\":",
+      "change the domain, or type \"route53\" or \"none\".",
+    ])
   }
 }
 
 variable "route53_zone" {
   type        = string
-  description = "The hosted zone of the record, for Route 53. The default is the domain without its first label, or the whole domain if it has only two labels."
+  description = "The hosted zone of the record, for Route 53. The default is the domain without its first label."
   default     = null
 
   validation {
-    condition     = var.route53_zone == null ? true : var.domain == var.route53_zone || endswith(var.domain, ".${var.route53_zone}")
-    error_message = "Type the name of the hosted zone that the domain lies in: for \"herolo.example.com\" that is \"example.com\", without a dot at the end."
+    condition = var.route53_zone == null ? true : endswith(".${var.domain}", ".${var.route53_zone}")
+    error_message = join(" ", [
+      "Type the name of the hosted zone that contains the domain:",
+      "for \"herolo.example.com\" that is \"example.com\", without a dot at the end.",
+    ])
   }
 }
 
@@ -64,31 +73,43 @@ variable "acme_email" {
 
 variable "acme_authority" {
   type        = string
-  description = "The certificate authority: \"production\" (Let's Encrypt), \"staging\" (its test authority, which browsers do not trust), or the https:// URL of another ACME directory."
+  description = "The certificate authority: \"production\", \"staging\", or the https:// URL of another ACME directory."
   default     = "production"
 
   validation {
-    condition     = contains(["production", "staging"], var.acme_authority) || can(regex("^https://[^[:space:]]+$", var.acme_authority))
+    condition     = can(regex("^(production|staging|https://[^[:space:]]+)$", var.acme_authority))
     error_message = "Type \"production\", \"staging\" or the https:// address of an ACME directory."
   }
 }
 
 # --- Sizes ---
 
+variable "hosts" {
+  type        = number
+  description = "The number of hosts. Two or more are in different availability zones, behind a balancer."
+  default     = 1
+  nullable    = false
+
+  validation {
+    condition     = var.hosts >= 1 && var.hosts <= 6 && floor(var.hosts) == var.hosts
+    error_message = "Type a whole number of hosts from 1 to 6."
+  }
+}
+
 variable "replicas" {
   type        = number
-  description = "The number of replicas of the service."
+  description = "The number of replicas of the service on each host."
   default     = 3
 
   validation {
     condition     = var.replicas >= 2 && var.replicas <= 10 && floor(var.replicas) == var.replicas
-    error_message = "Type a whole number from 2 to 10: with one copy, an update would be an outage."
+    error_message = "Type a whole number from 2 to 10: with one replica, an update would be an outage."
   }
 }
 
 variable "instance_type" {
   type        = string
-  description = "The EC2 instance type of the host."
+  description = "The EC2 instance type of the hosts."
   default     = "t3.small"
 
   validation {
@@ -97,19 +118,22 @@ variable "instance_type" {
   }
 
   validation {
-    condition     = !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", var.instance_type))
-    error_message = "Type an instance type with an Intel or AMD processor, such as \"t3.small\": the image of the service is built for x86-64."
+    condition = !can(regex("^(a1|[a-z]+[0-9]+g[a-z]*)\\.", var.instance_type))
+    error_message = join(" ", [
+      "Type an instance type with an Intel or AMD processor, such as \"t3.small\":",
+      "the image of the service is built for x86-64.",
+    ])
   }
 
   validation {
     condition     = !can(regex("^(t[12]|[mcr][123])\\.", var.instance_type))
-    error_message = "Type a current instance type, such as \"t3.small\": those before 2015 have no disk of the kind that is made here."
+    error_message = "Type a current instance type, such as \"t3.small\": types before 2015 do not support gp3 disks."
   }
 }
 
 variable "disk_gib" {
   type        = number
-  description = "The size of the host's disk in GiB. It holds the system, images, logs and the certificate; no messages."
+  description = "The size of each host's disk in GiB, for the system, images, logs and the certificate."
   default     = 20
 
   validation {
@@ -135,15 +159,87 @@ variable "database_storage_gib" {
   default     = 20
 
   validation {
-    condition     = var.database_storage_gib >= 20 && var.database_storage_gib <= 32768 && floor(var.database_storage_gib) == var.database_storage_gib
+    condition = alltrue([
+      var.database_storage_gib >= 20,
+      var.database_storage_gib <= 32768,
+      floor(var.database_storage_gib) == var.database_storage_gib,
+    ])
     error_message = "Type a whole number of GiB from 20 to 32768."
   }
 }
 
 variable "database_multi_az" {
   type        = bool
-  description = "Whether a standby in a second availability zone takes over when the database fails. It doubles the cost of the database."
-  default     = false
+  description = "Whether the database has a standby in a second zone, at twice the cost. null: with several hosts."
+  default     = null
+}
+
+# --- Service ---
+
+variable "sign_ups" {
+  type        = string
+  description = "The sign-ups that are accepted: open, invited or closed."
+  default     = "open"
+  nullable    = false
+
+  validation {
+    condition     = contains(["open", "invited", "closed"], var.sign_ups)
+    error_message = "Type \"open\", \"invited\" or \"closed\"."
+  }
+}
+
+variable "service_settings" {
+  type        = map(string)
+  description = "Settings of the service by name, as the README lists them."
+  default     = {}
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.service_settings) : can(regex("^HEROLO_[A-Z]+(_[A-Z]+)*$", name))
+    ])
+    error_message = "Type each name as the README lists the settings, such as HEROLO_LIMIT_SENDS = \"600\"."
+  }
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.service_settings) :
+      !can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|CONFIG|TEST_.*|.*_FILE)$", name))
+    ])
+    error_message = join(" ", [
+      "Remove ${join(", ", [
+        for name in keys(var.service_settings) : name
+        if can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|CONFIG|TEST_.*|.*_FILE)$", name))
+      ])}:",
+      "secrets have no place in the form, the deployment passes them to the service itself,",
+      "and there are no other files in the service's container.",
+    ])
+  }
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.service_settings) :
+      !can(regex("^HEROLO_(ADDRESS|PORT|CLIENT_ADDRESS_HEADER|DRAIN_SECONDS)$", name))
+    ])
+    error_message = join(" ", [
+      "Remove ${join(", ", [
+        for name in keys(var.service_settings) : name
+        if can(regex("^HEROLO_(ADDRESS|PORT|CLIENT_ADDRESS_HEADER|DRAIN_SECONDS)$", name))
+      ])}:",
+      "Traefik relies on the values that the deployment sets.",
+    ])
+  }
+
+  validation {
+    condition     = !contains(keys(var.service_settings), "HEROLO_SIGN_UPS")
+    error_message = "Remove HEROLO_SIGN_UPS: sign_ups is a line of its own in the form."
+  }
+
+  validation {
+    condition = alltrue([
+      for value in values(var.service_settings) : can(regex("^[^[:cntrl:]]*$", value)) && try(length(value), 0) <= 1000
+    ])
+    error_message = "Type each value in double quotes on one line, at most 1000 characters, such as \"600\"."
+  }
 }
 
 # --- Access ---
@@ -154,22 +250,33 @@ variable "ssh_cidrs" {
 
   validation {
     condition     = length(var.ssh_cidrs) > 0 && length(var.ssh_cidrs) <= 20
-    error_message = "Type at least one network (and at most 20), such as [\"203.0.113.7/32\"]: the deployment itself comes over SSH."
+    error_message = "Type at least one network (and at most 20), such as [\"203.0.113.7/32\"]: the deployment uses SSH."
   }
 
   validation {
-    condition     = alltrue([for cidr in var.ssh_cidrs : can(regex("^[0-9.]+/[0-9]+$", cidr)) && can(cidrhost(cidr, 0))])
-    error_message = "Type IPv4 networks with their length, such as \"203.0.113.7/32\" for one address: the host has no IPv6 address."
+    condition = alltrue([
+      for cidr in var.ssh_cidrs : can(regex("^[0-9.]+/[0-9]+$", cidr)) && can(cidrhost(cidr, 0))
+    ])
+    error_message = join(" ", [
+      "Type IPv4 networks with their length, such as \"203.0.113.7/32\" for one address:",
+      "the host has no IPv6 address.",
+    ])
   }
 
   validation {
-    condition     = alltrue([for cidr in var.ssh_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)])
-    error_message = "Type your own networks, such as \"203.0.113.7/32\": SSH is not opened to everybody, nor to anything wider than /8."
+    condition = alltrue([for cidr in var.ssh_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, true)])
+    error_message = join(" ", [
+      "Type your own networks, such as \"203.0.113.7/32\":",
+      "SSH is not opened to everybody, nor to anything wider than /8.",
+    ])
   }
 
   validation {
-    condition     = alltrue([for cidr in var.ssh_cidrs : try(cidrhost(cidr, 0) == split("/", cidr)[0], true)])
-    error_message = "Type each network by its first address: \"203.0.113.7/32\" is one address, \"203.0.113.0/24\" the network around it."
+    condition = alltrue([for cidr in var.ssh_cidrs : try(cidrhost(cidr, 0) == split("/", cidr)[0], true)])
+    error_message = join(" ", [
+      "Type each network by its first address:",
+      "\"203.0.113.7/32\" is one address, \"203.0.113.0/24\" the network that contains it.",
+    ])
   }
 }
 
@@ -178,8 +285,22 @@ variable "ssh_public_key" {
   description = "The OpenSSH public key for logging in to the host."
 
   validation {
-    condition     = can(regex("^ssh-(ed25519|rsa) AAAA[A-Za-z0-9+/]{40,}={0,2}( [^\n]*)?$", var.ssh_public_key))
-    error_message = "Type the one line of a public key file, such as that of ~/.ssh/id_ed25519.pub; EC2 knows ssh-ed25519 and ssh-rsa. Never the private key."
+    condition = can(regex("^ssh-(ed25519|rsa) AAAA[A-Za-z0-9+/]{40,}={0,2}( [^\n]*)?$", var.ssh_public_key))
+    error_message = join(" ", [
+      "Type the one line of a public key file, such as that of ~/.ssh/id_ed25519.pub;",
+      "EC2 knows ssh-ed25519 and ssh-rsa. Never the private key.",
+    ])
+  }
+}
+
+variable "secrets" {
+  type        = string
+  description = "Where the operator's commands keep passwords and keys: \"file\", or \"ssm\" for SSM Parameter Store."
+  default     = "file"
+
+  validation {
+    condition     = contains(["file", "ssm"], var.secrets)
+    error_message = "Type \"file\" or \"ssm\"."
   }
 }
 
@@ -187,12 +308,55 @@ variable "ssh_public_key" {
 
 variable "alarm_email" {
   type        = string
-  description = "The e-mail address for alarms, or \"\" for none. AWS first sends an e-mail to confirm the subscription."
+  description = "The e-mail address for alarms, or \"\" for none. AWS asks by e-mail to confirm the subscription."
   default     = ""
 
   validation {
-    condition     = var.alarm_email == "" || can(regex("^[^@[:space:]]+@([A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+$", var.alarm_email))
+    condition     = can(regex("^([^@[:space:]]+@([A-Za-z0-9-]+\\.)+[A-Za-z0-9-]+)?$", var.alarm_email))
     error_message = "Type an e-mail address such as \"ops@example.com\", or \"\" for none."
+  }
+}
+
+variable "alarm_webhook" {
+  type        = string
+  description = "The https:// URL to which SNS posts alarms, or \"\" for none. It has to confirm the subscription."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^(https://[^[:space:]@]+)?$", var.alarm_webhook))
+    error_message = "Type an https:// URL without a user name and a password, or \"\" for none."
+  }
+
+  validation {
+    condition = !can(regex("^https://(hooks\\.slack\\.com|discord(app)?\\.com|[a-z0-9.-]+\\.office\\.com)/", var.alarm_webhook))
+    error_message = join(" ", [
+      "Slack, Discord and Teams do not confirm the subscriptions of Amazon SNS, and would get no alarm:",
+      "set alarm_email to the e-mail address of a channel, or type the URL of a service that supports Amazon SNS.",
+    ])
+  }
+}
+
+variable "logs" {
+  type        = string
+  description = "Where the logs of the containers are kept: on the \"host\", or in \"cloudwatch\" as well."
+  default     = "host"
+
+  validation {
+    condition     = contains(["host", "cloudwatch"], var.logs)
+    error_message = "Type \"host\" or \"cloudwatch\"."
+  }
+}
+
+variable "log_days" {
+  type        = number
+  description = "The number of days for which CloudWatch keeps the logs of the containers."
+  default     = 30
+
+  validation {
+    condition = contains([
+      1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    ], var.log_days)
+    error_message = "Type a number of days that CloudWatch knows, such as 7, 14, 30, 60, 90, 180 or 365."
   }
 }
 
@@ -213,6 +377,17 @@ variable "backup_days" {
   }
 }
 
+variable "backup_region" {
+  type        = string
+  description = "The AWS region that gets a copy of the automated backups, or \"\" for none."
+  default     = ""
+
+  validation {
+    condition     = can(regex("^([a-z]{2}(-[a-z]+)+-[0-9])?$", var.backup_region)) && var.backup_region != var.region
+    error_message = "Type the code of another AWS region, such as \"eu-west-1\", or \"\" for none."
+  }
+}
+
 # --- Set by the scripts, not in the form ---
 
 variable "environment" {
@@ -220,36 +395,112 @@ variable "environment" {
   description = "The name of the environment, taken from the name of its form: \"prod\" for environments/prod.tfvars."
 
   validation {
-    condition     = can(regex("^[a-z]([a-z0-9]|-[a-z0-9]){0,19}$", var.environment)) && length(var.environment) <= 20
-    error_message = "Name the form by a short word in lower case, such as environments/prod.tfvars: letters, digits and single hyphens, at most 20."
+    condition = can(regex("^[a-z]([a-z0-9]|-[a-z0-9]){0,19}$", var.environment)) && length(var.environment) <= 20
+    error_message = join(" ", [
+      "Name the form by a short word in lower case, such as environments/prod.tfvars:",
+      "letters, digits and single hyphens, at most 20.",
+    ])
+  }
+}
+
+variable "entry" {
+  type        = string
+  description = "Where clients enter: the first \"host\", \"both\" it and the balancer, or the \"balancer\" only."
+  default     = "host"
+
+  validation {
+    condition     = contains(["host", "both", "balancer"], var.entry)
+    error_message = "The entry must be \"host\", \"both\" or \"balancer\"."
+  }
+
+  validation {
+    condition     = var.entry == "host" || var.hosts > 1
+    error_message = "A single host has no balancer, so the entry must be \"host\"."
   }
 }
 
 variable "database_master_password" {
   type        = string
-  description = "The password of the database's master user, from environments/<environment>.secrets.yml. Neither the plan nor the state contains it."
+  description = "The password of the database's master user. Neither the plan nor the state contains it."
   sensitive   = true
   ephemeral   = true
 
   validation {
     condition     = can(regex("^[A-Za-z0-9]{32}$", var.database_master_password))
-    error_message = "Let scripts/secrets make the password: 32 letters and digits."
+    error_message = "The password must be 32 letters and digits: let `scripts/operate secrets` generate it."
   }
 }
 
 variable "database_master_password_version" {
   type        = number
-  description = "A number that changes with the password, because Terraform cannot detect a change of the password itself."
+  description = "A number that changes with the password, because Terraform cannot detect a change of the password."
   default     = 1
 
   validation {
-    condition     = var.database_master_password_version >= 1 && floor(var.database_master_password_version) == var.database_master_password_version
-    error_message = "Give a whole number of at least 1."
+    condition = alltrue([
+      var.database_master_password_version >= 1,
+      floor(var.database_master_password_version) == var.database_master_password_version,
+    ])
+    error_message = "The version must be a whole number of at least 1."
   }
+}
+
+variable "allowed_account_ids" {
+  type        = list(string)
+  description = "The AWS account of the existing resources. Credentials of other accounts are rejected."
+  default     = null
+}
+
+variable "secrets_fingerprints" {
+  type        = map(string)
+  description = "Salted hashes of the secrets by name, which identify the secrets file of this deployment."
+  default     = {}
+}
+
+variable "deployment_format" {
+  type        = number
+  description = "The deployment format of this version of Herolo (scripts/herolo_operator/upgrades.py)."
+  default     = 1
 }
 
 variable "lift_protection" {
   type        = bool
-  description = "Set only by `scripts/infra destroy`, after the typed confirmation: allows a protected database to be deleted. The final snapshot is still created."
+  description = "Whether a confirmed destroy may delete a protected database; a final snapshot is kept."
   default     = false
+}
+
+variable "databases" {
+  type = map(object({
+    snapshot = optional(string)      # made from this snapshot
+    source   = optional(string)      # made from the automated backups of the database with this identifier,
+    time     = optional(string)      # as of this time (RFC 3339), or as of the latest
+    drill    = optional(bool, false) # small, and without backups, since it is removed at once
+    retired  = optional(bool, false) # without protection, since it is about to be removed
+  }))
+  description = "The databases by name, and the backups from which they are made. Terraform's state remembers them."
+  default     = { first = {} }
+
+  validation {
+    condition = alltrue([
+      for name in keys(var.databases) : can(regex("^[a-z0-9]([a-z0-9]|-[a-z0-9]){0,24}$", name))
+    ])
+    error_message = "The name of a database must be at most 25 letters, digits and single hyphens in lower case."
+  }
+}
+
+variable "database_current" {
+  type        = string
+  description = "The name of the database that the service uses."
+  default     = "first"
+
+  validation {
+    condition     = contains(keys(var.databases), var.database_current)
+    error_message = "The service must use one of the databases."
+  }
+}
+
+variable "final_snapshot_suffix" {
+  type        = string
+  description = "The end of the names of final snapshots, if that of the deployment is taken."
+  default     = null
 }

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 #
-# Functions that find Rust, Terraform and Python, or fetch what is missing into the git-ignored folder .tools/, for this
-# repository alone. Sourced by lib.sh, never run. A download counts only if it has the SHA-256 below.
+# Functions that find Rust, Terraform and Python, or download missing ones into the git-ignored folder .tools/. Sourced
+# by lib.sh, not executed. Downloads are verified by the SHA-256 below.
 
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 readonly repository
-readonly tools_folder=${TOOLS_FOLDER:-$repository/.tools} # `make clean` removes it; tests have another
+readonly tools_folder=${TOOLS_FOLDER:-$repository/.tools} # `make clean` removes it; tests use another one
 readonly rustup_version=1.28.2 terraform_version=1.11.4 uv_version=0.12.11
-readonly fetched_python=3.13                  # where the machine has none that is new enough
-readonly rust_image=rust:1.95.0-slim-bookworm # of the version that rust-toolchain.toml has
+readonly fetched_python=3.13                  # if the machine has none that is new enough
+readonly rust_image=rust:1.95.0-slim-bookworm # the version in rust-toolchain.toml
 
-# checksum_of FILE-PLATFORM: as their makers have published it.
+# checksum_of FILE-PLATFORM: the published checksum of the file.
 checksum_of() {
   case $1 in
     rustup-Linux-x86_64) echo 20a06e644b0d9bd2fbdbfd52d42540bdde820ea7df86e92e533c073da0cdd43c ;;
@@ -29,43 +29,50 @@ checksum_of() {
   esac
 }
 
-# fetch NAME URL FILE: the file, with the checksum of that name. Fails, with `reason` set, where it cannot be had.
+# make_tools_folder FOLDER: makes a folder within .tools/; ends the script if it cannot be written to.
+make_tools_folder() {
+  mkdir -p "$1" 2>/dev/null && [ -w "$1" ] ||
+    fail "$1 cannot be written to: make $tools_folder yours (sudo chown -R $(id -un) $tools_folder) and run this again"
+}
+
+# fetch NAME URL FILE: downloads a file and verifies the checksum of that name. Fails, with `reason` set, if the
+# download is not possible.
 fetch() {
   local checksum platform
   platform=$(uname -s)-$(uname -m)
   checksum=$(checksum_of "$1-$platform") || {
-    reason="there is no $1 to fetch for $platform"
+    reason="no download of $1 is known for $platform"
     return 1
   }
   have curl || {
-    reason="so is curl, which would fetch it"
+    reason="so is curl, which would download it"
     return 1
   }
-  step "fetching $2"
-  mkdir -p "$(dirname "$3")"
+  make_tools_folder "$(dirname "$3")"
+  step "downloading $2"
   curl --proto '=https' --silent --show-error --fail --location --connect-timeout 20 --output "$3" "$2" >&2 || {
-    reason="$2 cannot be fetched"
+    reason="$2 cannot be downloaded"
     return 1
   }
   [ "$(sha256 <"$3")" = "$checksum" ] || {
     rm -f "$3"
-    fail "$2 does not have the checksum that scripts/provide.sh expects: it was altered on its way, so find out where"
+    fail "$2 does not have the checksum in scripts/provide.sh: it was altered in transit; check the network"
   }
 }
 
 # --- Rust ---
 
-# Ends the script unless cargo can be used, with the toolchain that rust-toolchain.toml names.
+# Ends the script unless cargo is available with the toolchain of rust-toolchain.toml.
 require_cargo() {
   find_cargo || fail_without_rust
 }
 
-# After one of the functions below has failed.
+# Ends the script after one of the functions below has failed.
 fail_without_rust() {
   fail "Rust is missing, and $reason: install Rust with rustup (https://rustup.rs) and run this again"
 }
 
-# Fails, with `reason` set, if there is neither a cargo nor one to fetch.
+# Fails, with `reason` set, if cargo is neither installed nor downloadable.
 find_cargo() {
   if ! have cargo; then
     export CARGO_HOME=$tools_folder/rust/cargo RUSTUP_HOME=$tools_folder/rust/rustup
@@ -75,7 +82,7 @@ find_cargo() {
   (cd "$repository" && cargo --version) >/dev/null 2>&1 || use_stable || fetch_toolchain
 }
 
-# A machine without a way to rustup's server may have the same version under another name.
+# Uses the installed stable toolchain if it has the same version, because rustup's server may be unreachable.
 use_stable() {
   local version
   version=$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$repository/rust-toolchain.toml")
@@ -87,7 +94,7 @@ use_stable() {
 
 fetch_toolchain() {
   (cd "$repository" && rustup toolchain install) >&2 || {
-    reason="rustup cannot fetch the version that rust-toolchain.toml names (see above)"
+    reason="rustup cannot download the version in rust-toolchain.toml (see above)"
     return 1
   }
 }
@@ -95,7 +102,7 @@ fetch_toolchain() {
 fetch_rustup() {
   local platform
   have cc || {
-    reason="so is a C compiler (gcc or clang), without which fetching it is of no use"
+    reason="so is a C compiler (gcc or clang), which Rust requires"
     return 1
   }
   case $(uname -sm) in
@@ -108,47 +115,50 @@ fetch_rustup() {
     "$tools_folder/rust/rustup-init" || return
   chmod +x "$tools_folder/rust/rustup-init"
   "$tools_folder/rust/rustup-init" -y --quiet --no-modify-path --profile minimal --default-toolchain none >&2 || {
-    reason="rustup cannot be set up (see above)"
+    reason="rustup cannot be installed (see above)"
     return 1
   }
 }
 
-# build_service: builds the service for development and prints its path. The whole workspace is selected, since cargo
-# chooses features by what is selected: the tests then find each dependency compiled.
+# build_service: builds the service for development and prints its path. It selects the whole workspace, because cargo
+# selects features by the selected packages; so the tests can reuse each compiled dependency.
 build_service() {
   (cd "$repository" && env -u HEROLO_MYSQL_IMAGE cargo build --locked --workspace --bin herolo) >&2
   echo "$(target_directory)/debug/herolo"
 }
 
-# build_service_in_docker: the same without Rust on this machine. Static, since the system here is not that of the
-# image.
-build_service_in_docker() {
-  local target
+# require_rust_image: ends the script unless build_service_in_docker can be used.
+require_rust_image() {
   if [ "$(uname -s)" != Linux ]; then
-    reason="$reason, and what Docker builds runs on Linux only"
+    reason="$reason, and a binary built in Docker runs on Linux only"
     fail_without_rust
   fi
-  target=$(uname -m)-unknown-linux-gnu
-  if ! docker image inspect "$rust_image" >/dev/null 2>&1; then
-    step "fetching the image $rust_image, since there is no Rust here"
-    if ! docker pull --quiet "$rust_image" >&2; then
-      reason="$reason, and the image $rust_image cannot be pulled"
-      fail_without_rust
-    fi
+  ! docker image inspect "$rust_image" >/dev/null 2>&1 || return 0
+  step "pulling the image $rust_image, because Rust is not installed"
+  if ! docker pull --quiet "$rust_image" >&2; then
+    reason="$reason, and the image $rust_image cannot be pulled"
+    fail_without_rust
   fi
+}
+
+# build_service_in_docker: builds the service without Rust on this machine. The binary is static, because the libraries
+# of this machine may differ from those of the image.
+build_service_in_docker() {
+  local target
+  target=$(uname -m)-unknown-linux-gnu
   mkdir -p "$tools_folder/docker-cargo" "$repository/target/docker"
   docker run --rm --init --user "$(id -u):$(id -g)" --volume "$repository:/herolo" --workdir /herolo \
     --env CARGO_HOME=/herolo/.tools/docker-cargo --env CARGO_TARGET_DIR=/herolo/target/docker \
     --env RUSTUP_TOOLCHAIN=1.95.0 --env RUSTFLAGS=-Ctarget-feature=+crt-static "$rust_image" \
-    cargo build --locked --workspace --bin herolo --target "$target" >&2 || fail "the service cannot be built: see" \
-    "above"
+    cargo build --locked --workspace --bin herolo --target "$target" >&2 ||
+    fail "the service cannot be built: see above"
   echo "$repository/target/docker/$target/debug/herolo"
 }
 
 # --- Python ---
 
-# Ends the script unless there is a Python that can make virtual environments: the machine's own, or else one that uv
-# fetches.
+# Ends the script unless a Python with support for virtual environments is available: that of the machine, or one that
+# uv downloads.
 require_python() {
   is_python_good && return
   PATH=$tools_folder/uv/python/bin:$PATH
@@ -170,16 +180,16 @@ fetch_python() {
     *) platform=aarch64-apple-darwin ;;
   esac
   if ! have uv; then
-    fetch uv "https://github.com/astral-sh/uv/releases/download/$uv_version/uv-$platform.tar.gz" "$tools_folder/uv/uv.tar.gz" ||
-      return
+    fetch uv "https://github.com/astral-sh/uv/releases/download/$uv_version/uv-$platform.tar.gz" \
+      "$tools_folder/uv/uv.tar.gz" || return
     tar -xzf "$tools_folder/uv/uv.tar.gz" -C "$tools_folder/uv" --strip-components 1
     PATH=$PATH:$tools_folder/uv
   fi
-  # uv checks what it fetches by checksums of its own.
+  # uv verifies its downloads by checksums of its own.
   export UV_PYTHON_INSTALL_DIR=$tools_folder/uv/pythons
   if ! uv python install --quiet --no-bin "$fetched_python" >&2 ||
     ! python=$(uv python find --managed-python "$fetched_python"); then
-    reason="uv cannot fetch it (see above)"
+    reason="uv cannot download it (see above)"
     return 1
   fi
   ln -sfn "$(dirname "$(dirname "$python")")" "$tools_folder/uv/python"
@@ -187,7 +197,7 @@ fetch_python() {
 
 # --- Terraform ---
 
-# Ends the script unless there is Terraform 1.11 or newer. One that is too old is not replaced behind its user's back.
+# Ends the script unless Terraform 1.11 or newer is available. An installed version that is too old is not replaced.
 require_terraform() {
   local version fix='install 1.11 or newer (https://developer.hashicorp.com/terraform/install) and run this again'
   if ! have terraform; then
@@ -209,8 +219,8 @@ fetch_terraform() {
     *) platform=darwin_arm64 ;;
   esac
   fetch terraform \
-    "https://releases.hashicorp.com/terraform/$terraform_version/terraform_${terraform_version}_$platform.zip" "$archive" ||
-    return
+    "https://releases.hashicorp.com/terraform/$terraform_version/terraform_${terraform_version}_$platform.zip" \
+    "$archive" || return
   python3 -m zipfile -e "$archive" "$tools_folder/terraform"
   rm "$archive"
   chmod +x "$tools_folder/terraform/terraform"

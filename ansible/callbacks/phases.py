@@ -1,4 +1,5 @@
-"""Tells an operator in one line for each role what came of it and how long it took, and of a failure what to do."""
+"""Prints the outcome and duration of each role in one line, below the name of its host if there are several, and the
+fix after a failure."""
 
 from __future__ import annotations
 
@@ -12,11 +13,11 @@ name: phases
 type: notification
 short_description: one line per role, and the messages of failed tasks
 description:
-  - The whole output of Ansible is for its log. This is what a person reads meanwhile.
-  - Results of tasks with C(no_log) hold no secret by the time that Ansible hands them to a callback.
+  - The summary for the operator; the complete output of Ansible goes to its log.
+  - Ansible removes secrets from the results of tasks with C(no_log) before it passes them to a callback.
 options:
   descriptor:
-    description: The number of the open file to write to.
+    description: The file descriptor to write to.
     type: int
     env:
       - name: HEROLO_PHASES_FD
@@ -25,7 +26,7 @@ options:
 
 
 class CallbackModule(CallbackBase):
-    """Counts what each role changes, from its first task to the first of the next."""
+    """Counts the changes of each role."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
@@ -33,36 +34,49 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     role = None
+    next_role = None  # until its first task has a host
+    host = None
+    several = False
     check_mode = False
     changes = 0
+    tasks = 0
     failure = None
 
     def v2_playbook_on_play_start(self, play):
         self.check_mode = play.check_mode
+        self.several = len(play.get_variable_manager().get_vars(play=play)["groups"].get("hosts", [])) > 1
 
     def v2_playbook_on_task_start(self, task, is_conditional):
-        role = task._role.get_name() if task._role else None
-        if role != self.role:
+        self.next_role = task._role.get_name() if task._role else None
+        if self.role and self.next_role != self.role:
             self._end_role()
-            self._begin_role(role)
+
+    def v2_runner_on_start(self, host, task):
+        if host.get_name() != self.host:
+            self._end_role()  # the same role may be the last on one host and the first on the next
+            self.host = host.get_name()
+            if self.next_role and self.several:
+                self._write(f"{self.host}:\n")
+        if self.next_role and not self.role:
+            self._begin_role(self.next_role)
 
     def v2_playbook_on_stats(self, stats):
         self._end_role()
 
     def v2_runner_on_ok(self, result):
+        self.tasks += 1
         self.changes += result.is_changed()
 
     def v2_runner_on_failed(self, result, ignore_errors=False):
         if not ignore_errors:
-            self._fail(result, self._words_of(result.result))
+            self._fail(result, self._message(result.result))
 
     def v2_runner_on_unreachable(self, result):
         self._fail(result, f"SSH does not reach the host: {result.result.get('msg', '')}")
 
     def _begin_role(self, role):
-        self.role, self.begin, self.changes, self.failure = role, time.monotonic(), 0, None
-        if role:
-            self._write(f"  {role:<12} ")
+        self.role, self.begin, self.changes, self.tasks, self.failure = role, time.monotonic(), 0, 0, None
+        self._write(f"  {role:<12} ")
 
     def _end_role(self):
         if not self.role:
@@ -75,24 +89,26 @@ class CallbackModule(CallbackBase):
             outcome = (
                 f"{self.changes} {'change' if self.changes == 1 else 'changes'}{' to come' if self.check_mode else ''}"
             )
-        else:
+        elif self.tasks:
             outcome = "nothing to change"
+        else:
+            outcome = "not on this host"
         self._write(f"{outcome:<52} {time.monotonic() - self.begin:5.0f} s\n")
         if self.failure:
             self._write(f"error: {self.failure}\n")
         self.role = None
 
-    def _fail(self, result, words):
-        # What is tidied up after a failure may fail for the same reason.
-        self.failure = self.failure or f"{result.task_name}: {words}"
+    def _fail(self, result, message):
+        # Keeps the first failure: a cleanup task may fail for the same reason.
+        self.failure = self.failure or f"{result.task_name}: {message}"
 
-    def _words_of(self, values):
-        """What went wrong, in the words of the task or of its command; in a loop, of the first item that failed."""
+    def _message(self, values):
+        """The error message of a task and the output of its command; in a loop, of the first item that failed."""
         for part in values.get("results") or []:
             if part.get("failed"):
-                return self._words_of(part)
-        said = " ".join(str(values.get(key) or "").strip() for key in ("stdout", "stderr"))
-        return " ".join(f"{values.get('msg', '')} {said}".split())[:2000]
+                return self._message(part)
+        output = " ".join(str(values.get(key) or "").strip() for key in ("stdout", "stderr"))
+        return " ".join(f"{values.get('msg', '')} {output}".split())[:2000]
 
     def _write(self, text):
         os.write(self.get_option("descriptor"), text.encode())

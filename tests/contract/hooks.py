@@ -1,11 +1,11 @@
-"""What Schemathesis cannot know of the service: who may ask, what there is, and what a schema cannot say.
+"""What Schemathesis cannot know of the service: existing accounts and messages, and rules that a schema cannot express.
 
-A made-up request is one of nobody's about nothing, which says little. So most of those that are to succeed are given
-what the service has: a user with their token, a message that they received, a receiver that there is. The others go out
-as they were made.
+A generated request refers to users and messages that do not exist, so its response proves little. Therefore most of the
+valid requests get existing values: a user with a token, a message that the user has received, an existing receiver. The
+others are sent as they were generated.
 
 Environment: HEROLO_CONTRACT_URL, where the service listens; HEROLO_CONTRACT_STATISTICS, the file that gets the number
-of answers of each status to each operation, for `tally.py`.
+of responses of each status to each operation, for `fuzzer.py`.
 """
 
 import collections
@@ -27,19 +27,21 @@ STATISTICS = os.environ["HEROLO_CONTRACT_STATISTICS"]
 
 DOCUMENT = requests.get(f"{URL}/openapi.json", timeout=10).json()
 OPERATIONS = {operation["operationId"]: operation for item in DOCUMENT["paths"].values() for operation in item.values()}
-# After their success an account or its tokens are no more.
+# They delete an account or revoke its tokens.
 ENDING = {"changePassword", "deleteAccount", "revokeTokens"}
-# They take the password, which a user has to have.
+# They require the password of an account.
 CONFIRMED = {"changePassword", "changeEmail", "deleteAccount"}
 ON_A_MESSAGE = {"getMessage", "markMessage", "deleteMessage"}
-# Requests that go out as they were made, one of so many.
+ON_AN_INVITATION = {"deleteInvitation"}
+ON_A_BLOCK = {"blockUser", "unblockUser"}
+# One of so many requests is sent as it was generated.
 AS_MADE = 8
 
 SESSION = requests.Session()
 
 
 class Account:
-    """A user who is signed up and logged in."""
+    """An account with a token."""
 
     def __init__(self) -> None:
         self.username = f"user-{secrets.token_hex(8)}"
@@ -53,7 +55,7 @@ class Account:
         self.token = self.post(f"/users/{self.username}/token", password=self.password)["access_token"]
 
     def post(self, path: str, **fields: str) -> dict:
-        """Posts a body; raises unless that succeeds."""
+        """Posts a body, and returns that of the response; raises for an error."""
         headers = {"Authorization": f"Bearer {self.token}"}
         answer = SESSION.post(f"{URL}{path}", json=fields, headers=headers, timeout=30)
         answer.raise_for_status()
@@ -64,29 +66,40 @@ class Account:
         path = f"/users/{self.username}/messages"
         return self.post(path, receiver=self.username, subject="Contract", message="To be read.")["id"]
 
+    def invitation(self) -> dict:
+        """An open invitation of the user, with its code if it is new."""
+        path, headers = f"{URL}/users/{self.username}/invitations", {"Authorization": f"Bearer {self.token}"}
+        answer = SESSION.post(path, headers=headers, timeout=30)
+        if answer.status_code != requests.codes.too_many_requests:
+            answer.raise_for_status()
+            return answer.json()
+        return SESSION.get(path, headers=headers, timeout=30).json()["invitations"][0]
+
 
 class World:
-    """Who and what there is."""
+    """The accounts that exist."""
 
     def __init__(self) -> None:
         self.alice = Account()
         self.bob = Account()
-        # Users who may come to an end, as the requests themselves signed them up, with their passwords.
+        # Sends and receives nothing else, because a block would change what arrives.
+        self.blocked = Account()
+        # The passwords of accounts that may be deleted, since the requests themselves created them.
         self.passwords: dict[str, str] = {}
-        # The tokens of those who are to be who they are, and of those who logged in of themselves.
+        # The tokens of the accounts that must stay, and of those for which a request has issued one.
         self.tokens = {one.username: one.token for one in (self.alice, self.bob)}
-        # Others who may, and those who are about to, each by one request.
+        # Further accounts that may be deleted, and those of them that a request is using.
         self.spare: list[Account] = []
         self.in_use: dict[str, Account] = {}
 
     def newcomer(self) -> str:
-        """The name of a new user, who may come to an end."""
+        """The name of a new account, which may be deleted."""
         account = Account()
         self.passwords[account.username] = account.password
         return account.username
 
     def borrow(self, case_id: str) -> Account:
-        """A user for this request alone."""
+        """An account for this request alone."""
         account = self.spare.pop() if self.spare else Account()
         if not account.token:
             account.log_in()
@@ -108,10 +121,9 @@ def choose(value: object, number: int) -> int:
 
 
 def is_fit(case: schemathesis.Case, part: ParameterLocation) -> bool:
-    """Whether a part of the request is one that the document allows, and the request is not left as it was made.
+    """Whether a part of the request is valid by the document, and may be replaced by existing values.
 
-    None is where one answer leads to the next request: the same requests again must have the same answers there, or
-    Schemathesis gives up.
+    In a series all valid parts are replaced: Schemathesis gives up a series if the same requests get other responses.
     """
     if case.meta is None or part not in case.meta.components or case.meta.is_negative_at(part):
         return False
@@ -132,10 +144,10 @@ def before_load_schema(_: HookContext, document: dict) -> None:
 
 @schemathesis.auth(refresh_interval=None)
 class Callers:
-    """Sends the token of the user in the path; whose path is nobody's gets somebody's."""
+    """Sends the token of the user in the path; if that user does not exist, the token of one that does."""
 
     def get(self, case: schemathesis.Case, _: schemathesis.AuthContext) -> tuple[str, str] | None:
-        """The name and the token of the user who asks."""
+        """The name and the token of the caller."""
         if "security" not in OPERATIONS[operation_of(case)]:
             return None
         named, may_end = name_in(case), operation_of(case) in ENDING | CONFIRMED
@@ -152,6 +164,10 @@ class Callers:
             case.path_parameters["username"] = username
             if operation_of(case) in ON_A_MESSAGE:
                 case.path_parameters["id"] = WORLD.alice.message()
+            if operation_of(case) in ON_AN_INVITATION:
+                case.path_parameters["id"] = WORLD.alice.invitation()["id"]
+            if operation_of(case) in ON_A_BLOCK:
+                case.path_parameters["name"] = WORLD.blocked.username
 
 
 def name_in(case: schemathesis.Case) -> str:
@@ -161,7 +177,7 @@ def name_in(case: schemathesis.Case) -> str:
 
 @schemathesis.hook
 def before_call(_: HookContext, case: schemathesis.Case, kwargs: dict) -> None:
-    """Names users who are there, and their passwords; and those who are not there yet."""
+    """Replaces valid values by existing users, their passwords, and names that are not taken."""
     for name, value in case.headers.items():
         # A link that Schemathesis infers can hand on a number.
         case.headers[name] = str(value) if isinstance(value, int) else value
@@ -172,20 +188,25 @@ def before_call(_: HookContext, case: schemathesis.Case, kwargs: dict) -> None:
 
 
 def fitted(case: schemathesis.Case, body: dict) -> dict:
-    """The body with names and passwords that fit."""
+    """The body with existing names and passwords."""
     operation, name = operation_of(case), f"new-{secrets.token_hex(8)}"
     is_new = is_walk(case) or choose(body, 2) == 0
     for field in {"password", "new_password"} & body.keys():
-        # None that is easily guessed, or that is too short once its letters are composed.
+        # Neither one that is easily guessed nor one that is too short after Unicode normalization.
         body = {**body, field: f"{body[field][:100]}-{secrets.token_hex(8)}"} if is_new else body
     if operation == "createUser" and is_new:
-        return {**body, "username": name, "email": f"{name}@example.com"}
+        body = {**body, "username": name, "email": f"{name}@example.com"}
+        # Most sign-ups have no invitation, or a valid one.
+        code = WORLD.alice.invitation().get("code", "") if "invitation" in body and choose(body, 4) else ""
+        return {**body, "invitation": code} if code else {key: body[key] for key in body if key != "invitation"}
     if operation == "issueToken":
         if name_in(case) not in WORLD.passwords:
             case.path_parameters["username"] = WORLD.newcomer() if is_walk(case) else WORLD.bob.username
         return {"password": WORLD.passwords.get(name_in(case), WORLD.bob.password)}
     if operation == "sendMessage":
         return with_receivers(body)
+    if operation == "markMessages" and "ids" in body:
+        body = {**body, "ids": [WORLD.alice.message(), *body["ids"][1:]]}
     if operation in CONFIRMED:
         borrowed = WORLD.in_use.get(case.id)
         password = borrowed.password if borrowed else WORLD.passwords.get(name_in(case), body["password"])
@@ -196,7 +217,7 @@ def fitted(case: schemathesis.Case, body: dict) -> dict:
 
 
 def with_receivers(body: dict) -> dict:
-    """A message with receivers that there are."""
+    """A message with existing receivers."""
     people = [WORLD.alice.username, WORLD.bob.username]
     if "receiver" in body:
         return {**body, "receiver": people[choose(body["receiver"], 2)]}
@@ -207,7 +228,7 @@ def with_receivers(body: dict) -> dict:
 
 @schemathesis.hook
 def after_call(_: HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
-    """Remembers who signed up and logged in, and whose account or tokens are no more."""
+    """Records new accounts and tokens, and forgets those that have been deleted or revoked."""
     borrowed = WORLD.in_use.pop(case.id, None)
     if borrowed and not (operation_of(case) == "deleteAccount" and response.status_code < 300):
         WORLD.spare.append(borrowed)
@@ -231,18 +252,20 @@ def after_call(_: HookContext, case: schemathesis.Case, response: schemathesis.R
         WORLD.passwords.pop(named, None)
 
 
-# What makes a request invalid that each of its values alone does not, by a part of what the service says of it.
+# Rules that a schema cannot express, each by a part of the service's error message.
 BEYOND_SCHEMAS = [
     "(in Unicode's NFC)",  # of a password's length, which a schema counts before letters are composed
     "different characters",  # passwords that are easily guessed
     "one of the most common passwords",
     "a placeholder that programs put in place of a password",
     "and up to four other characters",
+    "is reserved for the operator",
     "that is valid in the DNS",  # of the domain of an e-mail address
     "is not the name of a user",
     "with this per_page; follow `next` to read on",  # of pages, fewer the longer they are
     "applies to received messages",  # `unread` in the sent box
     "urn:problem-type:herolo:key-reused",
+    "urn:problem-type:herolo:own-account",  # a user to block who is the caller
     "must be the unchanged id of an event",  # `9-8` can be one, `8-9` cannot
 ]
 
@@ -251,14 +274,15 @@ BEYOND_SCHEMAS = [
 def filter_failure(
     _: HookContext, failure: Exception, case: schemathesis.Case, response: schemathesis.Response
 ) -> bool:
-    """Whether a failure is one."""
+    """Whether a failure that Schemathesis reports is a fault of the service or its document."""
     if isinstance(failure, RejectedPositiveData) and response.status_code in (400, 422):
         return not any(reason in response.text for reason in BEYOND_SCHEMAS)
     if isinstance(failure, AcceptedNegativeData):
         # The strings are accepted for booleans, but the document has booleans only: generated clients need one type.
-        if operation_of(case) == "markMessage" and case.body in ({"read": "true"}, {"read": "false"}):
+        words = [{**case.body, "read": read} for read in ("true", "false")] if isinstance(case.body, dict) else []
+        if operation_of(case) in ("markMessage", "markMessages") and case.body in words:
             return False
-        # One of these that is not UTF-8 counts as one that is not there, as the document says.
+        # The service ignores these headers if they are not UTF-8, as the document says.
         return all(is_utf8(str(case.headers.get(name, ""))) for name in ("If-None-Match", "X-Request-Id"))
     # A message can be marked by its receivers, and Schemathesis tries it as the sender who has just made it.
     return not (isinstance(failure, EnsureResourceAvailability) and operation_of(case) == "markMessage")
@@ -276,7 +300,7 @@ def is_utf8(header: str) -> bool:
 
 
 def resolved(thing: dict) -> dict:
-    """A part of the document, where it points to another one."""
+    """A part of the document, with a reference resolved."""
     while "$ref" in thing:
         path = thing["$ref"].removeprefix("#/").split("/")
         thing = DOCUMENT
@@ -287,7 +311,7 @@ def resolved(thing: dict) -> dict:
 
 @schemathesis.check
 def problems_are_documented(_: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
-    """Every error is a problem document of a kind that the answer's examples name, and tells of this request."""
+    """Every error is a problem document with the response's status and a type of the document's examples."""
     if response.status_code < 400:
         return
     problem = response.json()
@@ -305,16 +329,16 @@ def problems_are_documented(_: object, response: schemathesis.Response, case: sc
 
 @schemathesis.check
 class Statistics:
-    """Counts the answers."""
+    """Counts the responses."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
+        self.responses: dict[str, collections.Counter] = collections.defaultdict(collections.Counter)
 
     def after_response(self, _: object, response: schemathesis.Response, case: schemathesis.Case) -> None:
         """Counts one."""
-        self.answers[operation_of(case)][str(response.status_code)] += 1
+        self.responses[operation_of(case)][str(response.status_code)] += 1
 
     def after_run(self, _: object) -> None:
-        """Writes them down."""
+        """Writes the numbers to the file."""
         with open(STATISTICS, "w", encoding="utf-8") as file:
-            json.dump(self.answers, file)
+            json.dump(self.responses, file)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Plays the AWS API on this machine, by moto. Run it with the Python that stand-ins/install prepares.
+"""Plays the AWS API on this machine, by moto. scripts/python test has the packages.
 
     aws.py PORT_FILE [ADDRESS]
 
@@ -45,6 +45,11 @@ def main(port_file, address="127.0.0.1"):
 
         mend_groups_of_instances()  # which makes moto read the images
         mend_source_of_parameters()
+        add_reset_of_parameters()
+        mend_public_addresses()
+        mend_addresses_of_balancers()
+        mend_health_of_targets(port_file + ".targets")
+        note_restored_databases(port_file + ".restored")
     server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
     port = server.get_host_and_port()[1]
@@ -78,8 +83,8 @@ def mend_groups_of_instances():
 
 
 def mend_source_of_parameters():
-    """AWS says of a parameter that somebody has set that its source is the user; moto 5.2.5 says nothing, so that
-    Terraform takes it for a default, and would set it again each time."""
+    """AWS reports `user` as the source of a modified parameter. moto 5.2.5 reports none, so Terraform would take it for
+    a default and set it again each time."""
     from moto.rds.models import DBParameterGroup
 
     original = DBParameterGroup.update_parameters
@@ -88,6 +93,94 @@ def mend_source_of_parameters():
         original(self, [{**parameter, "Source": "user"} for parameter in new_parameters])
 
     DBParameterGroup.update_parameters = update_parameters
+
+
+def add_reset_of_parameters():
+    """AWS can reset some parameters of a group; moto 5.2.5 does not know the operation."""
+    from moto.core.responses import ActionResult
+    from moto.rds.responses import RDSResponse
+
+    def reset_db_parameter_group(self):
+        group = self.backend.db_parameter_groups[self.params["DBParameterGroupName"]]
+        for parameter in self.params.get("Parameters", []):
+            group.parameters.pop(parameter.original_dict()["ParameterName"], None)
+        return ActionResult({"DBParameterGroupName": group.name})
+
+    RDSResponse.reset_db_parameter_group = reset_db_parameter_group
+
+
+def mend_public_addresses():
+    """Those that moto gives to instances are AWS's; its Elastic IPs are in 127.0.0.0/8, which only this machine has."""
+    from moto.ec2.models import elastic_network_interfaces
+    from moto.ec2.utils import random_ip
+
+    elastic_network_interfaces.random_public_ip = random_ip
+
+
+def mend_addresses_of_balancers():
+    """AWS reports the Elastic IP of a network load balancer in each zone; moto 5.2.5 forgets them."""
+    from moto.ec2.models import ec2_backends
+    from moto.elbv2.models import ELBv2Backend, FakeLoadBalancer
+
+    create, zones = ELBv2Backend.create_load_balancer, FakeLoadBalancer.availability_zones.fget
+
+    def create_load_balancer(self, *args, **kwargs):
+        made = create(self, *args, **kwargs)
+        mappings = kwargs.get("subnet_mappings") or []
+        made.allocations = {m["SubnetId"]: m["AllocationId"] for m in mappings if "AllocationId" in m}
+        made.account_id, made.region_name = self.account_id, self.region_name
+        return made
+
+    def availability_zones(self):
+        ec2 = ec2_backends[self.account_id][self.region_name]
+        found = zones(self)
+        for zone in found:
+            if allocation := self.allocations.get(zone.subnet_id):
+                [address] = ec2.address_by_allocation([allocation])
+                zone.load_balancer_addresses = [{"IpAddress": address.public_ip, "AllocationId": allocation}]
+        return found
+
+    ELBv2Backend.create_load_balancer = create_load_balancer
+    FakeLoadBalancer.availability_zones = property(availability_zones)
+
+
+def mend_health_of_targets(file):
+    """moto calls every target healthy. If there is the file, its object has the state of each by the instance's id."""
+    from moto.elbv2.models import ELBv2Backend
+
+    original = ELBv2Backend.describe_target_health
+
+    def describe_target_health(self, *args, **kwargs):
+        found = original(self, *args, **kwargs)
+        if os.path.exists(file):
+            with open(file) as states:
+                known = json.load(states)
+            for health in found:
+                if health.status == "healthy":
+                    health.status = known.get(health.instance_id, "initial")
+        return found
+
+    ELBv2Backend.describe_target_health = describe_target_health
+
+
+def note_restored_databases(file):
+    """moto makes a database from a backup, but does not tell from which. A line for each: its identifier, "snapshot" or
+    "database", and the name of that."""
+    from moto.rds.models import RDSBackend
+
+    def note(method, kind):
+        original = getattr(RDSBackend, method)
+
+        def restore(self, source, *others):
+            made = original(self, source, *others)
+            with open(file, "a") as notes:
+                print(made.db_instance_identifier, kind, source, file=notes)
+            return made
+
+        setattr(RDSBackend, method, restore)
+
+    note("restore_db_instance_from_db_snapshot", "snapshot")
+    note("restore_db_instance_to_point_in_time", "database")
 
 
 if __name__ == "__main__":

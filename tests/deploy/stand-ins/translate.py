@@ -7,7 +7,7 @@
 The stand-in is hashicorp/aws 3.39.0, of 2021: the newest that can be had where the provider registry cannot be reached.
 What it does not know is below, and nowhere else. Every line must apply: a translation that finds nothing to translate
 is an error, so that this list does not outlive its use. That the names of the original are right for the provider that
-it asks for, checks/names.py says.
+it asks for, tests/infra/names.py says.
 """
 
 import pathlib
@@ -18,13 +18,20 @@ import sys
 DIFFERENCES = [
     ("terraform.tf", r'version = "~> 6\.\d+"', 'version = "3.39.0"', "the version that can be had"),
     ("compute.tf", r'domain   = "vpc"', "vpc      = true", "aws_eip: its older name"),
+    (
+        "balancer.tf",
+        r"  target_health_state \{[^}]*\}\n",
+        "",
+        "aws_lb_target_group: this block is younger than the stand-in",
+    ),
+    ("balancer.tf", r'domain = "vpc"', "vpc = true", "aws_eip: its older name"),
     ("database.tf", r"db_name  ", "name     ", "aws_db_instance: its older name"),
     (
         "database.tf",
         r"password_wo +=.*",
-        'password = "stand-in-without-a-secret"',
+        'password = "stand-in-${var.database_master_password_version}"',
         "no write-only arguments: the password stays what it is in the product, ephemeral, but goes nowhere; "
-        "the rehearsal sets it in the real MySQL itself",
+        "the rehearsal sets it in the real MySQL itself, when this one changes with its version",
     ),
     ("database.tf", r"password_wo_version += .*\n", "\n", "likewise"),
     (
@@ -32,6 +39,12 @@ DIFFERENCES = [
         r"engine_lifecycle_support += .*\n",
         "\n",
         "Extended Support is younger than the stand-in",
+    ),
+    (
+        "backups.tf",
+        r'data "aws_kms_key"[\s\S]+',
+        "",
+        "aws_db_instance_automated_backups_replication is younger than the stand-in",
     ),
     (
         "firewall.tf",
@@ -45,15 +58,14 @@ DIFFERENCES = [
 ]
 
 # The services whose API the stand-in plays. (The current provider reads AWS_ENDPOINT_URL instead.)
-SERVICES = ["cloudwatch", "cloudwatchlogs", "ec2", "rds", "route53", "sns", "sts"]
+SERVICES = ["cloudwatch", "cloudwatchlogs", "ec2", "elb", "iam", "rds", "route53", "sns", "sts"]
 
 PROVIDER = """\
-provider "aws" {{
+provider "aws" {{{alias}
   access_key                  = "stand-in"
   secret_key                  = "stand-in"
   skip_credentials_validation = true
   skip_metadata_api_check     = true
-  skip_requesting_account_id  = true
 
   endpoints {{
 {endpoints}
@@ -74,7 +86,8 @@ def main(source, target, endpoint):
             )
     # Terraform merges this into the product's own provider block.
     endpoints = "\n".join(f'    {service} = "{endpoint}"' for service in SERVICES)
-    texts["providers_override.tf"] = PROVIDER.format(endpoints=endpoints)
+    aliases = ("", '\n  alias                       = "us_east_1"')
+    texts["providers_override.tf"] = "\n".join(PROVIDER.format(alias=alias, endpoints=endpoints) for alias in aliases)
     for name, text in texts.items():
         (target / name).write_text(text)
 
@@ -85,7 +98,8 @@ def show():
     for file, product, _, why in DIFFERENCES:
         if why != "likewise":
             reason = f"{file}: {why}"
-        reasons.setdefault(reason, []).append(re.match(r'"?[a-z0-9_]+', product).group().strip('"'))
+        # The first word of the expression names the argument, block or resource.
+        reasons.setdefault(reason, []).append(re.search(r"[a-z]{2}[a-z0-9_]*", product).group())
     for reason, names in reasons.items():
         print(f"{', '.join(names)} ({reason})")
 

@@ -1,0 +1,85 @@
+"""Schemathesis asks the service what its own OpenAPI document allows, and what it does not.
+
+Environment, all optional:
+  HEROLO_CONTRACT_CASES  about how many requests to make (5000)
+  HEROLO_CONTRACT_SEED   the seed of the random requests; a run prints its own
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from contract.fuzzer import Answers, Fuzzer
+from support.services import REPOSITORY, Service
+
+CASES = pytest.StashKey[int]()
+SEED = pytest.StashKey[int]()
+SUMMARY = pytest.StashKey[list[str]]()
+
+
+def number(name: str, default: int) -> int:
+    """A setting that is a number."""
+    text = os.environ.get(name) or str(default)
+    if not (text.isascii() and text.isdigit()):
+        raise pytest.UsageError(f"error: {name} is '{text}', which is not a number: set it to one, or not at all")
+    return int(text)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Reads the settings before anything is started."""
+    config.stash[CASES] = number("HEROLO_CONTRACT_CASES", 5_000)
+    config.stash[SEED] = number("HEROLO_CONTRACT_SEED", secrets.randbelow(2**30))
+    config.stash[SUMMARY] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Shows how each operation was answered, and the seed with which a run can be repeated."""
+    lines = config.stash[SUMMARY]
+    if lines:
+        terminalreporter.section("responses")
+        for line in lines:
+            terminalreporter.write_line(line)
+        terminalreporter.write_line(f"HEROLO_CONTRACT_SEED={config.stash[SEED]} repeats this run")
+
+
+@pytest.fixture(scope="session")
+def service_settings() -> dict[str, str]:
+    """Rate limits that are mentioned in each response, and never exceeded."""
+    limits = {f"HEROLO_LIMIT_{name}": "1000000" for name in ("LOGINS", "SIGN_UPS", "SENDS", "SEARCHES")}
+    return {**limits, "HEROLO_USER_INVITATIONS": "100", "HEROLO_CONFIG": str(REPOSITORY / "service/Rocket.toml")}
+
+
+@pytest.fixture(scope="session")
+def fuzzer(
+    service: Service, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Fuzzer]:
+    """Schemathesis, after all its requests: single ones and series at the same time, on two processors."""
+    stash, folder = request.config.stash, tmp_path_factory.mktemp("schemathesis")
+    with Fuzzer(folder, service, stash[CASES], stash[SEED]) as fuzzer:
+        try:
+            fuzzer.run()
+        finally:
+            for answers in (fuzzer.single, fuzzer.series):
+                stash[SUMMARY] += [f"{answers.name}: {answers.total()}", *answers.table()]
+        yield fuzzer
+
+
+@pytest.fixture(scope="session")
+def single(fuzzer: Fuzzer) -> Answers:
+    """The responses to single requests."""
+    return fuzzer.single
+
+
+@pytest.fixture(scope="session")
+def series(fuzzer: Fuzzer) -> Answers:
+    """The responses to series of requests, in which one response leads to the next request."""
+    return fuzzer.series
+
+
+@pytest.fixture(scope="session")
+def operations(service: Service) -> list[dict]:
+    """The operations of the OpenAPI document."""
+    return [operation for item in service.openapi_document()["paths"].values() for operation in item.values()]

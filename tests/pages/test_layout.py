@@ -1,0 +1,95 @@
+"""Layout: in narrow and low windows, with toasts and on-screen keyboards, in forced colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pages.browser import Tab
+from playwright.sync_api import expect
+from support.services import Service, until
+from support.users import sign_up
+
+
+def test_toasts_cover_nothing_and_stay_while_they_are_used(service: Service, tab: Callable[..., Tab]) -> None:
+    """On a telephone they are below the page; they can be closed, and do not vanish under the pointer or the focus."""
+    alice, bob = sign_up(service, "alice-toasts"), sign_up(service, "bob-toasts")
+    one = tab("phone-light")
+    page = one.page
+    page.clock.install()
+    one.sign_in(alice.name)
+    one.write(bob.name, "Hello", "Text.")
+    bob.send(alice.name, "News")
+    toast = page.locator(".toast").filter(has_text="News")
+    expect(toast).to_be_visible()
+    one.examine("toast")
+    send, place = page.get_by_role("button", name="Send").bounding_box(), toast.bounding_box()
+    assert send and place and send["y"] + send["height"] <= place["y"], (send, place)
+    toast.get_by_role("button", name="Read").focus()
+    page.clock.run_for(20_000)
+    expect(toast).to_be_visible()
+    page.get_by_label("Subject").focus()
+    page.clock.run_for(5_000)
+    expect(toast).to_have_count(0)
+    bob.send(alice.name, "More")
+    more = page.locator(".toast").filter(has_text="More")
+    more.get_by_role("button", name="Close").focus()
+    page.keyboard.press("Enter")
+    expect(more).to_have_count(0)
+    expect(page.get_by_label("Subject")).to_be_focused()
+
+
+def test_the_page_fits_every_window(service: Service, tab: Callable[..., Tab]) -> None:
+    """A header of one row from 561 pixels on; at 400 % zoom all of it scrolls; Send is above the keyboard."""
+    alice = sign_up(service, "alice-with-quite-a-long-name-for-a-header")
+    for number in range(12):
+        alice.send(alice.name, f"Number {number}", "Text.\n" * 40)
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+    for width in (561, 600, 700, 832, 833, 1000):
+        page.set_viewport_size({"width": width, "height": 700})
+        height = page.locator(".top").bounding_box()["height"]  # type: ignore[index]
+        assert height < 70, f"{width} px wide, the header is {height} px high"
+        boxes = [page.locator(f"#tab-{box}").bounding_box() for box in ("inbox", "sent")]
+        for tab_height in (box["height"] for box in boxes):  # type: ignore[index]
+            assert tab_height < 45, f"{width} px wide, words are broken"
+        one.examine(f"width-{width}")
+    page.set_viewport_size({"width": 320, "height": 200})
+    one.examine("zoomed")
+    last = one.row("Number 0")
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport()
+    expect(page.locator(".top")).not_to_be_in_viewport()
+    last.click()
+    expect(page.get_by_role("heading", name="Number 0")).to_be_in_viewport()
+    one.examine("zoomed-message")
+    page.keyboard.press("Escape")
+    expect(last).to_be_in_viewport()
+    page.set_viewport_size({"width": 390, "height": 780})
+    page.get_by_role("link", name="Write").click()
+    for height in (780, 440):
+        page.set_viewport_size({"width": 390, "height": height})
+        expect(page.get_by_role("button", name="Send")).to_be_in_viewport(ratio=1)
+    one.examine("keyboard")
+    # A keyboard that covers the page makes the part that is seen smaller, and nothing else.
+    page.set_viewport_size({"width": 390, "height": 780})
+    page.evaluate("""() => { Object.defineProperty(visualViewport, "height", { get: () => 400, configurable: true });
+        visualViewport.dispatchEvent(new Event("resize")); }""")
+    send = page.get_by_role("button", name="Send")
+    until(lambda: send.bounding_box()["y"] < 400, "Send above the keyboard")  # type: ignore[index]
+
+
+def test_the_current_row_is_seen_in_forced_colours(service: Service, tab: Callable[..., Tab]) -> None:
+    """It has an outline, since forced colours remove backgrounds."""
+    alice = sign_up(service, "alice-forced")
+    for subject in ("One", "Two"):
+        alice.send(alice.name, subject)
+    one = tab("desk-dark", forced_colors="active")
+    one.sign_in(alice.name)
+    one.row("One").click()
+    expect(one.page.get_by_role("button", name="Mark unread")).to_be_visible()
+    # axe-core judges the colours that the style asks for, which are not those that are seen.
+    one.picture("forced-colours")
+    for place in (one.row("One"), one.page.locator("#tab-inbox")):
+        assert place.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid"
+    assert one.row("Two").evaluate("(one) => getComputedStyle(one).outlineStyle") == "none"

@@ -1,0 +1,46 @@
+"""Users of the service's API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.services import Service
+
+PASSWORD = "a long pass phrase"
+
+
+def sign_up(service: Service, name: str) -> User:
+    """A new user of this name, with a token."""
+    status, response = service.request(
+        "POST", "/users", {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
+    )
+    assert status == 201, response
+    return User(service, name)
+
+
+class User:
+    """A user of the API, who has an account."""
+
+    def __init__(self, service: Service, name: str) -> None:
+        self.service, self.name = service, name
+        _, response = service.request("POST", f"/users/{name}/token", {"password": PASSWORD})
+        self.token = response["access_token"]
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """The body of a response, whose status must be a success."""
+        status, response = self.service.request(method, f"/users/{self.name}{path}", body, self.token)
+        assert 200 <= status < 300, (status, response)
+        return response
+
+    def send(self, receiver: str, subject: str = "Hello", message: str = "How are you?") -> int:
+        """Sends a message and returns its id."""
+        return self.ask("POST", "/messages", {"receiver": receiver, "subject": subject, "message": message})["id"]
+
+    def received(self) -> list[Any]:
+        """The newest page of the received messages."""
+        return self.ask("GET", "/messages?per_page=100")["messages"]
+
+    def revoke_tokens(self) -> None:
+        """Ends all sessions of this user; this object gets a new token."""
+        self.ask("DELETE", "/tokens")
+        self.token = User(self.service, self.name).token
