@@ -40,8 +40,10 @@ local operations = {
       { BIGINT, 1 }, { TEXT, 2 }, { TEXT, 3 }, { TEXT, 4 }, { TEXT, 5 },
     },
     {
-      "INSERT INTO receipts (receiver_id, message_id) SELECT id, LAST_INSERT_ID() FROM users WHERE username = ?",
-      { TEXT, 5 },
+      "INSERT INTO receipts (receiver_id, is_deleted, message_id) SELECT receiver.id, "
+        .. "EXISTS (SELECT 1 FROM blocks WHERE blocker_id = receiver.id AND blocked_id = ?), LAST_INSERT_ID() "
+        .. "FROM users AS receiver WHERE receiver.username = ?",
+      { BIGINT, 1 }, { TEXT, 5 },
     },
     { "COMMIT" },
   },
