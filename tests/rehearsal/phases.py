@@ -7,6 +7,7 @@ deployment's life, in its order. A test with the mark `prerequisite` leads from 
 later ones fail at once, with that reason. scripts/pytest loads this plugin for both.
 
 Environment:
+    SHORT=1             leaves out the phases with the mark `long`
     KEEP=1              leaves everything running instead of destroying it, and prints how to look at it
     HEROLO_REHEARSAL    the folder of a rehearsal that was left running, to run single tests on it
     IMAGE               the new release, to which the previous one is upgraded, instead of building the source
@@ -45,19 +46,27 @@ the_world = pytest.StashKey[World]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "prerequisite: all later tests of the rehearsal depend on this one")
+    config.addinivalue_line("markers", "long: SHORT=1 leaves it out; no later test depends on it")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In the order of a deployment's life; without its end if everything is to be left running."""
     mine = [item for item in items if item.path.parent.name in SUITES]
     others = [item for item in items if item not in mine]
-    if os.environ.get("KEEP"):
-        last = [item for item in mine if item.path.name.endswith("_destruction.py")]
-        config.hook.pytest_deselected(items=last)
-        mine = [item for item in mine if item not in last]
+    left_out = [item for item in mine if is_left_out(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        mine = [item for item in mine if item not in left_out]
     items[:] = others + sorted(mine, key=lambda item: item.path.name)
     config.stash[titles] = {item.nodeid: item.module.__doc__.splitlines()[0].rstrip(".") for item in mine}
     config.stash[begin] = time.monotonic()
+
+
+def is_left_out(item: pytest.Item) -> bool:
+    """Whether the environment leaves out a test."""
+    if os.environ.get("SHORT") and item.get_closest_marker("long"):
+        return True
+    return bool(os.environ.get("KEEP")) and item.path.name.endswith("_destruction.py")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -6,6 +6,8 @@ from rehearsal.processes import CommandFailed, wait_until
 from rehearsal.world import World
 from rehearsal_hosts.reboot import UPKEEP, booted, reboot
 
+pytestmark = pytest.mark.long
+
 HOSTS = (1, 2, 3)
 
 

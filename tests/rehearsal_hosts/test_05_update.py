@@ -10,6 +10,8 @@ from rehearsal.balancer import AWS_LAG
 from rehearsal.load import Counts
 from rehearsal.world import World
 
+pytestmark = pytest.mark.long
+
 HOSTS = (1, 2, 3)
 
 

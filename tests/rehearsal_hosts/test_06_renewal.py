@@ -10,12 +10,15 @@ import ssl
 import time
 import urllib.request
 
+import pytest
 from rehearsal.balancer import AWS_LAG
 from rehearsal.load import Counts
 from rehearsal.parts import AUTHORITY
 from rehearsal.processes import output, run, wait_until
 from rehearsal.world import World
 from rehearsal_hosts.reboot import reboot
+
+pytestmark = pytest.mark.long
 
 HOSTS = (1, 2, 3)
 DAYS = 10  # that the certificate which must be renewed is valid yet

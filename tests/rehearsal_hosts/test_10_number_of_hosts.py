@@ -8,6 +8,8 @@ from rehearsal.settings import DOMAIN
 from rehearsal.world import World
 from rehearsal_hosts.joining import watch_start
 
+pytestmark = pytest.mark.long
+
 HOSTS = (1, 2, 3)
 
 
