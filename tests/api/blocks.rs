@@ -273,7 +273,9 @@ async fn nobody_blocks_themselves_or_a_name_without_an_account() {
         "urn:problem-type:herolo:own-account"
     );
     for name in ["nobody", "x", "a%20b", "%7E1"] {
-        problem(&block(&alice, name).await, 404);
+        let answer = block(&alice, name).await;
+        let detail = problem(&answer, 404)["detail"].to_string();
+        assert!(detail.contains("no user"), "{name}: {detail}");
     }
     assert_eq!(blocked(&alice).await, ["bob"]);
 }

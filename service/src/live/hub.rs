@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 use crate::live::cursor::StreamCursor;
 use crate::live::memory_budget::MemoryBudget;
 use crate::live::registry::SubscriberRegistry;
-use crate::live::subscriber::{Notification, Subscriber};
+use crate::live::subscriber::Subscriber;
 
 /// How long a new stream waits for a slot that a disconnected client of the same user still occupies.
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
@@ -60,10 +60,10 @@ impl Hub {
             subscriber: self.register(caller, expires_at).await?,
         };
         self.subscriber_joined.notify_one();
-        match timeout(START_DEADLINE, subscription.subscriber.notification()).await {
-            Ok(Notification::Activated(cursor)) => Ok((subscription, cursor)),
-            Ok(Notification::Closed) => Err(Problem::InvalidToken),
-            _ => Err(Problem::DatabaseUnavailable(
+        match timeout(START_DEADLINE, subscription.subscriber.activation()).await {
+            Ok(Some(cursor)) => Ok((subscription, cursor)),
+            Ok(None) => Err(Problem::InvalidToken),
+            Err(_) => Err(Problem::DatabaseUnavailable(
                 "no event stream can start".to_owned(),
             )),
         }

@@ -16,6 +16,9 @@ use crate::live::cursor::StreamCursor;
 use crate::live::memory_budget::MemoryCharge;
 use crate::model::message::{Content, Message};
 
+#[cfg(test)]
+mod tests;
+
 /// Interval of the comments that keep a connection alive. Shorter than the idle timeouts of proxies.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Messages that one subscriber can queue. Beyond that the queue overflows, and the stream catches up from the
@@ -243,6 +246,22 @@ impl Subscriber {
                 return notification;
             }
             self.changed.notified().await;
+        }
+    }
+
+    /// Waits until a subscriber whose stream has not begun yet is active. Returns the cursor after which messages are
+    /// delivered, or nothing if the subscriber was closed. Cancel-safe.
+    pub(super) async fn activation(&self) -> Option<StreamCursor> {
+        loop {
+            match self.notification().await {
+                Notification::Activated(cursor) | Notification::Reset(cursor) => {
+                    return Some(cursor);
+                }
+                Notification::Overflowed => self.request_activation(),
+                // A stream begins with a write in any case; and no message is queued before an activation.
+                Notification::Probe | Notification::Message(_) => {}
+                Notification::Closed => return None,
+            }
         }
     }
 

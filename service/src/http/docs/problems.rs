@@ -108,7 +108,7 @@ const NO_SUCH_USER: SharedResponse = SharedResponse {
     name: "NoSuchUser",
     description: "There is no user with this name.",
     instance: "/users/alice/blocks/mallory",
-    examples: &[|| ("notFound", Problem::NotFound)],
+    examples: &[|| ("notFound", Problem::NoSuchUser)],
 };
 
 const BLOCK_LIMIT: SharedResponse = SharedResponse {

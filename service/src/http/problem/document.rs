@@ -77,14 +77,15 @@ impl Problem {
             Self::SignUpsClosed =>
                 "This service accepts no sign-ups; ask its operator for an account.".into(),
             Self::InvitationNeeded =>
-                "Send the code of an invitation as 'invitation'; ask a user or the operator of this service for one."
-                    .into(),
+                "Send the code of an invitation as 'invitation'; the operator of this service makes invitations, \
+                 and so do users if GET /service says that they can.".into(),
             Self::InvitationInvalid =>
                 "There is no open invitation with this code: it was used, has expired, or is mistyped. \
                  Check it, or ask for a new one.".into(),
             Self::InvitationsOff =>
                 "On this service only the operator invites; ask the operator for an invitation.".into(),
             Self::NotFound => "There is nothing at this path.".into(),
+            Self::NoSuchUser => "There is no user with the name at the end of the path; check its spelling.".into(),
             Self::MethodNotAllowed(methods) => format!("This path allows {}.", list(methods)).into(),
             Self::BodyTimeout => format!(
                 "The body did not arrive within {} s; nothing was changed. Send the request again.",

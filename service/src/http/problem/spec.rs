@@ -35,6 +35,8 @@ pub(crate) enum Problem {
     InvitationsOff,
     /// The resource does not exist or is not visible to the caller.
     NotFound,
+    /// The resource is about a user who does not exist.
+    NoSuchUser,
     /// The path exists, but only for these methods.
     MethodNotAllowed(Vec<Method>),
     /// The body did not arrive in time.
@@ -128,7 +130,7 @@ impl Problem {
             Self::InvitationNeeded => (403, "invitation-needed", "Signing up takes an invitation"),
             Self::InvitationInvalid => (403, "invitation-invalid", "The invitation is not valid"),
             Self::InvitationsOff => (403, "invitations-off", "Users cannot invite others"),
-            Self::NotFound => (404, "not-found", "Not found"),
+            Self::NotFound | Self::NoSuchUser => (404, "not-found", "Not found"),
             Self::MethodNotAllowed(_) => (405, "method-not-allowed", "The method is not allowed for this path"),
             Self::BodyTimeout => (408, "timeout", "The body took too long to arrive"),
             Self::Conflict(_) => (409, "taken", "A value is already taken"),

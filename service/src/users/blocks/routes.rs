@@ -112,5 +112,5 @@ async fn list(caller: Caller, blocks: &State<Blocks>) -> Result<Json<BlockList>,
 
 /// The name in the path; one that no user can have is treated like one that no user has.
 fn username(name: &str) -> Result<Username, Problem> {
-    Username::parse(name.to_owned()).map_err(|Invalid(_)| Problem::NotFound)
+    Username::parse(name.to_owned()).map_err(|Invalid(_)| Problem::NoSuchUser)
 }

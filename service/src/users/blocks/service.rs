@@ -25,7 +25,7 @@ impl Blocks {
         }
         match store::block(&self.database, caller, name).await? {
             Outcome::Blocked => Ok(()),
-            Outcome::NoSuchUser => Err(Problem::NotFound),
+            Outcome::NoSuchUser => Err(Problem::NoSuchUser),
             Outcome::LimitReached => Err(Problem::TooManyBlocks),
             Outcome::TokenRevoked => Err(Problem::InvalidToken),
         }
