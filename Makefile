@@ -52,7 +52,7 @@ rehearse: ## Run a whole deployment on this machine and verify its guarantees (K
 	@scripts/pytest rehearsal $(ARGS)
 
 .PHONY: rehearse-hosts
-rehearse-hosts: ## Run a deployment of three hosts behind a balancer likewise (SHORT=1 leaves out the long phases; KEEP=1)
+rehearse-hosts: ## Run a deployment of three hosts behind a balancer likewise (SHORT=1 leaves out long phases; KEEP=1)
 	@scripts/pytest rehearsal_hosts $(ARGS)
 
 .PHONY: bench
