@@ -63,6 +63,7 @@ const INBOX: &[File] = &[
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
+    file!("/inbox/selection.js", JavaScript, "inbox/selection.js"),
     file!("/inbox/session.js", JavaScript, "inbox/session.js"),
     file!("/inbox/tab.js", JavaScript, "inbox/tab.js"),
     file!("/inbox/words.js", JavaScript, "inbox/words.js"),

@@ -6,6 +6,7 @@ import { announce, ask, byId, setTitle, focusOn, make, showToast } from "/inbox/
 import * as feed from "/inbox/feed.js";
 import { Listener } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
+import * as selection from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
 import { publish, store, stored, subscribe } from "/inbox/tab.js";
 import { shown, titleOf } from "/inbox/words.js";
@@ -114,6 +115,7 @@ function setUnread(count) {
   badge.setAttribute("aria-label", `${text} unread`);
   badge.setAttribute("role", "img");
   badge.textContent = text;
+  byId("read-all").hidden = unread === 0;
   setTitle({ unread });
 }
 
@@ -169,7 +171,9 @@ function showBox(name, id) {
   }
   byId("list-title").textContent = name === "sent" ? "Sent" : "Inbox";
   byId("unread-switch").hidden = name === "sent";
+  byId("shell").dataset.box = name;
   const changed = lastList !== name;
+  if (changed) selection.turn(false);
   lastList = name;
   if (changed || !id) feed.show(boxOf(name));
   const before = byId("rows").querySelector("[aria-current]");
@@ -234,8 +238,9 @@ async function signOut() {
   let title = "Sign out?";
   for (;;) {
     const answer = await ask(title, text, choices, compose.hasDrafts() ? 2 : 0);
+    if (answer !== "here" && answer !== "everywhere") return undefined;
+    await selection.finishDeletions();
     if (answer === "here") return leave();
-    if (answer !== "everywhere") return undefined;
     try {
       // A stream that ends on the revocation would ask for the password.
       listener.stop();
@@ -251,6 +256,7 @@ async function signOut() {
 /** Removes the user's messages from the page, except a draft that is open. */
 function empty() {
   listener.stop();
+  selection.reset();
   feed.reset();
   setUnread(0);
   lastList = null;
@@ -309,6 +315,7 @@ function setUp() {
     (isRenewed) => (isRenewed ? access.renewed() : begin()),
     signedOutElsewhere,
   );
+  selection.setUp(changed);
   reading.setUp({
     reply: (message) => {
       location.hash = `#/write/${message.id}`;
@@ -373,7 +380,10 @@ function onKeyDown(event) {
   if (document.querySelector("dialog[open]") || byId("shell").hidden) return;
   // While characters are composed, Escape belongs to the input method.
   if (event.isComposing || event.keyCode === 229) return;
-  if (event.key === "Escape" && byId("shell").dataset.pane === "reading") {
+  if (event.key === "Escape" && selection.isSelecting() && !byId("pane").contains(document.activeElement)) {
+    event.preventDefault();
+    selection.turn(false);
+  } else if (event.key === "Escape" && byId("shell").dataset.pane === "reading") {
     event.preventDefault();
     close();
   }

@@ -56,13 +56,19 @@ const TOAST_RECHECK = 2000;
 const CROSS = "M5 5l10 10M15 5L5 15";
 
 /** Shows a toast, which screen readers announce politely. It disappears after a time, but not while it is hovered or
- * has the focus. */
-export function showToast(text, action = null) {
+ * has the focus. `ended` is called when it has disappeared without its action; such a toast does not make room for
+ * others. Returns a function that removes it. */
+export function showToast(text, action = null, { lifetime = TOAST, ended = null } = {}) {
   let before = null; // what had the focus before the toast
-  const close = () => {
+  const remove = () => {
     const hadFocus = toast.contains(document.activeElement);
     toast.remove();
     if (hadFocus) focusOn(before?.isConnected ? before : document.querySelector("#pane h2, #list-title"));
+  };
+  const close = () => {
+    if (!toast.isConnected) return;
+    remove();
+    ended?.();
   };
   const expire = () => {
     if (toast.matches(":hover, :focus-within")) setTimeout(expire, TOAST_RECHECK);
@@ -72,6 +78,7 @@ export function showToast(text, action = null) {
     "div",
     {
       class: "toast",
+      "data-kept": ended !== null,
       focusin: ({ relatedTarget }) => {
         if (!toast.contains(relatedTarget)) before = relatedTarget;
       },
@@ -84,7 +91,7 @@ export function showToast(text, action = null) {
           type: "button",
           class: "link",
           click: () => {
-            close();
+            remove();
             action.run();
           },
         },
@@ -93,9 +100,10 @@ export function showToast(text, action = null) {
     make("button", { type: "button", class: "link", "aria-label": "Close", click: close }, icon(CROSS)),
   );
   const toasts = byId("toasts");
-  if (toasts.childElementCount > 2) toasts.querySelector(".toast:not(:hover, :focus-within)")?.remove();
+  if (toasts.childElementCount > 2) toasts.querySelector(".toast:not(:hover, :focus-within, [data-kept])")?.remove();
   toasts.append(toast);
-  setTimeout(expire, TOAST);
+  setTimeout(expire, lifetime);
+  return remove;
 }
 
 let cancelDialog = () => {}; // resolves the last dialog with null

@@ -28,7 +28,11 @@ let loaded = 0; // the number of the last load that has ended
 const arrivals = new Map(); // messages by id that arrived since the last load began, and may be missing in its response
 const writes = new Set(); // changes in progress, for which loads wait
 
+let rendered = () => {};
+
 const box = () => boxes[shownBox];
+/** The messages of the list that is shown. */
+export const items = () => box().items;
 const filters = { inbox: "", unread: "&unread=true", sent: "&box=sent" };
 /** The path of a page with as many messages as are shown, so that all rows are updated. */
 const pathOf = (name) =>
@@ -36,6 +40,11 @@ const pathOf = (name) =>
 
 /** The receivers of a message, and whether they have read it. */
 export const receiversOf = (message) => message.receivers ?? [{ username: message.receiver, read: message.read }];
+
+/** Sets the function that is called when the rows have been rendered. */
+export function setUp(given) {
+  rendered = given;
+}
 
 /** Forgets everything. */
 export function reset() {
@@ -88,6 +97,8 @@ export async function change(write) {
   }
 }
 
+const byAge = (items) => items.sort((one, other) => other.id - one.id);
+
 /** Merges a page into a box. Older messages stay if the page overlaps them, and so do those that have just arrived. */
 function merge(target, page) {
   const last = page.messages.at(-1);
@@ -96,13 +107,10 @@ function merge(target, page) {
   const older = connects ? target.items.filter(isBeyond) : [];
   // Arrivals beyond the page are among the older messages, or on the next page.
   const missing = [...arrivals.values()].filter(
-    (item) =>
-      target !== boxes.sent &&
-      !isBeyond(item) &&
-      !removed.has(item.id) &&
-      page.messages.every((other) => other.id !== item.id),
+    (item) => target !== boxes.sent && !isBeyond(item) && page.messages.every((other) => other.id !== item.id),
   );
-  target.items = [...page.messages, ...older, ...missing].sort((one, other) => other.id - one.id);
+  // The service still has messages whose deletion can be undone.
+  target.items = byAge([...page.messages, ...older, ...missing].filter((item) => !removed.has(item.id)));
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;
 }
@@ -117,7 +125,7 @@ export async function older() {
   try {
     const page = await session.callAs("GET", target.next);
     const known = new Set(target.items.map((item) => item.id));
-    const added = page.messages.filter((item) => !known.has(item.id));
+    const added = page.messages.filter((item) => !known.has(item.id) && !removed.has(item.id));
     target.items.push(...added);
     target.next = page.next;
     if (name !== shownBox) return;
@@ -134,6 +142,7 @@ export async function older() {
 /** Adds a message that has arrived. Returns whether it is new. */
 export function arrive(message) {
   let isNew = false;
+  if (removed.has(message.id)) return false;
   arrivals.set(message.id, message);
   for (const name of ["inbox", "unread"]) {
     const target = boxes[name];
@@ -141,7 +150,7 @@ export function arrive(message) {
     if (!target.isLoaded) continue;
     isNew = true;
     target.items.push(message);
-    target.items.sort((one, other) => other.id - one.id);
+    byAge(target.items);
   }
   if (isNew && shownBox !== "sent") {
     render();
@@ -163,17 +172,32 @@ export function update(message) {
   render();
 }
 
-/** Removes a deleted message: from the inbox only, or from both boxes. Returns the row that gets the focus. */
-export function remove(id, everywhere) {
-  const index = box().items.findIndex((item) => item.id === id);
-  removed.add(id);
-  for (const [name, target] of Object.entries(boxes)) {
-    if (everywhere || name !== "sent") target.items = target.items.filter((item) => item.id !== id);
-  }
-  const neighbour = box().items[Math.min(Math.max(index, 0), box().items.length - 1)];
-  selected = null;
+/** Marks received messages as read or unread in all boxes: those for which `isMarked(id)` holds. */
+export function mark(isMarked, read) {
+  for (const target of [boxes.inbox, boxes.unread])
+    target.items = target.items.map((item) => (isMarked(item.id) ? { ...item, read } : item));
   render();
-  return neighbour && rowOf(neighbour.id);
+}
+
+/** Removes messages from all boxes. Returns the row that gets the focus, and a function that puts messages back. */
+export function remove(ids) {
+  const index = box().items.findIndex((item) => ids.has(item.id));
+  const before = Object.values(boxes).map((target) => [target, target.items.filter((item) => ids.has(item.id))]);
+  for (const id of ids) removed.add(id);
+  for (const [target] of before) target.items = target.items.filter((item) => !ids.has(item.id));
+  const neighbour = box().items[Math.min(Math.max(index, 0), box().items.length - 1)];
+  if (ids.has(selected)) selected = null;
+  render();
+  return { row: neighbour && rowOf(neighbour.id), restore: (these) => restore(before, these) };
+}
+
+function restore(before, ids) {
+  for (const id of ids) removed.delete(id);
+  for (const [target, items] of before) {
+    const known = new Set(target.items.map((item) => item.id));
+    target.items = byAge([...target.items, ...items.filter((item) => ids.has(item.id) && !known.has(item.id))]);
+  }
+  render();
 }
 
 /** Marks the sent box as outdated after a message was sent. */
@@ -226,6 +250,7 @@ function render(isLoading = false) {
   byId("shell").toggleAttribute("data-empty", !empty.hidden);
   empty.replaceChildren(make("p", { class: "empty-title" }, title), make("p", {}, text));
   select(selected);
+  rendered();
 }
 
 /** Renders the rows. Unchanged rows stay in the document, and so keep the focus and other state. */

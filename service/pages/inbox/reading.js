@@ -3,6 +3,7 @@
 import { Problem } from "/inbox/api.js";
 import { ask, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
+import { deleteSoon } from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
 import { exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
 
@@ -80,7 +81,7 @@ async function check(mine, withoutService) {
 
 /** Handles a message that was deleted in the meantime. */
 function vanish() {
-  feed.remove(open.id, true);
+  feed.remove(new Set([open.id]));
   renderProblem(new Problem(404));
   actions.changed();
 }
@@ -274,8 +275,8 @@ function receivers(message) {
 async function discard(box, message) {
   const isForAll = box === "sent" || message.sender === session.username();
   const text = isForAll
-    ? "It is deleted for all receivers, too. This cannot be undone."
-    : "It is deleted from your inbox. The sender keeps it. This cannot be undone.";
+    ? "It is deleted for all receivers, too."
+    : "It is deleted from your inbox. The sender keeps it.";
   const title = isForAll ? "Delete for everybody?" : "Delete this message?";
   if (
     (await ask(
@@ -290,21 +291,7 @@ async function discard(box, message) {
   )
     return;
   // The view stops checking the message.
-  const before = open;
-  const mine = (generation += 1);
+  generation += 1;
   open = null;
-  try {
-    await feed.change(session.callAs("DELETE", session.own(`/messages/${message.id}`)));
-  } catch (problem) {
-    // The message was already deleted, by its sender or in another tab.
-    if (problem.status !== 404) {
-      if (mine === generation) open = before;
-      showToast(problem.message);
-      return;
-    }
-  }
-  const row = feed.remove(message.id, isForAll);
-  showToast(isForAll ? "Deleted for everybody." : "Deleted.");
-  actions.changed();
-  actions.gone(row);
+  actions.gone(deleteSoon(new Set([message.id]), isForAll));
 }

@@ -67,4 +67,7 @@ export function replyTo(subject) {
   return [...prefixed].slice(0, 255).join("");
 }
 
+/** "1 message", "3 messages". */
+export const messages = (count) => `${number(count)} ${count === 1 ? "message" : "messages"}`;
+
 export const number = (value) => new Intl.NumberFormat(locale).format(value);
