@@ -119,10 +119,16 @@ function setUnread(count) {
   setTitle({ unread });
 }
 
-/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/write` or `#/write/12`, which is a reply to a message. */
+/** The views beside the boxes. */
+const ASIDE = ["write", "account"];
+
+/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/account`, `#/write` or `#/write/12`, a reply to a message. */
 function place() {
   const [name, id] = location.hash.replace(/^#\//, "").split("/");
-  return { name: name === "write" || name === "sent" ? name : "inbox", id: /^\d+$/.test(id ?? "") ? Number(id) : null };
+  return {
+    name: ["sent", ...ASIDE].includes(name) ? name : "inbox",
+    id: /^\d+$/.test(id ?? "") ? Number(id) : null,
+  };
 }
 
 function route() {
@@ -133,14 +139,24 @@ function route() {
   if (!session.token()) return enter();
   if (invitation()) return replace("#/inbox");
   const { name, id } = place();
-  if (name !== "write" && id && feed.isRemoved(id)) return replace(`#/${name}`);
-  byId("shell").dataset.pane = name === "write" || id ? "reading" : "list";
-  if (name === "write") {
+  const isAside = ASIDE.includes(name);
+  if (!isAside && id && feed.isRemoved(id)) return replace(`#/${name}`);
+  byId("shell").dataset.pane = isAside || id ? "reading" : "list";
+  if (isAside) {
     reading.clear();
-    feed.select(id);
-    compose.show(id);
+    feed.select(name === "write" ? id : null);
+    if (name === "write") compose.show(id);
+    else showAccount();
   } else showBox(name, id);
   showDrafts();
+}
+
+/** Loads and shows the account. */
+async function showAccount() {
+  const account = await import("/inbox/account.js").catch(() => null);
+  if (place().name !== "account" || !session.token()) return;
+  if (account) account.show({ close });
+  else showToast("The account cannot be shown. Check your connection and load the page again.");
 }
 
 /** Replaces the current history entry. */
@@ -195,7 +211,8 @@ function showBox(name, id) {
 function close() {
   if (isLeaving) return;
   const before = history.state?.before;
-  const isBelow = place().name === "write" ? before && !before.startsWith("#/write") : before === `#/${lastBox}`;
+  const { name } = place();
+  const isBelow = ASIDE.includes(name) ? before && !before.startsWith(`#/${name}`) : before === `#/${lastBox}`;
   if (isBelow) {
     isLeaving = true;
     history.back();

@@ -10,6 +10,7 @@ import { exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
 const BACK = "M12 4l-6 6 6 6";
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
 const TRASH = "M4 6h12M8 6V4h4v2M6 6l1 10h6l1-10";
+const BAR = "M10 3a7 7 0 1 0 .01 0M5.2 5.2l9.6 9.6";
 const ENVELOPE = "M3 5h14v10H3zM3 6l7 5 7-5";
 /** The number of receivers that are shown initially. */
 const MAX_RECEIVERS_SHOWN = 8;
@@ -201,7 +202,16 @@ function buttons(box, message) {
       icon(REPLY),
       make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"),
     );
-  return [reply, markButton(message), remove];
+  const isOther = !isGone(message.sender) && message.sender !== session.username();
+  const block =
+    isOther &&
+    make(
+      "button",
+      { type: "button", class: "button quiet", id: "block", click: () => blockSender(message.sender) },
+      icon(BAR),
+      make("span", {}, "Block"),
+    );
+  return [reply, markButton(message), block, remove];
 }
 
 function markButton(message) {
@@ -269,6 +279,28 @@ function receivers(message) {
       `Show ${number(rest.length)} more`,
     );
   return make("div", {}, list, more);
+}
+
+/** Blocks a user after a confirmation that says what it means. */
+async function blockSender(name) {
+  const text =
+    `New messages by ${name} will not reach you, and ${name} is not told. Those that you have stay. ` +
+    `You can unblock ${name} in your account; messages that were sent in between do not come back.`;
+  const choices = [
+    ["yes", "Block", "danger"],
+    ["no", "Cancel"],
+  ];
+  if ((await ask(`Block ${name}?`, text, choices, 1)) !== "yes") return;
+  const put = async (method, done) => {
+    try {
+      await session.callAs(method, session.own(`/blocks/${encodeURIComponent(name)}`));
+      return showToast(...done);
+    } catch (problem) {
+      return showToast(method === "PUT" ? `Not blocked: ${problem.message}` : `Not unblocked: ${problem.message}`);
+    }
+  };
+  const undo = { name: "Undo", run: () => put("DELETE", [`${name} is unblocked.`]) };
+  await put("PUT", [`${name} is blocked.`, undo]);
 }
 
 /** Deletes the message after a confirmation. A sent message is deleted for all receivers. */
