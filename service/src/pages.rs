@@ -63,6 +63,11 @@ const INBOX: &[File] = &[
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
     file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
+    file!(
+        "/inbox/invitations.js",
+        JavaScript,
+        "inbox/invitations.js"
+    ),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
     file!("/inbox/selection.js", JavaScript, "inbox/selection.js"),

@@ -155,7 +155,8 @@ function route() {
 async function showAccount() {
   const account = await import("/inbox/account.js").catch(() => null);
   if (place().name !== "account" || !session.token()) return;
-  if (account) account.show({ close });
+  const stream = { pause: () => listener.stop(), resume: () => listener.start() };
+  if (account) account.show({ close, signOut, leave: () => leave(), ...stream });
   else showToast("The account cannot be shown. Check your connection and load the page again.");
 }
 

@@ -170,7 +170,8 @@ async function discard() {
   if (chosen.length === 0) return;
   const own = chosen.filter((item) => item.sender === session.username());
   if (own.length > 0) {
-    const text = `You have sent ${own.length === chosen.length ? "them" : `${own.length} of them`}, so all their receivers lose them, too.`;
+    const some = own.length === chosen.length ? "them" : `${own.length} of them`;
+    const text = `You have sent ${some}, so all their receivers lose them, too.`;
     const choices = [
       ["yes", "Delete", "danger"],
       ["no", "Keep them"],
