@@ -70,6 +70,7 @@ const INBOX: &[File] = &[
     ),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
+    file!("/inbox/search.js", JavaScript, "inbox/search.js"),
     file!("/inbox/selection.js", JavaScript, "inbox/selection.js"),
     file!("/inbox/session.js", JavaScript, "inbox/session.js"),
     file!("/inbox/tab.js", JavaScript, "inbox/tab.js"),

@@ -6,6 +6,7 @@ import { announce, ask, byId, setTitle, focusOn, make, showToast } from "/inbox/
 import * as feed from "/inbox/feed.js";
 import { Listener } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
+import * as search from "/inbox/search.js";
 import * as selection from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
 import { publish, store, stored, subscribe } from "/inbox/tab.js";
@@ -177,8 +178,9 @@ function showDrafts() {
   );
 }
 
-/** The box to show: the inbox may be restricted to unread messages. */
-const boxOf = (name) => (name === "inbox" && byId("unread-only").checked ? "unread" : name);
+/** The box to show: what a search has found, or the inbox, which may be restricted to unread messages. */
+const boxOf = (name) =>
+  search.isActive() ? "found" : name === "inbox" && byId("unread-only").checked ? "unread" : name;
 
 function showBox(name, id) {
   lastBox = name;
@@ -190,7 +192,10 @@ function showBox(name, id) {
   byId("unread-switch").hidden = name === "sent";
   byId("shell").dataset.box = name;
   const changed = lastList !== name;
-  if (changed) selection.turn(false);
+  if (changed) {
+    selection.turn(false);
+    search.reset();
+  }
   lastList = name;
   if (changed || !id) feed.show(boxOf(name));
   const before = byId("rows").querySelector("[aria-current]");
@@ -275,6 +280,7 @@ async function signOut() {
 function empty() {
   listener.stop();
   selection.reset();
+  search.reset();
   feed.reset();
   setUnread(0);
   lastList = null;
@@ -334,6 +340,7 @@ function setUp() {
     signedOutElsewhere,
   );
   selection.setUp(changed);
+  search.setUp(() => feed.show(boxOf(lastBox)));
   reading.setUp({
     reply: (message) => {
       location.hash = `#/write/${message.id}`;
@@ -371,8 +378,11 @@ function setUp() {
   });
   byId("sign-out").addEventListener("click", signOut);
   byId("skip").addEventListener("click", () => focusOn(byId("rows").querySelector("a") ?? byId("list-title")));
-  // A click on the current box reloads it.
-  document.querySelector(".boxes").addEventListener("click", sync);
+  // A click on the current box reloads it, and ends a search in it.
+  document.querySelector(".boxes").addEventListener("click", () => {
+    search.end();
+    sync();
+  });
   setUpWindow();
 }
 

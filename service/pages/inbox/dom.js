@@ -163,7 +163,7 @@ export function showErrors(form, problem, { names = {}, focus = null } = {}) {
   clearErrors(form);
   const general = [];
   for (const { pointer, detail } of problem.errors) {
-    const name = pointer.replace(/^#\//, "").split("/")[0];
+    const name = pointer.replace(/^(#\/|\?)/, "").split("/")[0];
     const place = form.querySelector(`[data-error="${CSS.escape(names[name] ?? name)}"]`);
     if (!place) {
       general.push(`${name} ${detail}`);
