@@ -55,6 +55,7 @@ const INBOX: &[File] = &[
     file!("/", HTML, "inbox/index.html"),
     file!("/inbox/style.css", CSS, "inbox/style.css"),
     file!("/inbox/icon.svg", SVG, "inbox/icon.svg"),
+    file!("/inbox/icon-unread.svg", SVG, "inbox/icon-unread.svg"),
     file!("/inbox/app.js", JavaScript, "inbox/app.js"),
     file!("/inbox/access.js", JavaScript, "inbox/access.js"),
     file!("/inbox/account.js", JavaScript, "inbox/account.js"),
@@ -68,6 +69,7 @@ const INBOX: &[File] = &[
         JavaScript,
         "inbox/invitations.js"
     ),
+    file!("/inbox/keys.js", JavaScript, "inbox/keys.js"),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
     file!("/inbox/search.js", JavaScript, "inbox/search.js"),

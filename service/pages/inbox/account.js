@@ -10,7 +10,7 @@ import * as session from "/inbox/session.js";
 /** Timeout of an export in ms. */
 const EXPORT_TIMEOUT = 600_000;
 
-let actions; // close(), signOut(), pause(), resume(), leave()
+let actions; // close(), signOut(), keys(), pause(), resume(), leave()
 
 /** Shows the account. `pause` and `resume` stop and start the stream of events, `leave` shows the form to sign in. */
 export function show(given) {
@@ -34,6 +34,7 @@ export function show(given) {
       section("invitations", "Invitations", null, invitations.list),
       section("export", "Your data", "Your account and all your messages, in one JSON file.", download),
       section("sessions", "Sign out", "In this browser, or on all devices and in all programs.", signOut),
+      section("help", "Help", null, help),
       section("deletion", "Delete the account", null, deletion),
     ),
   );
@@ -191,6 +192,20 @@ function signOut() {
     "p",
     { class: "buttons" },
     make("button", { type: "button", class: "button", click: actions.signOut }, "Sign out…"),
+  );
+}
+
+/** The overview of the keys, and the reference of the API, which an operator may have switched off. */
+async function help() {
+  const hasReference = await fetch("/docs", { method: "HEAD" }).then(
+    (response) => response.ok,
+    () => false,
+  );
+  return make(
+    "p",
+    { class: "buttons" },
+    make("button", { type: "button", class: "button", click: actions.keys }, "Keyboard shortcuts"),
+    hasReference && make("a", { class: "button", href: "/docs" }, "API reference"),
   );
 }
 

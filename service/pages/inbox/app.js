@@ -2,9 +2,10 @@
 
 import * as access from "/inbox/access.js";
 import * as compose from "/inbox/compose.js";
-import { announce, ask, byId, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
+import { ask, byId, refreshTimes, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
-import { Listener } from "/inbox/listen.js";
+import * as keys from "/inbox/keys.js";
+import { Listener, showConnection } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
 import * as search from "/inbox/search.js";
 import * as selection from "/inbox/selection.js";
@@ -14,8 +15,6 @@ import { shown, titleOf } from "/inbox/words.js";
 
 /** The service counts unread messages up to this number. */
 const MAX_UNREAD = 1000;
-/** Delay in ms before a lost connection is shown; most are restored earlier. */
-const OFFLINE_DELAY = 4000;
 /** Debounce interval of reloads in ms. */
 const SYNC_DELAY = 50;
 /** Debounce interval of counting unread messages after new ones, in ms. */
@@ -30,7 +29,6 @@ let here = ""; // the fragment of the view that is shown
 let isLeaving = false; // whether the browser is on its way back
 let nextFocus = null; // the row that gets the focus when the list is shown again
 const seenIds = new Set(); // the ids of the messages that arrived; the list may have one before its event comes
-let lineTimer;
 let countTimer;
 let syncTimer;
 
@@ -72,32 +70,6 @@ function changed() {
   publish("changed", session.username());
 }
 
-function showConnection(state) {
-  clearTimeout(lineTimer);
-  const line = byId("line");
-  const set = (text) => {
-    line.dataset.state = state;
-    byId("line-text").textContent = text;
-  };
-  if (state === "live") {
-    if (line.dataset.state === "waiting" && line.dataset.told) showToast("Connected again.");
-    delete line.dataset.told;
-    set("Live");
-  } else if (state === "off") {
-    set("Signed out");
-  } else {
-    lineTimer = setTimeout(
-      () => {
-        set(navigator.onLine ? "Reconnecting…" : "Offline");
-        if (line.dataset.told) return;
-        line.dataset.told = "yes";
-        announce("The connection is lost. Reconnecting.");
-      },
-      navigator.onLine ? OFFLINE_DELAY : 0,
-    );
-  }
-}
-
 async function countUnread() {
   if (!session.token()) return;
   try {
@@ -106,6 +78,13 @@ async function countUnread() {
   } catch {
     // The list shows the error.
   }
+}
+
+/** The icon of a hidden tab tells that there are unread messages. */
+function showIcon() {
+  const path = document.hidden && unread > 0 ? "/inbox/icon-unread.svg" : "/inbox/icon.svg";
+  const link = document.querySelector('link[rel="icon"]');
+  if (link.getAttribute("href") !== path) link.setAttribute("href", path);
 }
 
 function setUnread(count) {
@@ -117,6 +96,7 @@ function setUnread(count) {
   badge.setAttribute("role", "img");
   badge.textContent = text;
   byId("read-all").hidden = unread === 0;
+  showIcon();
   setTitle({ unread });
 }
 
@@ -157,7 +137,7 @@ async function showAccount() {
   const account = await import("/inbox/account.js").catch(() => null);
   if (place().name !== "account" || !session.token()) return;
   const stream = { pause: () => listener.stop(), resume: () => listener.start() };
-  if (account) account.show({ close, signOut, leave: () => leave(), ...stream });
+  if (account) account.show({ close, signOut, keys: keys.showOverview, leave: () => leave(), ...stream });
   else showToast("The account cannot be shown. Check your connection and load the page again.");
 }
 
@@ -388,41 +368,20 @@ function setUp() {
 
 function setUpWindow() {
   addEventListener("hashchange", route);
-  addEventListener("keydown", onKeyDown);
+  keys.setUp(close);
   for (const event of ["online", "offline"]) addEventListener(event, () => listener.probe());
   addEventListener("focus", onFocus);
   addEventListener("pageshow", (event) => {
     if (event.persisted) onFocus();
   });
   document.addEventListener("visibilitychange", () => (document.hidden ? listener.look(false) : onFocus()));
+  document.addEventListener("visibilitychange", showIcon);
   // Some browsers cover the page with an on-screen keyboard instead of resizing it, so the page resizes itself.
   globalThis.visualViewport?.addEventListener("resize", () => {
     const { height, scale } = visualViewport;
     document.body.style.height = scale === 1 && height < innerHeight ? `${height}px` : "";
   });
-  setInterval(feed.refreshTimes, 30_000);
-}
-
-/** Escape closes the open message or form; arrow keys move through the list. */
-function onKeyDown(event) {
-  if (document.querySelector("dialog[open]") || byId("shell").hidden) return;
-  // While characters are composed, Escape belongs to the input method.
-  if (event.isComposing || event.keyCode === 229) return;
-  if (event.key === "Escape" && selection.isSelecting() && !byId("pane").contains(document.activeElement)) {
-    event.preventDefault();
-    selection.turn(false);
-  } else if (event.key === "Escape" && byId("shell").dataset.pane === "reading") {
-    event.preventDefault();
-    close();
-  }
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const row = document.activeElement?.closest?.("#rows li");
-  if (!step || !row) return;
-  const next = step > 0 ? row.nextElementSibling : row.previousElementSibling;
-  if (next) {
-    event.preventDefault();
-    next.querySelector("a").focus();
-  }
+  setInterval(refreshTimes, 30_000);
 }
 
 setUp();

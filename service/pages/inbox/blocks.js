@@ -1,7 +1,6 @@
 // The users that this user blocks: a section of the account.
 
-import { byId, focusOn, make, showToast } from "/inbox/dom.js";
-import { avatar } from "/inbox/feed.js";
+import { avatar, byId, focusOn, make, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 import { exactly } from "/inbox/words.js";
 

@@ -1,5 +1,7 @@
 // Creates and finds elements. All text becomes text nodes, never HTML.
 
+import { ago, exactly, hue, initial } from "/inbox/words.js";
+
 /** The element with this id. */
 export const byId = (id) => document.getElementById(id);
 
@@ -34,6 +36,21 @@ export function icon(path) {
   line.setAttribute("d", path);
   drawing.append(line);
   return drawing;
+}
+
+/** The round picture of a user. */
+export function avatar(name) {
+  return make("span", { class: `avatar hue-${hue(name)}`, "aria-hidden": "true" }, initial(name));
+}
+
+/** A relative time, which `refreshTimes` updates. */
+export function timeOf(iso) {
+  return make("time", { datetime: iso, title: exactly(iso), "data-relative": true }, ago(iso));
+}
+
+/** Updates relative times. */
+export function refreshTimes() {
+  for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(time.dateTime);
 }
 
 /** Moves the focus to an element without scrolling. */

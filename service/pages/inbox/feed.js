@@ -1,8 +1,8 @@
 // The list of messages, received or sent.
 
-import { byId, focusOn, make } from "/inbox/dom.js";
+import { avatar, byId, focusOn, make, timeOf } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { ago, beginning, exactly, hue, initial, nameList, shown, titleOf } from "/inbox/words.js";
+import { beginning, nameList, shown, titleOf } from "/inbox/words.js";
 
 const EMPTY = {
   inbox: [
@@ -254,19 +254,6 @@ export function select(id) {
 }
 
 export const rowOf = (id) => byId("rows").querySelector(`a[data-id="${Number(id)}"]`);
-
-/** Updates relative times. */
-export function refreshTimes() {
-  for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(time.dateTime);
-}
-
-export function avatar(name) {
-  return make("span", { class: `avatar hue-${hue(name)}`, "aria-hidden": "true" }, initial(name));
-}
-
-export function timeOf(iso) {
-  return make("time", { datetime: iso, title: exactly(iso), "data-relative": true }, ago(iso));
-}
 
 function render(isLoading = false) {
   const { items, next, isLoaded } = box();

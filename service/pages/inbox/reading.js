@@ -1,11 +1,11 @@
 // The view of a message, with its actions.
 
 import { Problem } from "/inbox/api.js";
-import { ask, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
+import { ask, avatar, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import { deleteSoon } from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
-import { exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
+import { addressesIn, exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
 
 const BACK = "M12 4l-6 6 6 6";
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
@@ -137,12 +137,18 @@ function render(box, message) {
   focusOn(title);
 }
 
+/** A text with links to the addresses in it. The other page learns nothing of this one. */
+const linked = (text) =>
+  addressesIn(text).map(({ text: part, href }) =>
+    href ? make("a", { href, target: "_blank", rel: "noopener noreferrer" }, part) : part,
+  );
+
 /** Renders the text, and the parts that may have changed. */
 function fill(message, doubt = "") {
   const pane = byId("pane");
   const text = pane.querySelector(".message-text");
   // Unchanged text is not replaced, so that a selection or a screen reader is not interrupted.
-  if (text.textContent !== message.message) text.replaceChildren(message.message);
+  if (text.textContent !== message.message) text.replaceChildren(...linked(message.message));
   byId("unchecked").textContent = doubt && `Shown as it was loaded. ${doubt}`;
   if (doubt) return;
   const button = pane.querySelector("[data-mark]");
@@ -243,7 +249,7 @@ function sender(message) {
   return make(
     "div",
     { class: "message-who" },
-    feed.avatar(message.sender),
+    avatar(message.sender),
     make("div", {}, make("p", { class: "message-name" }, make("bdi", {}, shown(message.sender))), exactTime(message)),
   );
 }
@@ -254,7 +260,7 @@ function receivers(message) {
     make(
       "li",
       { class: one.read ? "has-read" : false },
-      feed.avatar(one.username),
+      avatar(one.username),
       make("bdi", {}, shown(one.username)),
       make("span", { class: "state" }, one.read ? "read" : "not read yet"),
     );
