@@ -64,11 +64,7 @@ const INBOX: &[File] = &[
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
     file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
-    file!(
-        "/inbox/invitations.js",
-        JavaScript,
-        "inbox/invitations.js"
-    ),
+    file!("/inbox/invitations.js", JavaScript, "inbox/invitations.js"),
     file!("/inbox/keys.js", JavaScript, "inbox/keys.js"),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),

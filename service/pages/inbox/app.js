@@ -134,6 +134,7 @@ function route() {
 
 /** Loads and shows the account. */
 async function showAccount() {
+  byId("pane").replaceChildren(make("div", { class: "skeleton reading" }, make("span"), make("span")));
   const account = await import("/inbox/account.js").catch(() => null);
   if (place().name !== "account" || !session.token()) return;
   const stream = { pause: () => listener.stop(), resume: () => listener.start() };
