@@ -28,12 +28,12 @@ export function open(code) {
   byId("access-invitation").value = code;
   show(isInvited && policy !== "closed");
   // Without an answer, the service itself refuses what it does not accept.
-  session.signUpPolicy().then(apply, () => {});
+  session.serviceInfo().then(apply, () => {});
 }
 
 /** Offers only the sign-ups that the service accepts. */
-function apply(found) {
-  policy = found;
+function apply(service) {
+  policy = service.sign_ups;
   if (byId("access").hidden) return;
   if (policy === "closed" && isNew) show(false);
   showChoices();
@@ -94,7 +94,7 @@ async function enter(form, wait) {
 }
 
 /** Returns whether the action succeeded; if not, the form shows the error. Only one attempt runs at a time. */
-async function attempt(form, button, action) {
+export async function attempt(form, button, action) {
   if (button.getAttribute("aria-disabled")) return false;
   const name = button.textContent;
   button.setAttribute("aria-disabled", "true");
