@@ -424,12 +424,10 @@ async fn a_page_of_many_deleted_messages_ends_and_continues() {
     let first = alice.send(&bob, "first").await;
     let second = reply(&alice, first, &["bob"]).await;
     let database = &service.database;
-    let many = format!(
-        "INSERT INTO messages (sender_id, subject, body, created_at) \
+    let many = "INSERT INTO messages (sender_id, subject, body, created_at) \
          WITH RECURSIVE numbers AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM numbers WHERE n < 2500) \
          SELECT /*+ SET_VAR(cte_max_recursion_depth = 10000) */ users.id, 's', 'm', NOW(3) \
-         FROM numbers, users WHERE username = 'alice'"
-    );
+         FROM numbers, users WHERE username = 'alice'";
     assert_eq!(database.execute(many).await, 2_500);
     for statement in [
         "INSERT INTO receipts (receiver_id, message_id, is_deleted) \
