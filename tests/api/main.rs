@@ -34,6 +34,7 @@ mod plans;
 mod polling;
 mod readme;
 mod receivers;
+mod replies;
 mod retries;
 mod robustness;
 mod search;

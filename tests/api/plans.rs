@@ -43,13 +43,15 @@ async fn big_inbox() -> (Service, User, User) {
     for statement in [
         "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
          SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
+        "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
+         SELECT id, 1000 + id DIV 4, id - 1, id DIV 8 FROM messages WHERE id > 8",
         "INSERT INTO invitations (code_hash, inviter_id, created_at, expires_at) \
          SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, NOW(3), NOW(3) + INTERVAL 1 + id % 7 DAY FROM messages",
     ] {
         database.execute(statement).await;
     }
     database
-        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks")
+        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks, replies")
         .await;
     (service, alice, bob)
 }
@@ -116,6 +118,24 @@ async fn use_blocks(service: &Service, alice: &User, bob: &User) {
     assert_eq!(listed["blocks"][0]["username"], "mallory");
 }
 
+/// Replies to one and to several users, a reply that is refused, and the conversation on several pages.
+async fn use_replies(alice: &User, bob: &User) {
+    let original = alice.send(bob, "answered").await;
+    for receivers in [&["bob"][..], &["alice", "bob"]] {
+        for (id, status) in [(original, 201), (i64::MAX.unsigned_abs(), 422)] {
+            let new = NewMessage::to_several(receivers).with("in_reply_to", id);
+            let answer = alice.post("/messages", &new.json()).await;
+            assert_eq!(answer.status, status, "{}", answer.text);
+        }
+    }
+    for user in [alice, bob] {
+        for query in ["", "&per_page=1", "&per_page=100&page=2"] {
+            let path = format!("/messages?conversation={original}{query}");
+            assert_eq!(user.get(&path).await.status, 200, "{path}");
+        }
+    }
+}
+
 /// All operations on an account, up to its deletion.
 async fn use_an_account_up(service: &Service) {
     let carol = service.user("carol").await;
@@ -161,7 +181,9 @@ async fn listen(alice: &User, bob: &User) {
     drop(listener);
     let mut listener = Listener::of(bob).await;
     alice.delete(alice.send(alice, "passed over").await).await;
-    alice.send(bob, "heard").await;
+    let heard = alice.send(bob, "heard").await;
+    let reply = NewMessage::to("bob").with("in_reply_to", heard).json();
+    assert_eq!(alice.post("/messages", &reply).await.status, 201);
     loop {
         alice.send(bob, "heard").await;
         let event = listener.next().await.expect("an event");
@@ -272,6 +294,7 @@ async fn use_the_feed(bob: &User) {
 async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_accounts(service).await;
     use_blocks(service, alice, bob).await;
+    use_replies(alice, bob).await;
     let id = alice.send(bob, "new").await;
     use_the_feed(bob).await;
     assert_eq!(alice.get("").await.status, 200);
@@ -687,6 +710,73 @@ async fn a_send_makes_as_many_round_trips_if_a_receiver_blocks_its_sender() {
 
     let unblock = async || on_block(Method::DELETE).await;
     assert_eq!(statements_of(&service, unblock).await, CHECK + 1);
+}
+
+/// Bob answers a message of alice; returns the id of the message.
+async fn answered(alice: &User, bob: &User) -> u64 {
+    let original = alice.send(bob, "counted").await;
+    let new = NewMessage::to("alice").with("in_reply_to", original);
+    assert_eq!(bob.post("/messages", &new.json()).await.status, 201);
+    original
+}
+
+#[tokio::test]
+async fn only_replies_pay_for_replies() {
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&service, &alice, &bob).await;
+    let original = answered(&alice, &bob).await;
+    let foreign = alice.send(&alice, "not for bob").await;
+    for receivers in [&["alice"][..], &["alice", "bob"]] {
+        let cost = async |new: NewMessage| {
+            let new = new.json();
+            let send = async || bob.post("/messages", &new).await.status;
+            statements_of(&service, send).await
+        };
+        let new = || NewMessage::to_several(receivers);
+        assert_eq!(cost(new()).await, CHECK + 4);
+        // The users who see that it is a reply are looked up, and stored.
+        let reply = new().with("in_reply_to", original);
+        assert_eq!(cost(reply).await, CHECK + 6);
+        let [unseen, unknown] = [foreign, i64::MAX.unsigned_abs()];
+        let refused = cost(new().with("in_reply_to", unseen)).await;
+        assert_eq!(cost(new().with("in_reply_to", unknown)).await, refused);
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_costs_the_same_however_much_of_it_the_user_cannot_see() {
+    /// The page's replies in three tables, their contents, and their receivers.
+    const ROWS: u64 = 10;
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&service, &alice, &bob).await;
+    let original = answered(&alice, &bob).await;
+    let path = format!("/messages?conversation={original}");
+    // The root, the replies, whether the root is visible, the contents, and the receivers of what was sent.
+    for (user, lookups) in [(&alice, 5), (&bob, 5)] {
+        let read = async || user.get(&path).await.status;
+        assert_eq!(statements_of(&service, read).await, CHECK + lookups);
+    }
+    let before = rows_examined(&service, &bob, &path).await;
+    let replies_of_others = format!(
+        "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
+         SELECT id, 999999, {original}, {original} FROM messages WHERE id < {original} \
+         AND id NOT IN (SELECT message_id FROM replies)"
+    );
+    assert!(service.database.execute(replies_of_others).await > 0);
+    let rows = rows_examined(&service, &bob, &path).await;
+    assert_eq!(rows, before);
+    assert!((2..=2 * ROWS).contains(&rows), "{rows} rows");
+    let nothing = async || bob.get("/messages?conversation=999999999").await.status;
+    let foreign = format!(
+        "/messages?conversation={}",
+        alice.send(&alice, "not for bob").await
+    );
+    let foreign = async || bob.get(&foreign).await.status;
+    let costs = [
+        statements_of(&service, nothing).await,
+        statements_of(&service, foreign).await,
+    ];
+    assert_eq!(costs, [CHECK + 3; 2]);
 }
 
 #[tokio::test]
