@@ -203,12 +203,12 @@ variable "service_settings" {
   validation {
     condition = alltrue([
       for name in keys(var.service_settings) :
-      !can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|CONFIG|TEST_.*|.*_FILE)$", name))
+      !can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|SMTP_URL|CONFIG|TEST_.*|.*_FILE)$", name))
     ])
     error_message = join(" ", [
       "Remove ${join(", ", [
         for name in keys(var.service_settings) : name
-        if can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|CONFIG|TEST_.*|.*_FILE)$", name))
+        if can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|SMTP_URL|CONFIG|TEST_.*|.*_FILE)$", name))
       ])}:",
       "secrets have no place in the form, the deployment passes them to the service itself,",
       "and there are no other files in the service's container.",

@@ -23,6 +23,7 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod live;
+mod mail;
 mod marks;
 mod messages;
 mod migrations;

@@ -3,20 +3,45 @@
 use std::collections::BTreeSet;
 
 use argon2::{Argon2, Params, PasswordHasher as _};
+use herolo::Config;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::support::{AHEAD, Answer, Listener, NewMessage, Service, User, at_once, until};
+use crate::support::{
+    AHEAD, Answer, Listener, NewMessage, Service, SmtpServer, User, at_once, until,
+};
 
 /// Enough rows that the optimizer could choose a wrong plan.
 const MESSAGES: u32 = 4_000;
 
+/// Rows of other users.
+const OF_OTHERS: [&str; 5] = [
+    "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
+         SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
+    "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
+         SELECT id, 1000 + id DIV 4, id - 1, id DIV 8 FROM messages WHERE id > 8",
+    "INSERT INTO invitations (code_hash, inviter_id, created_at, expires_at) \
+         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, NOW(3), NOW(3) + INTERVAL 1 + id % 7 DAY FROM messages",
+    "INSERT INTO mails (kind, user_id, mailbox_hash, message_id, created_at, sent_at) \
+         SELECT 'password-reset', 1000 + id DIV 4, UNHEX(SHA2(id DIV 4, 256)), UNHEX(LEFT(SHA2(id, 256), 32)), \
+         UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM messages",
+    "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at) \
+         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, 'password-reset', UNHEX(SHA2(id DIV 4, 256)), \
+         UTC_TIMESTAMP(3) + INTERVAL 10 + id % 20 MINUTE FROM messages",
+];
+
 /// Two users, of whom one received many messages, most of which are read.
 async fn big_inbox() -> (Service, User, User) {
+    big_inbox_with(|_| ()).await
+}
+
+/// The same with other settings.
+async fn big_inbox_with(adjust: impl FnOnce(&mut Config)) -> (Service, User, User) {
     // One connection, so that each statement is prepared once, before statements are counted.
     let service = Service::start_with(|config| {
+        adjust(config);
         config.database_max_connections = 1;
         config.user_invitations = 10;
     })
@@ -39,19 +64,11 @@ async fn big_inbox() -> (Service, User, User) {
              SELECT (SELECT id FROM users WHERE username = 'bob'), id, id % 1000 <> 1, id % 7 = 3 FROM messages",
         )
         .await;
-    // Those of other users.
-    for statement in [
-        "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
-         SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
-        "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
-         SELECT id, 1000 + id DIV 4, id - 1, id DIV 8 FROM messages WHERE id > 8",
-        "INSERT INTO invitations (code_hash, inviter_id, created_at, expires_at) \
-         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, NOW(3), NOW(3) + INTERVAL 1 + id % 7 DAY FROM messages",
-    ] {
+    for statement in OF_OTHERS {
         database.execute(statement).await;
     }
     database
-        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks, replies")
+        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes")
         .await;
     (service, alice, bob)
 }
@@ -169,6 +186,33 @@ async fn use_an_account_up(service: &Service) {
         service.database.execute(count).await == 0
     })
     .await;
+}
+
+/// A password is replaced with a code, after mails that are refused, postponed and not sent at all.
+async fn use_mails(service: &Service, smtp: &SmtpServer) {
+    service.user("erin").await;
+    let forget = async |account: &str| {
+        let body = json!({"account": account});
+        let answer = service.post("/password-resets", &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+    };
+    smtp.refuse(&[550, 451]);
+    for (account, offered) in [("erin", 1), ("erin@example.com", 2)] {
+        forget("nobody").await;
+        forget(account).await;
+        until("a mail is offered", async || smtp.offered() == offered).await;
+    }
+    let later = "UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)";
+    until("it is postponed and sent", async || {
+        service.database.execute(later).await;
+        !smtp.mails().is_empty()
+    })
+    .await;
+    let code = smtp.mails()[0].code();
+    let body = json!({"code": code, "new_password": "erin's new password"});
+    let done = service.post("/password-resets/completion", &body).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    until("the owner is told", async || smtp.mails().len() > 1).await;
 }
 
 /// A client that reconnects, receives a message, and skips an id that is abandoned.
@@ -394,6 +438,8 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",
         "STRAIGHT_JOIN LATERAL (",
+        "UPDATE mails SET due_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND",
+        "DELETE FROM mails WHERE id = ?",
         "FROM (VALUES ROW(?,?,?),ROW(?,?,?)",
     ] {
         assert!(
@@ -410,7 +456,9 @@ fn assert_all_kinds(of_the_api: &[String]) {
 
 #[tokio::test]
 async fn every_statement_walks_a_key() {
-    let (service, alice, bob) = big_inbox().await;
+    let smtp = SmtpServer::start();
+    let (service, alice, bob) = big_inbox_with(|config| smtp.serve(config)).await;
+    use_mails(&service, &smtp).await;
     use_everything(&service, &alice, &bob).await;
     listen(&alice, &bob).await;
     let mut connection = service.database.connect().await;

@@ -38,6 +38,7 @@ WRONG = [
     ("service_settings", '{ LIMIT_SENDS = "600" }', 'such as HEROLO_LIMIT_SENDS = "600"'),
     ("service_settings", '{ herolo_limit_sends = "600" }', 'such as HEROLO_LIMIT_SENDS = "600"'),
     ("service_settings", '{ HEROLO_TOKEN_KEYS = "k1:x" }', "Remove HEROLO_TOKEN_KEYS: secrets have no place"),
+    ("service_settings", '{ HEROLO_SMTP_URL = "smtps://h" }', "Remove HEROLO_SMTP_URL: secrets have no place"),
     ("service_settings", '{ HEROLO_LIMIT_SENDS_FILE = "/x" }', "Remove HEROLO_LIMIT_SENDS_FILE: secrets have no place"),
     ("service_settings", "{ HEROLO_PORT = 80, HEROLO_WORKERS = 2 }", "Remove HEROLO_PORT: Traefik relies on"),
     ("service_settings", "{ HEROLO_LIMIT_SENDS = null }", "each value in double quotes"),
