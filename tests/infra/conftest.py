@@ -3,6 +3,7 @@ that is planned and applied there."""
 
 import pathlib
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,8 @@ def operator(tmp_path_factory: pytest.TempPathFactory, key: pathlib.Path, cloud:
     """The operator, with secrets for both environments."""
     folder = tmp_path_factory.mktemp("operator")
     operator = Operator(folder, Environments(folder / "environments", key), cloud)
+    mail_server = f"smtps://herolo:{secrets.token_hex(16)}@mail.example.com"
+    operator.environments.secrets("prod").write_text(f'---\nsmtp_url: "{mail_server}"\n', encoding="utf-8")
     for name in ("prod", "trial"):
         operator.operate("secrets", name)
     return operator
