@@ -6,6 +6,7 @@ import * as session from "/inbox/session.js";
 
 let isNew = false; // whether the form creates an account
 let policy = "open"; // the sign-ups that the service accepts
+let hasMail = false; // whether the service sends mails
 let isInvited = false; // whether the address has the code of an invitation
 
 /** Sets up the forms. `done` is called after a sign-in, and `again` after a renewal of the session. */
@@ -34,6 +35,7 @@ export function open(code) {
 /** Offers only the sign-ups that the service accepts. */
 function apply(service) {
   policy = service.sign_ups;
+  hasMail = service.mail === true;
   if (byId("access").hidden) return;
   if (policy === "closed" && isNew) show(false);
   showChoices();
@@ -41,6 +43,7 @@ function apply(service) {
 
 function showChoices() {
   byId("access-other").hidden = policy === "closed";
+  byId("access-forgotten").hidden = isNew || !hasMail;
   byId("access-invited").hidden = !isNew || !(policy === "invited" || isInvited);
 }
 

@@ -1,9 +1,8 @@
 // The account: a view that is loaded when it is opened.
 
-import { attempt } from "/inbox/access.js";
-import { Problem } from "/inbox/api.js";
 import * as blocks from "/inbox/blocks.js";
-import { ask, byId, clearErrors, focusOn, make, setTitle, showToast } from "/inbox/dom.js";
+import { ask, byId, focusOn, make, setTitle, showToast } from "/inbox/dom.js";
+import * as forms from "/inbox/forms.js";
 import * as invitations from "/inbox/invitations.js";
 import * as session from "/inbox/session.js";
 
@@ -68,62 +67,15 @@ function section(id, name, hint, content) {
   return part;
 }
 
-/** A form. `fields` are [name, label, attributes]; empty ones are errors. `action(values, wait)` sends the values. */
-function form(id, fields, [label, kind], action) {
-  const button = make("button", { class: `button ${kind}` }, label);
-  const send = async (given, wait) => {
-    const values = Object.fromEntries(
-      fields.map(([name]) => [name, given.elements[name].value.trim() && given.elements[name].value]),
-    );
-    const missing = fields.filter(([name]) => values[name] === "");
-    if (missing.length > 0) {
-      throw new Problem(422, {
-        errors: missing.map(([name]) => ({ pointer: `#/${name}`, detail: "Please fill this in" })),
-      });
-    }
-    await action(values, wait).catch((problem) => {
+/** A form of this user, whose password it may take. `action(values, wait)` sends the values. */
+function form(id, fields, button, action) {
+  const send = (values, wait) =>
+    action(values, wait).catch((problem) => {
       if (problem.type === "password-wrong")
         problem.errors = [{ pointer: "#/password", detail: "This is not your password" }];
       throw problem;
     });
-  };
-  const submit = async (event) => {
-    event.preventDefault();
-    if (!(await attempt(element, button, send))) return;
-    element.reset();
-    clearErrors(element);
-  };
-  const element = make(
-    "form",
-    { id, novalidate: true, submit },
-    make("p", { class: "form-error", "data-error": "form", role: "alert", hidden: true }),
-    // Password managers take the name from here.
-    make("input", {
-      class: "visually-hidden",
-      name: "username",
-      autocomplete: "username",
-      value: session.username(),
-      readonly: true,
-      tabindex: "-1",
-      "aria-hidden": "true",
-    }),
-    ...fields.map((given) => field(id, ...given)),
-    make("p", { class: "buttons" }, button),
-  );
-  return element;
-}
-
-function field(form, name, label, { hint, ...attributes }) {
-  const id = `${form}-${name}`;
-  const notes = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
-  return make(
-    "div",
-    { class: "field" },
-    make("label", { for: id }, label),
-    make("input", { id, name, "aria-describedby": notes, ...attributes }),
-    hint && make("p", { class: "hint", id: `${id}-hint` }, hint),
-    make("p", { class: "error", id: `${id}-error`, "data-error": name, hidden: true }),
-  );
+  return forms.form(id, fields, button, send, session.username());
 }
 
 const CURRENT = { type: "password", autocomplete: "current-password" };

@@ -117,7 +117,11 @@ function route() {
   if (!history.state) history.replaceState({ before: here }, "");
   here = location.hash;
   isLeaving = false;
+  const code = recoveryCode();
+  if (code !== null) return recover(code);
+  byId("recovery").hidden = true;
   if (!session.token()) return enter();
+  if (byId("shell").hidden) return begin();
   if (invitation()) return replace("#/inbox");
   const { name, id } = place();
   const isAside = ASIDE.includes(name);
@@ -211,6 +215,25 @@ function close() {
 /** The code in `#/invitation/CODE`, or nothing. */
 const invitation = () => /^#\/invitation\/([0-9A-Za-z]+)$/.exec(location.hash)?.[1] ?? "";
 
+/** The code in `#/forgotten/CODE`, "" in `#/forgotten`, or null. */
+function recoveryCode() {
+  const found = /^#\/forgotten(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
+  return found && (found[1] ?? "");
+}
+
+/** Loads and shows the view in which a forgotten password is replaced. Users who are signed in may have followed the
+ * link of a mail. */
+async function recover(code) {
+  listener.stop();
+  byId("shell").hidden = true;
+  access.hide();
+  byId("recovery").hidden = false;
+  const recovery = await import("/inbox/recovery.js").catch(() => null);
+  if (recoveryCode() !== code) return;
+  if (recovery) recovery.show(code, { done: begin });
+  else showToast("This cannot be shown. Check your connection and load the page again.");
+}
+
 function enter() {
   byId("shell").hidden = true;
   access.open(invitation());
@@ -219,11 +242,12 @@ function enter() {
 /** Shows the inbox after a sign-in. */
 function begin() {
   access.hide();
+  byId("recovery").hidden = true;
   byId("shell").hidden = false;
   byId("me").textContent = session.username();
   byId("unread-only").checked = Boolean(stored(UNREAD_ONLY));
   listener.start();
-  if (!location.hash || invitation()) history.replaceState({}, "", "#/inbox");
+  if (!location.hash || invitation() || recoveryCode() !== null) history.replaceState({}, "", "#/inbox");
   route();
 }
 
@@ -316,7 +340,7 @@ function onFocus() {
 function setUp() {
   access.setUp(begin, resume);
   session.share(
-    () => !history.state?.isOut && access.isUntouched(),
+    () => !history.state?.isOut && access.isUntouched() && recoveryCode() === null,
     (isRenewed) => (isRenewed ? access.renewed() : begin()),
     signedOutElsewhere,
   );
@@ -386,7 +410,8 @@ function setUpWindow() {
 }
 
 setUp();
-if (session.token()) begin();
+if (recoveryCode() !== null) route();
+else if (session.token()) begin();
 else {
   enter();
   if (!history.state?.isOut) session.ask();

@@ -34,6 +34,8 @@ pub(crate) struct MailSettings {
     pub(crate) from: Mailbox,
     /// The origin of the service, without a slash at the end.
     pub(crate) public_url: String,
+    /// Whether `/` serves the inbox, to which mails can link.
+    pub(crate) has_inbox_page: bool,
 }
 
 impl Config {
@@ -64,6 +66,7 @@ impl Config {
             transport: transport(url, public_url)?,
             from: sender(from)?,
             public_url: public_url.to_owned(),
+            has_inbox_page: self.inbox_page,
         }))
     }
 }

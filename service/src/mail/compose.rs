@@ -25,7 +25,7 @@ pub(super) fn compose(letter: &Letter, settings: &MailSettings) -> Result<Messag
         subject,
         plain,
         html,
-    } = text(letter, &settings.public_url);
+    } = text(letter, settings);
     Message::builder()
         .from(settings.from.clone())
         .to(Mailbox::new(None, recipient))

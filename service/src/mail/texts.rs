@@ -1,11 +1,14 @@
 //! The texts of all mails. Each is written once, and rendered as plain text and as HTML.
 
+use crate::config::MailSettings;
 use crate::mail::kind::Kind;
 use crate::mail::prepare::Letter;
 
 /// A part of a text, which is a paragraph of its own.
 enum Part {
     Words(String),
+    /// The address of a page.
+    Link(String),
     /// A code, which is easy to select.
     Code(String),
 }
@@ -17,21 +20,11 @@ pub(super) struct Text {
     pub(super) html: String,
 }
 
-/// The text of a mail about an account of the service with this address.
-pub(super) fn text(letter: &Letter, public_url: &str) -> Text {
-    let username = &letter.username;
+/// The text of a mail about an account of the service.
+pub(super) fn text(letter: &Letter, settings: &MailSettings) -> Text {
+    let (username, public_url) = (&letter.username, settings.public_url.as_str());
     let (subject, parts) = match letter.kind {
-        Kind::PasswordReset => (
-            "Your password",
-            vec![
-                words(format!(
-                    "A new password was requested for your account {username} at {public_url}."
-                )),
-                words("To choose one, enter this code within 30 minutes:"),
-                Part::Code(code(letter)),
-                words("If you did not request it, ignore this mail. Your password stays as it is."),
-            ],
-        ),
+        Kind::PasswordReset => ("Your password", password_reset(letter, settings)),
         Kind::PasswordChanged => (
             "Your password was changed",
             vec![
@@ -53,18 +46,36 @@ pub(super) fn text(letter: &Letter, public_url: &str) -> Text {
     }
 }
 
+fn password_reset(letter: &Letter, settings: &MailSettings) -> Vec<Part> {
+    let (username, public_url) = (&letter.username, &settings.public_url);
+    let code = letter.code.as_ref().map_or("", |code| code.expose());
+    let mut parts = vec![words(format!(
+        "A new password was requested for your account {username} at {public_url}."
+    ))];
+    if settings.has_inbox_page {
+        // A fragment, so that no server or proxy gets the code with the address.
+        parts.extend([
+            words("To choose one, open this page within 30 minutes:"),
+            Part::Link(format!("{public_url}/#/forgotten/{code}")),
+            words("Or enter this code where you are asked for it:"),
+        ]);
+    } else {
+        parts.push(words("To choose one, enter this code within 30 minutes:"));
+    }
+    parts.extend([
+        Part::Code(code.to_owned()),
+        words("If you did not request it, ignore this mail. Your password stays as it is."),
+    ]);
+    parts
+}
+
 fn words(text: impl Into<String>) -> Part {
     Part::Words(text.into())
 }
 
-fn code(letter: &Letter) -> String {
-    let code = letter.code.as_ref();
-    code.map_or_else(String::new, |code| code.expose().to_owned())
-}
-
 fn plain(parts: &[Part]) -> String {
     let paragraphs = parts.iter().map(|part| match part {
-        Part::Words(text) | Part::Code(text) => format!("{text}\n"),
+        Part::Words(text) | Part::Link(text) | Part::Code(text) => format!("{text}\n"),
     });
     paragraphs.collect::<Vec<_>>().join("\n")
 }
@@ -73,6 +84,10 @@ fn plain(parts: &[Part]) -> String {
 fn html(parts: &[Part]) -> String {
     let paragraphs = parts.iter().map(|part| match part {
         Part::Words(text) => format!("<p>{}</p>\n", escaped(text)),
+        Part::Link(address) => {
+            let address = escaped(address);
+            format!("<p><a href=\"{address}\">{address}</a></p>\n")
+        }
         Part::Code(code) => format!("<p><code>{}</code></p>\n", escaped(code)),
     });
     let body = paragraphs.collect::<Vec<_>>().concat();

@@ -40,9 +40,34 @@ async fn a_mail_is_plain_text_and_html_without_anything_remote() {
     assert!(mail.header("Message-ID").ends_with("@example.com>"));
     assert!(mail.header("Date").ends_with("+0000"));
     assert!(mail.html.contains(&mail.code()) && mail.html.starts_with("<!DOCTYPE html>"));
-    for remote in ["src=", "href=", "<link", "<img", "url("] {
+    for remote in ["src=", "<link", "<img", "url("] {
         assert!(!mail.html.contains(remote), "{remote}: {}", mail.html);
     }
+    let page = format!("https://herolo.example.com/#/forgotten/{}", mail.code());
+    assert!(
+        mail.plain.contains(&format!("\n{page}\n")),
+        "{}",
+        mail.plain.escape_debug()
+    );
+    assert!(mail.html.contains(&format!("<a href=\"{page}\">")));
+    assert_eq!(mail.html.matches("href=").count(), 1);
+}
+
+#[tokio::test]
+async fn without_the_inbox_page_a_mail_has_the_code_alone() {
+    let smtp = SmtpServer::start();
+    let service = Service::start_with(|config| {
+        smtp.serve(config);
+        config.inbox_page = false;
+    })
+    .await;
+    service.user("alice").await;
+    forget(&service, "alice").await;
+
+    let mail = &smtp.wait_for(1).await[0];
+
+    assert_eq!(mail.code().len(), 26);
+    assert!(!mail.plain.contains('#') && !mail.html.contains("href="));
 }
 
 #[tokio::test]
