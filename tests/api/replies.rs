@@ -600,3 +600,35 @@ async fn with_an_account_its_replies_go_and_those_of_others_stay() {
     let next = service.user("alice").await;
     assert!(conversation(&next, by_bob).await.is_empty());
 }
+
+#[tokio::test]
+async fn deleted_messages_neither_lengthen_the_pages_of_a_conversation_nor_end_it() {
+    let (_service, alice, bob, _) = three().await;
+    let original = alice.send(&bob, "lunch").await;
+    let mut expected = Vec::new();
+    for _ in 0..130 {
+        expected.push(reply(&bob, original, &["alice"]).await);
+    }
+    let deleted = expected.remove(125);
+    assert_eq!(alice.delete(deleted).await.status, 204);
+    expected.insert(0, original);
+    expected.reverse();
+
+    for per_page in [1, 20, 100] {
+        let path = format!("?conversation={original}&per_page={per_page}");
+        let page = conversation_page(&alice, &path).await;
+        assert_eq!(page, expected[..per_page], "{per_page}");
+        let before = format!("{path}&before={}", expected[per_page - 1]);
+        let end = expected.len().min(2 * per_page);
+        assert_eq!(
+            conversation_page(&alice, &before).await,
+            expected[per_page..end],
+            "{per_page}"
+        );
+    }
+}
+
+async fn conversation_page(user: &User, query: &str) -> Vec<u64> {
+    let id = |message: &Value| message["id"].as_u64().expect("an id");
+    list(user, query).await.iter().map(id).collect()
+}

@@ -27,8 +27,6 @@ alarm_webhook  = "https://alarms.example.com/herolo"
 logs           = "cloudwatch"
 log_days       = 14
 backup_days    = 14
-mail_from      = "Herolo <herolo@example.com>"
-smtp_port      = 465
 
 service_settings = {{
   HEROLO_DATABASE_MAX_CONNECTIONS = 20

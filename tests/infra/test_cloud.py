@@ -414,7 +414,7 @@ def test_no_secret_is_in_the_plan_the_state_a_log_or_on_a_command_line(trial, de
         for value in yaml.safe_load(holder.read_text(encoding="utf-8")).values()
         if value
     }
-    assert len(canaries) == 9
+    assert len(canaries) == 8
     (folder / "s3").write_text("\n".join(moved + operator.cloud.states()), encoding="utf-8")
     searched = [operator.arguments, folder / "plan/tfplan", folder / "plan/tfstate", folder / "prod-state.json"]
     searched += [folder / "s3", folder / "destroy.log", environments.folder / "prod.tfstate.moved"]

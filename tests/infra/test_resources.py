@@ -33,7 +33,6 @@ def test_the_host_reaches_only_what_it_needs(production):
     assert sorted((r["protocol"], r["from_port"], r["to_port"]) for r in rules) == [
         ("tcp", 80, 80),
         ("tcp", 443, 443),
-        ("tcp", 465, 465),
         ("tcp", 3306, 3306),
         ("udp", 123, 123),
     ]
@@ -41,9 +40,12 @@ def test_the_host_reaches_only_what_it_needs(production):
     assert to_database["source_security_group_id"] == production.one("aws_security_group", "database")["id"]
 
 
-def test_without_a_sender_of_mails_no_mail_server_is_reached(trial):
-    ports = {rule["from_port"] for rule in trial.all("aws_security_group_rule") if rule["type"] == "egress"}
-    assert ports == {80, 123, 443, 3306}
+def test_a_mail_server_is_reached_if_there_is_a_sender_of_mails(trial, mailing):
+    def ports(made):
+        return {rule["to_port"] for rule in made.all("aws_security_group_rule") if rule["type"] == "egress"}
+
+    assert ports(mailing) - ports(trial) == {465}
+    assert 465 not in ports(trial)
 
 
 def test_every_rule_says_what_it_is_for(production):
@@ -139,11 +141,7 @@ def test_ansible_is_told_all_it_needs(production):
         "balancer": None,
         "entry": "host",
         "addresses": [production.one("aws_eip")["public_ip"]],
-        "service_settings": {
-            "HEROLO_DATABASE_MAX_CONNECTIONS": "20",
-            "HEROLO_LIMIT_SENDS": "600",
-            "HEROLO_MAIL_FROM": "Herolo <herolo@example.com>",
-        },
+        "service_settings": {"HEROLO_DATABASE_MAX_CONNECTIONS": "20", "HEROLO_LIMIT_SENDS": "600"},
         "ssh_user": "admin",
         "ssh_public_key": production.one("aws_key_pair")["public_key"],
         "database": {

@@ -298,6 +298,7 @@ function leave(isHeard = false) {
   reading.clear();
   byId("unread-only").checked = false;
   byId("me").textContent = "";
+  byId("toasts").replaceChildren(); // they have texts of messages
   // A reload does not ask other tabs for their session.
   history.replaceState({ isOut: true }, "", "#/inbox");
   here = "";
@@ -344,7 +345,10 @@ function setUp() {
     (isRenewed) => (isRenewed ? access.renewed() : begin()),
     signedOutElsewhere,
   );
-  selection.setUp(changed);
+  selection.setUp(changed, () => {
+    const { name, id } = place();
+    if (!ASIDE.includes(name) && id && feed.isRemoved(id)) close();
+  });
   search.setUp(() => feed.show(boxOf(lastBox)));
   reading.setUp({
     reply: (message) => {

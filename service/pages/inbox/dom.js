@@ -142,7 +142,19 @@ export function ask(title, text, choices, focus) {
     };
     cancelDialog = () => answer(null);
     const buttons = choices.map(([value, label, kind = ""]) =>
-      make("button", { class: `button ${kind}`, click: () => answer(value) }, label),
+      make(
+        "button",
+        {
+          class: `button ${kind}`,
+          // The dialog gives the focus back when it closes, so it does that before the answer.
+          click: (event) => {
+            event.preventDefault();
+            dialog.close();
+            answer(value);
+          },
+        },
+        label,
+      ),
     );
     byId("confirm-buttons").replaceChildren(...buttons);
     // The event is asynchronous: the same dialog may already show the next question.

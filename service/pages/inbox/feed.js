@@ -80,6 +80,7 @@ export async function search(filter) {
   filters.found = filter;
   const problem = await show("found");
   if (problem?.status === 422) throw problem;
+  return !problem;
 }
 
 /**

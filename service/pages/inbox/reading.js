@@ -140,7 +140,7 @@ function render(box, message) {
 /** A text with links to the addresses in it. The other page learns nothing of this one. */
 const linked = (text) =>
   addressesIn(text).map(({ text: part, href }) =>
-    href ? make("a", { href, target: "_blank", rel: "noopener noreferrer" }, part) : part,
+    href ? make("a", { href, dir: "ltr", target: "_blank", rel: "noopener noreferrer" }, part) : part,
   );
 
 /** Renders the text, and the parts that may have changed. */

@@ -52,10 +52,13 @@ export function reset() {
 /** The parameters of the search. A day begins in the time zone of the user. */
 function parameters({ q, from, since }) {
   const isSent = byId("shell").dataset.box === "sent";
+  const day = since.value && new Date(`${since.value}T00:00`);
+  if (since.validity.badInput || Number.isNaN(day && day.getTime()))
+    throw new Problem(422, { errors: [{ pointer: "?since", detail: "Enter a whole date" }] });
   const values = [
     ["q", q.value.trim()],
     ["from", isSent ? "" : from.value.trim()],
-    ["since", since.value && new Date(`${since.value}T00:00`).toISOString()],
+    ["since", day && day.toISOString()],
   ].filter(([, value]) => value !== "");
   if (values.length === 0) {
     const detail = isSent ? "Enter words or a day" : "Enter words, a sender or a day";
@@ -73,9 +76,9 @@ async function search(event) {
     const filter = parameters(form.elements);
     isOn = true;
     byId("shell").setAttribute("data-searching", "");
-    await feed.search(filter);
+    const isDone = await feed.search(filter); // else the list shows the error
     const count = feed.items().length;
-    if (isOn) announce(count > 0 ? `${messages(count)} found.` : "Nothing found.");
+    if (isOn && isDone) announce(count > 0 ? `${messages(count)} found.` : "Nothing found.");
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (!form.hidden) showErrors(form, problem);

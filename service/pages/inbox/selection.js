@@ -12,13 +12,16 @@ const UNDO_TIME = 10_000;
 const MAX_IDS = 100;
 
 let changed; // called after messages were marked or deleted
+let removed; // called after selected messages were removed from the page
 let isOn = false; // whether messages can be selected
 let last = null; // the message that was selected or deselected last, from which Shift extends the selection
 const picked = new Set(); // the ids of the selected messages
 const pending = new Set(); // the deletions that can be undone, each as { undo, carryOut, drop }
+let running = 0; // the number of deletions that are carried out
 
-export function setUp(onChange) {
+export function setUp(onChange, onRemoval) {
   changed = onChange;
+  removed = onRemoval;
   feed.setUp(sync);
   byId("select").addEventListener("click", () => turn(true));
   byId("select-done").addEventListener("click", () => turn(false));
@@ -32,7 +35,7 @@ export function setUp(onChange) {
   byId("selected-delete").addEventListener("click", discard);
   byId("read-all").addEventListener("click", () => once(byId("read-all"), markAll));
   addEventListener("beforeunload", (event) => {
-    if (pending.size > 0) event.preventDefault();
+    if (pending.size > 0 || running > 0) event.preventDefault();
   });
 }
 
@@ -181,6 +184,7 @@ async function discard() {
   turn(false);
   const row = deleteSoon(new Set(chosen.map((item) => item.id)), own.length > 0);
   focusOn(row ?? byId("list-title"));
+  removed();
 }
 
 /**
@@ -216,6 +220,7 @@ export function deleteSoon(ids, isForAll) {
 /** Deletes messages one by one. If that fails, those that are left are shown again. */
 async function carryOut(of, ids, restore) {
   const left = new Set(ids);
+  running += 1;
   try {
     for (const id of ids) {
       if (session.username() !== of) return;
@@ -229,6 +234,8 @@ async function carryOut(of, ids, restore) {
     if (!(problem instanceof Problem)) throw problem;
     restore(left);
     showToast(`Not deleted: ${problem.message}`);
+  } finally {
+    running -= 1;
   }
   changed();
 }

@@ -43,8 +43,10 @@ pub(super) struct Worker {
 
 /// What a look into the outbox led to.
 enum Step {
-    /// A mail was sent, postponed or given up; there may be more.
-    Done,
+    /// The SMTP server has accepted a mail, or has refused that one; there may be more.
+    Answered,
+    /// A mail was discarded without the SMTP server; there may be more.
+    Discarded,
     /// No mail is due, or the database is unavailable.
     Idle,
     /// The SMTP server is away.
@@ -65,12 +67,12 @@ impl Worker {
             let step = self.step(failures).await;
             failures = match step {
                 Step::ServerAway => failures + 1,
-                Step::Done if failures > 0 => {
+                Step::Answered if failures > 0 => {
                     tracing::info!("the SMTP server is usable again");
                     0
                 }
-                Step::Done => 0,
-                Step::Idle => failures,
+                Step::Answered => 0,
+                Step::Discarded | Step::Idle => failures,
             };
             rocket::tokio::select! {
                 biased;
@@ -83,7 +85,7 @@ impl Worker {
     /// Waits until it is time for the next step.
     async fn pause(&self, step: &Step, failures: u32) {
         match step {
-            Step::Done => {}
+            Step::Answered | Step::Discarded => {}
             Step::Idle => {
                 let _ = timeout(POLL, self.outbox.announced()).await;
             }
@@ -109,7 +111,7 @@ impl Worker {
         let Some(kind) = mail.kind else {
             // A replica of the newer version takes it.
             store::postpone(&self.database, mail.claim, FIRST_PAUSE).await?;
-            return Ok(Step::Done);
+            return Ok(Step::Discarded);
         };
         if mail.is_overdue {
             return self
@@ -120,7 +122,7 @@ impl Worker {
             return self.send(&mail, &letter, failures).await;
         }
         store::discard(&self.database, mail.claim).await?;
-        Ok(Step::Done)
+        Ok(Step::Discarded)
     }
 
     async fn send(
@@ -135,16 +137,18 @@ impl Worker {
         };
         let Err(failure) = smtp::send(&self.transport, message).await else {
             self.record_sent(mail.claim).await;
-            return Ok(Step::Done);
+            return Ok(Step::Answered);
         };
         let Claim { mail: id, attempt } = mail.claim;
         if let Failure::Refused(_) = failure {
-            return self.give_up(mail, letter.kind, &failure.to_string()).await;
+            self.give_up(mail, letter.kind, &failure.to_string())
+                .await?;
+            return Ok(Step::Answered);
         }
         store::postpone(&self.database, mail.claim, pause_after(attempt)).await?;
         if let Failure::Postponed(_) = failure {
             tracing::info!(mail = id, attempt, "a mail is {failure}");
-            return Ok(Step::Done);
+            return Ok(Step::Answered);
         }
         if failures == 0 {
             tracing::warn!("mails are delayed: {failure}");
@@ -161,7 +165,7 @@ impl Worker {
             kind = kind.name(),
             "a mail is given up: {reason}"
         );
-        Ok(Step::Done)
+        Ok(Step::Discarded)
     }
 
     /// Tries until the lease is over, because a mail that is sent and not recorded is sent again.

@@ -206,18 +206,22 @@ pub(super) async fn change_email(
     owner: &Reauthenticated<'_>,
     email: &Email,
 ) -> Result<bool, Error> {
-    let changed = with_connection!(database, |connection| {
-        sqlx::query(
+    with_connection!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let changed = sqlx::query(
             "UPDATE users SET email = ?, normalized_email = ? WHERE id = ? AND token_epoch = ?",
         )
         .bind(email.as_str())
         .bind(email.normalized())
         .bind(u64::from(owner.id()))
         .bind(owner.token_epoch())
-        .execute(connection)
-        .await
-    })?;
-    Ok(changed.rows_affected() == 1)
+        .execute(&mut *transaction)
+        .await?;
+        // Codes in mails to the former address prove nothing any more.
+        codes::void(&mut transaction, Kind::PasswordReset, owner.id()).await?;
+        transaction.commit().await?;
+        Ok(changed.rows_affected() == 1)
+    })
 }
 
 /// Revokes all tokens of the caller. If they were revoked in the meantime, tokens that were issued since stay valid.

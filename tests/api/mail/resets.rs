@@ -1,5 +1,6 @@
 //! Forgotten passwords.
 
+use reqwest::Method;
 use serde_json::json;
 
 use super::{forget, login, reset, service};
@@ -111,7 +112,7 @@ async fn of_concurrent_uses_of_a_code_one_succeeds() {
     let code = smtp.wait_for(1).await[0].code();
     let uses = (0..6).map(|number| {
         let body = json!({"code": code, "new_password": format!("a new pass phrase {number}")});
-        let request = service.request(reqwest::Method::POST, "/password-resets/completion");
+        let request = service.request(Method::POST, "/password-resets/completion");
         tokio::spawn(Answer::of(request.json(&body)))
     });
     let mut statuses = Vec::new();
@@ -274,6 +275,18 @@ async fn the_database_has_neither_codes_nor_addresses_of_sent_mails() {
     assert_eq!(hashes, 1);
     let forgotten = "UPDATE mails SET attempts = attempts + 1 WHERE requested_for IS NULL AND recipient IS NULL";
     assert_eq!(service.database.execute(forgotten).await, 1);
+}
+
+#[tokio::test]
+async fn a_changed_address_voids_the_code_in_the_mail_to_the_former_one() {
+    let (service, smtp) = service().await;
+    let alice = service.user("alice").await;
+    forget(&service, "alice").await;
+    let code = smtp.wait_for(1).await[0].code();
+    let body = json!({"password": "password of alice", "email": "new@example.com"});
+    let request = alice.request(Method::PUT, "/email").json(&body);
+    assert_eq!(Answer::of(request).await.status, 200);
+    invalid(&reset(&service, &code, NEW).await);
 }
 
 #[tokio::test]

@@ -125,6 +125,9 @@ impl Scan {
     fn split(mut ids: Vec<MessageId>, page: &Page) -> Self {
         let offset = usize::try_from(page.offset()).unwrap_or(usize::MAX);
         ids.drain(..offset.min(ids.len()));
+        // The last batch may have more than the page needs.
+        let of_page = usize::try_from(page.per_page + OVERFETCH).unwrap_or(usize::MAX);
+        ids.truncate(of_page);
         let next_cursor = split_page(&mut ids, page, |id| *id);
         Self { ids, next_cursor }
     }
