@@ -86,7 +86,7 @@ async function send(method, path, body, headers, { cache = "no-store", timeout =
   }
   const json = parse(text);
   // Not a response of the service, but of another server, such as the sign-in page of a network.
-  if (response.ok && !isObject(json) && response.status !== 204) throw new Problem(0);
+  if (response.ok && !isObject(json) && ![202, 204].includes(response.status)) throw new Problem(0);
   if (response.ok) return isText ? text : json;
   throw toProblem(response, json);
 }
