@@ -53,7 +53,7 @@ def test_a_forgotten_password_is_replaced_with_the_code_of_a_mail(
     page.get_by_label("Code from the mail").fill("wrong")
     page.get_by_label("New password").fill(NEW_PASSWORD)
     page.get_by_role("button", name="Set the password").click()
-    expect(page.get_by_role("alert").filter(has_text="no valid code of this text")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="This code is not valid")).to_be_visible()
     one.examine("recovery-error")
     page.get_by_label("Code from the mail").fill(code_for(alice.name))
     page.get_by_role("button", name="Set the password").click()

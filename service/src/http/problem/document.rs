@@ -87,7 +87,7 @@ impl Problem {
             Self::MailOff =>
                 "This service sends no mails; ask its operator, who can set a new password for an account.".into(),
             Self::CodeInvalid =>
-                "There is no valid code of this text: it was used, has expired, or is mistyped. \
+                "This code is not valid: it was used, has expired, or is mistyped. \
                  Check it, or request a new one.".into(),
             Self::NotFound => "There is nothing at this path.".into(),
             Self::NoSuchUser => "There is no user with the name at the end of the path; check its spelling.".into(),

@@ -35,7 +35,7 @@ pub(crate) enum Problem {
     InvitationsOff,
     /// The service sends no mails.
     MailOff,
-    /// There is no valid code of this text.
+    /// The code of a mail is wrong, was used, or has expired.
     CodeInvalid,
     /// The resource does not exist or is not visible to the caller.
     NotFound,
