@@ -14,14 +14,18 @@ local BIGINT = sysbench.sql.type.BIGINT
 local TEXT = sysbench.sql.type.VARCHAR
 local LONGEST = 1024 -- bytes of a text
 
+-- The message that a message answers, for the user who reads it.
+local ORIGINAL = "(SELECT reply.in_reply_to FROM replies AS reply WHERE reply.message_id = m.id AND reply.user_id = "
+
 local FIND = "SELECT m.id, sender.username AS sender, m.sender_id = ? AS is_sender, m.subject, m.body, m.created_at, "
-  .. "r.is_read "
+  .. ORIGINAL .. "?) AS in_reply_to, r.is_read "
   .. "FROM messages AS m STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id "
   .. "LEFT JOIN receipts AS r FORCE INDEX (receipts_message) "
   .. "ON r.message_id = m.id AND r.receiver_id = ? AND r.is_deleted = FALSE "
   .. "WHERE m.id = ? AND (m.sender_id = ? OR r.receiver_id IS NOT NULL)"
 
-local PAGE = "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, r.is_read "
+local PAGE = "SELECT m.id, sender.username AS sender, m.subject, m.body, m.created_at, "
+  .. ORIGINAL .. "r.receiver_id) AS in_reply_to, r.is_read "
   .. "FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id "
   .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.receiver_id = ? AND r.is_deleted = FALSE"
 
@@ -32,7 +36,7 @@ local operations = {
   great_page = {
     { PAGE .. " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?", { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 3 } },
   },
-  read = { { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } } },
+  read = { { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } } },
   send = {
     { "BEGIN" },
     {
@@ -52,7 +56,7 @@ local operations = {
       "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
       { BIGINT, 3 }, { BIGINT, 1 }, { BIGINT, 2 },
     },
-    { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } },
+    { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } },
   },
   delete = {
     { "DELETE FROM messages WHERE sender_id = ? AND id = ?", { BIGINT, 1 }, { BIGINT, 2 } },

@@ -63,6 +63,13 @@ acme_email = "ops@example.com"
 #   "closed"   none: make user CMD="create NAME ADDRESS" creates accounts
 # sign_ups = "open"
 
+# The sender of mails, with which users can replace forgotten passwords, such as "Herolo <herolo@example.com>". "": the
+# service sends none. Enter the URL of the mail server in the secrets file, as smtp_url (docs/operate.md).
+# mail_from = ""
+
+# The port in smtp_url, to which the hosts may then connect: 587 (STARTTLS) or 465 (TLS).
+# smtp_port = 587
+
 # Settings of the service, as the README lists them, such as { HEROLO_LIMIT_SENDS = "600" }. The release to deploy
 # checks them before anything is changed.
 # service_settings = {}

@@ -102,6 +102,17 @@ resource "aws_vpc_security_group_egress_rule" "time" {
   cidr_ipv4         = "0.0.0.0/0"
 }
 
+resource "aws_vpc_security_group_egress_rule" "mail" {
+  count = var.mail_from == "" ? 0 : 1
+
+  security_group_id = aws_security_group.host.id
+  description       = "The mail server, for e-mails to users"
+  ip_protocol       = "tcp"
+  from_port         = var.smtp_port
+  to_port           = var.smtp_port
+  cidr_ipv4         = "0.0.0.0/0"
+}
+
 resource "aws_vpc_security_group_egress_rule" "database" {
   security_group_id            = aws_security_group.host.id
   description                  = "MySQL, to the database"

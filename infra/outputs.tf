@@ -32,8 +32,12 @@ output "deployment" {
       target_groups = { for name, group in aws_lb_target_group.main : name => group.arn }
     } : null
 
-    # An older release does not know HEROLO_SIGN_UPS, so the default is left out.
-    service_settings = merge(var.sign_ups == "open" ? {} : { HEROLO_SIGN_UPS = var.sign_ups }, var.service_settings)
+    # An older release does not know these settings, so their defaults are left out.
+    service_settings = merge(
+      var.sign_ups == "open" ? {} : { HEROLO_SIGN_UPS = var.sign_ups },
+      var.mail_from == "" ? {} : { HEROLO_MAIL_FROM = var.mail_from },
+      var.service_settings,
+    )
 
     ssh_public_key = var.ssh_public_key # EC2 installs it only at the first boot
 

@@ -188,6 +188,41 @@ variable "sign_ups" {
   }
 }
 
+variable "mail_from" {
+  type        = string
+  description = "The sender of e-mails, an address with or without a name, or \"\": the service sends none."
+  default     = ""
+  nullable    = false
+
+  validation {
+    condition = anytrue([
+      var.mail_from == "",
+      can(regex("^[^@<>[:space:]]+@[^@<>[:space:]]+$", var.mail_from)),
+      can(regex("^[^<>[:cntrl:]]+ <[^@<>[:space:]]+@[^@<>[:space:]]+>$", var.mail_from)),
+    ])
+    error_message = "Type an address such as \"Herolo <herolo@example.com>\" or \"ops@example.com\", or \"\" for none."
+  }
+}
+
+variable "smtp_port" {
+  type        = number
+  description = "The port of the mail server, to which the hosts may connect if mail_from is set."
+  default     = 587
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      contains([465, 587], var.smtp_port) || var.smtp_port >= 1024,
+      var.smtp_port <= 65535,
+      floor(var.smtp_port) == var.smtp_port,
+    ])
+    error_message = join(" ", [
+      "Type the port in smtp_url: 587, 465, or one of 1024 to 65535.",
+      "AWS blocks port 25, which is for mail servers among themselves.",
+    ])
+  }
+}
+
 variable "service_settings" {
   type        = map(string)
   description = "Settings of the service by name, as the README lists them."
@@ -203,12 +238,12 @@ variable "service_settings" {
   validation {
     condition = alltrue([
       for name in keys(var.service_settings) :
-      !can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|CONFIG|TEST_.*|.*_FILE)$", name))
+      !can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|SMTP_URL|CONFIG|TEST_.*|.*_FILE)$", name))
     ])
     error_message = join(" ", [
       "Remove ${join(", ", [
         for name in keys(var.service_settings) : name
-        if can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|CONFIG|TEST_.*|.*_FILE)$", name))
+        if can(regex("^HEROLO_(DATABASE_URL|TOKEN_KEYS|SMTP_URL|CONFIG|TEST_.*|.*_FILE)$", name))
       ])}:",
       "secrets have no place in the form, the deployment passes them to the service itself,",
       "and there are no other files in the service's container.",
@@ -218,20 +253,25 @@ variable "service_settings" {
   validation {
     condition = alltrue([
       for name in keys(var.service_settings) :
-      !can(regex("^HEROLO_(ADDRESS|PORT|CLIENT_ADDRESS_HEADER|DRAIN_SECONDS)$", name))
+      !can(regex("^HEROLO_(ADDRESS|PORT|CLIENT_ADDRESS_HEADER|DRAIN_SECONDS|PUBLIC_URL)$", name))
     ])
     error_message = join(" ", [
       "Remove ${join(", ", [
         for name in keys(var.service_settings) : name
-        if can(regex("^HEROLO_(ADDRESS|PORT|CLIENT_ADDRESS_HEADER|DRAIN_SECONDS)$", name))
+        if can(regex("^HEROLO_(ADDRESS|PORT|CLIENT_ADDRESS_HEADER|DRAIN_SECONDS|PUBLIC_URL)$", name))
       ])}:",
-      "Traefik relies on the values that the deployment sets.",
+      "Traefik relies on the values that the deployment sets, and mails name the domain.",
     ])
   }
 
   validation {
     condition     = !contains(keys(var.service_settings), "HEROLO_SIGN_UPS")
     error_message = "Remove HEROLO_SIGN_UPS: sign_ups is a line of its own in the form."
+  }
+
+  validation {
+    condition     = !contains(keys(var.service_settings), "HEROLO_MAIL_FROM")
+    error_message = "Remove HEROLO_MAIL_FROM: mail_from is a line of its own in the form."
   }
 
   validation {

@@ -1,4 +1,4 @@
-//! Prepares the data that the binary embeds: the list of migrations, and the files of the pages, plain and compressed.
+//! Prepares the data that the binary embeds: the list of migrations, and the compressed files of the pages.
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -112,10 +112,9 @@ fn extract_swagger_ui(into: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Writes a file, plain and compressed by gzip (RFC 1952).
+/// Writes a file, compressed by gzip (RFC 1952).
 fn write_compressed(folder: &Path, name: &str, content: &[u8]) -> Result<(), Box<dyn Error>> {
     fs::create_dir_all(folder)?;
-    fs::write(folder.join(name), content)?;
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content)?;
     fs::write(folder.join(format!("{name}.gz")), encoder.finish()?)?;

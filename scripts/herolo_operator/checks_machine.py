@@ -16,10 +16,10 @@ from . import process
 from .checks import OK, WARNING, Known, unknown
 from .console import Failure
 from .environment import Environment, Options
-from .form import check_form, code_of, find_placeholders, setting_of
+from .form import check_form, code_of, find_placeholders
 from .host import agent_keys, find_ssh_key, public_key_of
 from .release import PLATFORM, require_docker
-from .secrets_file import require_duckdns_token
+from .secrets_file import find_needed, require_entered
 from .secrets_home import SecretsParameter, is_in_ssm
 from .status import Row
 
@@ -103,8 +103,9 @@ def check_secrets(environment: Environment) -> Row:
     if is_in_ssm(environment) and not os.path.lexists(path):
         return _check_parameter(SecretsParameter(environment))
     if not os.path.lexists(path):
-        if setting_of(environment, "dns_provider") == "duckdns":
-            return ("secrets", OK, f"plan generates {shown}, in which you then enter the token of DuckDNS")
+        if needed := find_needed(environment):
+            names = " and ".join(secret.name for secret in needed)
+            return ("secrets", OK, f"plan generates {shown}, in which you then enter {names}")
         return ("secrets", OK, f"deploy generates {shown}")
     if not path.is_file() or path.stat().st_uid != os.geteuid():
         return ("secrets", "NOT USABLE", f"{shown} is not a file of yours: move it away")
@@ -112,7 +113,7 @@ def check_secrets(environment: Environment) -> Row:
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         return ("secrets", WARNING, f"others could read {shown} (mode {mode:o}): chmod 600 {path}")
     try:
-        require_duckdns_token(environment, path.read_text(encoding="utf-8"), shown)
+        require_entered(environment, path.read_text(encoding="utf-8"), shown)
     except Failure as failure:
         return ("secrets", "NOT COMPLETE", str(failure))
     return ("secrets", OK, shown)

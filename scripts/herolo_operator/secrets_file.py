@@ -12,13 +12,16 @@ from dataclasses import dataclass
 
 from .console import Failure, step
 from .environment import Environment
-from .form import setting_of
+from .form import setting_of, setting_or_default
 from .secrets_home import home_of, is_in_ssm
 
 PASSWORD = r"[A-Za-z0-9]{32}"
 KEY_ID = r"[A-Za-z0-9_-]+"
 KEY = rf"{KEY_ID}:[A-Za-z0-9+/]{{43}}="
 TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00"
+SMTP_PART = r"[^\s\"\\{}/?@:]+"
+SMTP_URL = rf"smtps?://({SMTP_PART}:{SMTP_PART}@)?[A-Za-z0-9.-]+(:\d+)?(\?tls=none)?"
+SMTP_PORTS = {"smtps": "465", "smtp": "587"}  # if the URL has none
 DUCKDNS_TOKEN = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
@@ -54,6 +57,33 @@ SECRETS = (
         "token_keys", f"{KEY}(,{KEY})*", 'keys such as "k1:<base64 of 32 bytes>", the newest first', _new_token_keys
     ),
     Secret("duckdns_token", f"({DUCKDNS_TOKEN})?", 'the token that duckdns.org shows you, or ""', str),
+    Secret("smtp_url", f"({SMTP_URL})?", 'the URL of a mail server, such as "smtps://user:password@host", or ""', str),
+)
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A secret that cannot be generated: the operator enters it, if the form needs it."""
+
+    name: str
+    setting: str  # of the form, which decides whether it is needed
+    is_needed: Callable[[str], bool]  # for that value of the setting
+    fix: str
+
+
+ENTERED = (
+    Entered(
+        "duckdns_token",
+        "dns_provider",
+        lambda provider: provider == "duckdns",
+        "enter the token that duckdns.org shows you when you have logged in",
+    ),
+    Entered(
+        "smtp_url",
+        "mail_from",
+        bool,
+        "enter the URL of the mail server that sends from mail_from, with user and password percent-encoded",
+    ),
 )
 DATABASE_PASSWORDS = tuple(secret.name for secret in SECRETS if secret.pattern == PASSWORD)
 # Lines that `rotate` adds for a while.
@@ -71,10 +101,10 @@ def provide_secrets(environment: Environment) -> None:
     text = home.read()
     if text is None:
         in_ssm = is_in_ssm(environment)
-        if in_ssm and setting_of(environment, "dns_provider") == "duckdns":
+        for needed in find_needed(environment) if in_ssm else ():
             raise Failure(
-                'with "duckdns", begin with secrets = "file", for its token to be entered there; with secrets = "ssm" '
-                "the next 'make deploy' moves them"
+                f'begin with secrets = "file", for {needed.name} to be entered there; with secrets = "ssm" the next '
+                "'make deploy' moves them"
             )
         step(f"generating {home.shown}" + ("" if in_ssm else ": keep a copy of it in a safe place"))
         header = f"# The secrets of {environment.name}. Never commit or mail this file.\n---\n"
@@ -83,7 +113,7 @@ def provide_secrets(environment: Environment) -> None:
     if missing:
         text += ("" if text.endswith("\n") or not text else "\n") + _generate(missing)
         home.write(text)
-    require_duckdns_token(environment, text, home.shown)
+    require_entered(environment, text, home.shown)
 
 
 def _generate(missing: Iterable[Secret]) -> str:
@@ -116,6 +146,8 @@ def read_secrets(environment: Environment) -> dict[str, str]:
     if text is None:
         raise Failure(f"there is no {home.shown}: {fix}")
     values = {secret.name: find_line(text, secret, home.shown) for secret in SECRETS}
+    if values["smtp_url"] is None:
+        values["smtp_url"] = ""  # a file from before mails were sent
     for name, value in values.items():
         if value is None:
             raise Failure(f"{home.shown} has no {name}: {fix}")
@@ -166,15 +198,36 @@ def is_duckdns_token(text: str) -> bool:
     return re.fullmatch(DUCKDNS_TOKEN, text) is not None
 
 
-def require_duckdns_token(environment: Environment, text: str, shown: str) -> None:
-    """Fails if the form needs the token and the text has an empty one."""
-    if setting_of(environment, "dns_provider") != "duckdns":
+def find_needed(environment: Environment) -> list[Entered]:
+    """The secrets that the form needs and only the operator knows."""
+    return [secret for secret in ENTERED if secret.is_needed(setting_of(environment, secret.setting))]
+
+
+def require_entered(environment: Environment, text: str, shown: str) -> None:
+    """Fails if the form needs a secret that is empty in the text."""
+    for secret in find_needed(environment):
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.fullmatch(rf'{secret.name}: +"" *', line):
+                raise Failure(
+                    f'{shown} line {number}: {secret.fix}: {secret.name}: "..."'
+                    + (
+                        " (in the file to which 'make deploy' moves them with secrets = \"file\")"
+                        if is_in_ssm(environment)
+                        else ""
+                    )
+                )
+    _require_smtp_port(environment, text, shown)
+
+
+def _require_smtp_port(environment: Environment, text: str, shown: str) -> None:
+    """Fails if the firewall would not open the port of the mail server."""
+    url = next((line for line in text.splitlines() if line.startswith("smtp_url:")), "")
+    found = re.search(r'"(?P<scheme>smtps?)://[^"]*?(:(?P<port>\d+))?(\?tls=none)?"', url)
+    if not found or not setting_of(environment, "mail_from"):
         return
-    in_ssm = is_in_ssm(environment)
-    for number, line in enumerate(text.splitlines(), 1):
-        if re.fullmatch(r'duckdns_token: +"" *', line):
-            raise Failure(
-                f"{shown} line {number}: enter the token that duckdns.org shows you when you have logged in: "
-                'duckdns_token: "..."'
-                + (" (in the file to which 'make deploy' moves them with secrets = \"file\")" if in_ssm else "")
-            )
+    port, opened = found["port"] or SMTP_PORTS[found["scheme"]], setting_or_default(environment, "smtp_port")
+    if port != opened:
+        raise Failure(
+            f"{shown}: smtp_url is for port {port}, but smtp_port is {opened}: set smtp_port = {port} in "
+            f"{environment.shown(environment.form)}"
+        )

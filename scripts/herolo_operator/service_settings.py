@@ -17,13 +17,17 @@ from .host import Host
 from .release import is_here
 
 NAME = "service_settings"
-# A line of its own in the form. Its default is left out, because an older release does not know the setting.
-SIGN_UPS, OPEN = "sign_ups", "open"
+# Lines of their own in the form, with their settings and defaults. A default is left out, because an older release does
+# not know the setting.
+LINES = {"sign_ups": ("HEROLO_SIGN_UPS", "open"), "mail_from": ("HEROLO_MAIL_FROM", "")}
+LINE_OF = {setting: line for line, (setting, _) in LINES.items()}
 # Valid values for what the service requires. There is no database: the release reads all settings before it looks.
 REQUIRED = {
     "HEROLO_DATABASE_URL": "mysql://nobody:nothing@127.0.0.1:9/nothing",
     "HEROLO_TOKEN_KEYS": f"none:{base64.b64encode(bytes(32)).decode()}",
 }
+# What the deployment adds if e-mails are sent.
+MAIL = {"HEROLO_SMTP_URL": "smtp://127.0.0.1:9", "HEROLO_PUBLIC_URL": "https://herolo.example.com"}
 JUDGE = ["migrate", "--wait", "0"]
 NOT_STARTED = range(125, 128)  # statuses of `docker run` itself
 
@@ -31,11 +35,11 @@ NOT_STARTED = range(125, 128)  # statuses of `docker run` itself
 def read_settings(environment: Environment) -> dict[str, str]:
     """The settings by name, as the form has them."""
     form = environment.form.read_text(encoding="utf-8")
-    if NAME not in form and SIGN_UPS not in form:
+    if not any(line in form for line in (NAME, *LINES)):
         return {}
     values = read_values(environment)
-    policy = values.get(SIGN_UPS, OPEN)
-    settings = {} if policy == OPEN else {"HEROLO_SIGN_UPS": policy}
+    lines = {setting: (values.get(line, default), default) for line, (setting, default) in LINES.items()}
+    settings = {setting: value for setting, (value, default) in lines.items() if value != default}
     # As written there: Terraform makes strings of numbers and booleans in the same way.
     for name, value in values[NAME].items():
         settings[name] = value if isinstance(value, str) else json.dumps(value)
@@ -51,6 +55,8 @@ def check_settings(
     host = None if not settings or is_here(release) else find_host()
     while left and (found := re.search(r"^herolo: (HEROLO_\w+): (.*)$", _judge(left, release, host), re.MULTILINE)):
         name, fault = found.groups()
+        if name in MAIL and name not in left:
+            name = "HEROLO_MAIL_FROM"  # because of which it is there
         if name not in left:
             raise Failure(f"{release} cannot check {NAME} in {environment.shown(environment.form)}: {name}: {fault}")
         complaints.append(f"{_place(name, environment)}: {name} {fault.replace(' (in the environment)', '')}")
@@ -61,7 +67,7 @@ def check_settings(
 
 def _judge(settings: Mapping[str, str], release: str, host: Host | None) -> str:
     """What the release says of the settings; about the first fault, if there is one."""
-    variables = {**REQUIRED, **settings}
+    variables = {**REQUIRED, **(MAIL if "HEROLO_MAIL_FROM" in settings else {}), **settings}
     options = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
     command = ["docker", "run", "--rm", "--network", "none", *options, release, *JUDGE]
     if host:
@@ -80,7 +86,7 @@ def _judge(settings: Mapping[str, str], release: str, host: Host | None) -> str:
 def _place(name: str, environment: Environment) -> str:
     """The line of the form that names the setting; one of the map's, if the name is put together otherwise."""
     lines = environment.form.read_text(encoding="utf-8").splitlines()
-    for word in (name, SIGN_UPS if name == "HEROLO_SIGN_UPS" else NAME):
+    for word in (name, LINE_OF.get(name, NAME)):
         for number, line in enumerate(lines, 1):
             if re.search(rf"\b{word}\b", line.split("#")[0]):
                 return f"{environment.shown(environment.form)} line {number}"

@@ -11,7 +11,7 @@ use crate::config::{Config, ConfigError};
 use crate::db::MigrationError;
 use crate::http::framework_log;
 use crate::ops::{drain, metrics, probes};
-use crate::{auth, db, export, http, jobs, limits, live, messages, pages, users};
+use crate::{auth, db, export, http, jobs, limits, live, mail, messages, pages, users};
 
 /// Builds the service, for the binary and for the tests.
 ///
@@ -31,11 +31,13 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(drain::stage(config))
         .attach(probes::stage())
         .attach(jobs::stage())
+        .attach(mail::stage(config)?)
         .attach(auth::stage(config)?)
         .attach(limits::stage(config)?)
         .attach(users::stage(config)?)
         .attach(users::invitations::stage(config))
         .attach(users::blocks::stage())
+        .attach(users::password_resets::stage())
         .attach(messages::stage())
         .attach(live::stage())
         .attach(export::stage())

@@ -14,6 +14,7 @@ mod http;
 mod jobs;
 mod limits;
 mod live;
+mod mail;
 mod messages;
 mod model;
 mod openapi;

@@ -1,9 +1,11 @@
 //! The static assets of two pages: an inbox at `/` and the API reference at `/docs`. They are embedded in the binary,
 //! use only the public API, and load nothing from other servers.
 
-use std::io::Cursor;
+use std::io::{Cursor, Read as _};
+use std::sync::{Arc, OnceLock};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
+use flate2::read::GzDecoder;
 use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header, Method, Status};
 use rocket::route::{Handler, Outcome, Route};
@@ -31,12 +33,21 @@ const CACHING: &str = "no-cache";
 /// The name of the route of each asset.
 const ROUTE_NAME: &str = "static asset";
 
-/// An embedded file, as build.rs prepared it.
+/// An embedded file, as build.rs prepared it: compressed by gzip, as nearly all clients accept it.
 struct File {
     path: &'static str,
     content_type: ContentType,
-    plain: &'static [u8],
     gzip: &'static [u8],
+}
+
+impl File {
+    fn decompress(&self) -> Arc<[u8]> {
+        let mut content = Vec::new();
+        GzDecoder::new(self.gzip)
+            .read_to_end(&mut content)
+            .expect("build.rs has compressed it");
+        content.into()
+    }
 }
 
 /// `file!(PATH, TYPE, "folder/name")`
@@ -45,7 +56,6 @@ macro_rules! file {
         File {
             path: $path,
             content_type: ContentType::$content_type,
-            plain: include_bytes!(concat!(env!("OUT_DIR"), "/", $file)),
             gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")),
         }
     };
@@ -55,14 +65,23 @@ const INBOX: &[File] = &[
     file!("/", HTML, "inbox/index.html"),
     file!("/inbox/style.css", CSS, "inbox/style.css"),
     file!("/inbox/icon.svg", SVG, "inbox/icon.svg"),
+    file!("/inbox/icon-unread.svg", SVG, "inbox/icon-unread.svg"),
     file!("/inbox/app.js", JavaScript, "inbox/app.js"),
     file!("/inbox/access.js", JavaScript, "inbox/access.js"),
+    file!("/inbox/account.js", JavaScript, "inbox/account.js"),
     file!("/inbox/api.js", JavaScript, "inbox/api.js"),
+    file!("/inbox/blocks.js", JavaScript, "inbox/blocks.js"),
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
     file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
+    file!("/inbox/forms.js", JavaScript, "inbox/forms.js"),
+    file!("/inbox/invitations.js", JavaScript, "inbox/invitations.js"),
+    file!("/inbox/keys.js", JavaScript, "inbox/keys.js"),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
+    file!("/inbox/recovery.js", JavaScript, "inbox/recovery.js"),
+    file!("/inbox/search.js", JavaScript, "inbox/search.js"),
+    file!("/inbox/selection.js", JavaScript, "inbox/selection.js"),
     file!("/inbox/session.js", JavaScript, "inbox/session.js"),
     file!("/inbox/tab.js", JavaScript, "inbox/tab.js"),
     file!("/inbox/words.js", JavaScript, "inbox/words.js"),
@@ -117,26 +136,26 @@ struct StaticAsset {
     policy: &'static str,
     /// The entity tag, a hash of the content (RFC 9110 section 8.8.3), without quotes.
     tag: String,
+    /// The content without compression, once a client has asked for that.
+    plain: Arc<OnceLock<Arc<[u8]>>>,
 }
 
 impl StaticAsset {
     fn new(file: &'static File, policy: &'static str) -> Self {
-        let digest = Sha256::digest(file.plain);
+        let digest = Sha256::digest(file.gzip);
         Self {
             file,
             policy,
             tag: BASE64.encode(&digest[..16]),
+            plain: Arc::default(),
         }
     }
 
     fn respond(&self, request: &Request<'_>) -> Response<'static> {
         let is_compressed = accepts_gzip(request);
         // Each representation has its own tag.
-        let (content, tag) = if is_compressed {
-            (self.file.gzip, format!("\"{}-gzip\"", self.tag))
-        } else {
-            (self.file.plain, format!("\"{}\"", self.tag))
-        };
+        let coding = if is_compressed { "-gzip" } else { "" };
+        let tag = format!("\"{}{coding}\"", self.tag);
         let mut response = Response::build();
         response
             .header(Header::new("Content-Security-Policy", self.policy))
@@ -146,13 +165,19 @@ impl StaticAsset {
         if IfNoneMatch::of(request).matches_quoted(&tag) {
             return response.status(Status::NotModified).finalize();
         }
+        response.header(self.file.content_type.clone());
         if is_compressed {
-            response.header(Header::new("Content-Encoding", "gzip"));
+            let content = self.file.gzip;
+            response
+                .header(Header::new("Content-Encoding", "gzip"))
+                .sized_body(content.len(), Cursor::new(content))
+                .finalize()
+        } else {
+            let content = Arc::clone(self.plain.get_or_init(|| self.file.decompress()));
+            response
+                .sized_body(content.len(), Cursor::new(content))
+                .finalize()
         }
-        response
-            .header(self.file.content_type.clone())
-            .sized_body(content.len(), Cursor::new(content))
-            .finalize()
     }
 }
 

@@ -81,6 +81,37 @@ async fn an_id_whose_fraction_is_zero_is_an_integer() {
     assert_eq!(bob.inbox("?unread=true").await, [ids[1]]);
 }
 
+/// The digits of a number count, not its value as a `f64`, which 2^53 + 1 has none of.
+#[tokio::test]
+async fn an_id_above_two_to_the_53_is_exact_in_every_notation() {
+    const ODD: u64 = (1 << 53) + 1;
+    let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
+    let first = alice.send(&bob, "first").await;
+    assert!(first < ODD);
+    let next = format!("ALTER TABLE messages AUTO_INCREMENT = {}", ODD - 1);
+    service.database.execute(next).await;
+    let ids = send_all(&alice, &bob, 3).await;
+    assert_eq!(ids, [ODD - 1, ODD, ODD + 1]);
+    for (field, read) in [
+        ("\"ids\": [9007199254740993.0]", true),
+        ("\"ids\": [9007199254740993]", false),
+        ("\"ids\": [90071992547409930e-1, 9007199254740993.00]", true),
+    ] {
+        let body = format!("{{\"read\": {read}, {field}}}");
+        let request = bob.request(Method::PATCH, "/messages").body(body);
+        assert_eq!(changed(&Answer::of(request).await), 1, "{field}");
+        let expected = if read { vec![ODD] } else { vec![] };
+        assert_eq!(bob.inbox("?unread=false").await, expected, "{field}");
+    }
+    let body = "{\"read\": false, \"until\": 9007199254740992.0}";
+    let request = bob.request(Method::PATCH, "/messages").body(body);
+    assert_eq!(
+        changed(&Answer::of(request).await),
+        0,
+        "it is not up to the odd one"
+    );
+}
+
 #[tokio::test]
 async fn a_hundred_messages_can_be_named() {
     let (service, [_, bob]) = Service::with_users(["alice", "bob"]).await;

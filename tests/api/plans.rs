@@ -3,20 +3,45 @@
 use std::collections::BTreeSet;
 
 use argon2::{Argon2, Params, PasswordHasher as _};
+use herolo::Config;
 use reqwest::Method;
 use serde_json::json;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
-use crate::support::{AHEAD, Answer, Listener, NewMessage, Service, User, at_once, until};
+use crate::support::{
+    AHEAD, Answer, Listener, NewMessage, Service, SmtpServer, User, at_once, until,
+};
 
 /// Enough rows that the optimizer could choose a wrong plan.
 const MESSAGES: u32 = 4_000;
 
+/// Rows of other users.
+const OF_OTHERS: [&str; 5] = [
+    "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
+         SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
+    "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
+         SELECT id, 1000 + id DIV 4, id - 1, id DIV 8 FROM messages WHERE id > 8",
+    "INSERT INTO invitations (code_hash, inviter_id, created_at, expires_at) \
+         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, NOW(3), NOW(3) + INTERVAL 1 + id % 7 DAY FROM messages",
+    "INSERT INTO mails (kind, user_id, mailbox_hash, message_id, created_at, sent_at) \
+         SELECT 'password-reset', 1000 + id DIV 4, UNHEX(SHA2(id DIV 4, 256)), UNHEX(LEFT(SHA2(id, 256), 32)), \
+         UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM messages",
+    "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at) \
+         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, 'password-reset', UNHEX(SHA2(id DIV 4, 256)), \
+         UTC_TIMESTAMP(3) + INTERVAL 10 + id % 20 MINUTE FROM messages",
+];
+
 /// Two users, of whom one received many messages, most of which are read.
 async fn big_inbox() -> (Service, User, User) {
+    big_inbox_with(|_| ()).await
+}
+
+/// The same with other settings.
+async fn big_inbox_with(adjust: impl FnOnce(&mut Config)) -> (Service, User, User) {
     // One connection, so that each statement is prepared once, before statements are counted.
     let service = Service::start_with(|config| {
+        adjust(config);
         config.database_max_connections = 1;
         config.user_invitations = 10;
     })
@@ -39,17 +64,11 @@ async fn big_inbox() -> (Service, User, User) {
              SELECT (SELECT id FROM users WHERE username = 'bob'), id, id % 1000 <> 1, id % 7 = 3 FROM messages",
         )
         .await;
-    // Those of other users.
-    for statement in [
-        "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
-         SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
-        "INSERT INTO invitations (code_hash, inviter_id, created_at, expires_at) \
-         SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, NOW(3), NOW(3) + INTERVAL 1 + id % 7 DAY FROM messages",
-    ] {
+    for statement in OF_OTHERS {
         database.execute(statement).await;
     }
     database
-        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks")
+        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes")
         .await;
     (service, alice, bob)
 }
@@ -116,6 +135,24 @@ async fn use_blocks(service: &Service, alice: &User, bob: &User) {
     assert_eq!(listed["blocks"][0]["username"], "mallory");
 }
 
+/// Replies to one and to several users, a reply that is refused, and the conversation on several pages.
+async fn use_replies(alice: &User, bob: &User) {
+    let original = alice.send(bob, "answered").await;
+    for receivers in [&["bob"][..], &["alice", "bob"]] {
+        for (id, status) in [(original, 201), (i64::MAX.unsigned_abs(), 422)] {
+            let new = NewMessage::to_several(receivers).with("in_reply_to", id);
+            let answer = alice.post("/messages", &new.json()).await;
+            assert_eq!(answer.status, status, "{}", answer.text);
+        }
+    }
+    for user in [alice, bob] {
+        for query in ["", "&per_page=1", "&per_page=100&page=2"] {
+            let path = format!("/messages?conversation={original}{query}");
+            assert_eq!(user.get(&path).await.status, 200, "{path}");
+        }
+    }
+}
+
 /// All operations on an account, up to its deletion.
 async fn use_an_account_up(service: &Service) {
     let carol = service.user("carol").await;
@@ -151,6 +188,33 @@ async fn use_an_account_up(service: &Service) {
     .await;
 }
 
+/// A password is replaced with a code, after mails that are refused, postponed and not sent at all.
+async fn use_mails(service: &Service, smtp: &SmtpServer) {
+    service.user("erin").await;
+    let forget = async |account: &str| {
+        let body = json!({"account": account});
+        let answer = service.post("/password-resets", &body).await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+    };
+    smtp.refuse(&[550, 451]);
+    for (account, offered) in [("erin", 1), ("erin@example.com", 2)] {
+        forget("nobody").await;
+        forget(account).await;
+        until("a mail is offered", async || smtp.offered() == offered).await;
+    }
+    let later = "UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)";
+    until("it is postponed and sent", async || {
+        service.database.execute(later).await;
+        !smtp.mails().is_empty()
+    })
+    .await;
+    let code = smtp.mails()[0].code();
+    let body = json!({"code": code, "new_password": "erin's new password"});
+    let done = service.post("/password-resets/completion", &body).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    until("the owner is told", async || smtp.mails().len() > 1).await;
+}
+
 /// A client that reconnects, receives a message, and skips an id that is abandoned.
 async fn listen(alice: &User, bob: &User) {
     let mut listener = Listener::after(bob, Some("1")).await;
@@ -161,7 +225,9 @@ async fn listen(alice: &User, bob: &User) {
     drop(listener);
     let mut listener = Listener::of(bob).await;
     alice.delete(alice.send(alice, "passed over").await).await;
-    alice.send(bob, "heard").await;
+    let heard = alice.send(bob, "heard").await;
+    let reply = NewMessage::to("bob").with("in_reply_to", heard).json();
+    assert_eq!(alice.post("/messages", &reply).await.status, 201);
     loop {
         alice.send(bob, "heard").await;
         let event = listener.next().await.expect("an event");
@@ -272,6 +338,7 @@ async fn use_the_feed(bob: &User) {
 async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_accounts(service).await;
     use_blocks(service, alice, bob).await;
+    use_replies(alice, bob).await;
     let id = alice.send(bob, "new").await;
     use_the_feed(bob).await;
     assert_eq!(alice.get("").await.status, 200);
@@ -371,6 +438,8 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",
         "STRAIGHT_JOIN LATERAL (",
+        "UPDATE mails SET due_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND",
+        "DELETE FROM mails WHERE id = ?",
         "FROM (VALUES ROW(?,?,?),ROW(?,?,?)",
     ] {
         assert!(
@@ -387,7 +456,9 @@ fn assert_all_kinds(of_the_api: &[String]) {
 
 #[tokio::test]
 async fn every_statement_walks_a_key() {
-    let (service, alice, bob) = big_inbox().await;
+    let smtp = SmtpServer::start();
+    let (service, alice, bob) = big_inbox_with(|config| smtp.serve(config)).await;
+    use_mails(&service, &smtp).await;
     use_everything(&service, &alice, &bob).await;
     listen(&alice, &bob).await;
     let mut connection = service.database.connect().await;
@@ -687,6 +758,73 @@ async fn a_send_makes_as_many_round_trips_if_a_receiver_blocks_its_sender() {
 
     let unblock = async || on_block(Method::DELETE).await;
     assert_eq!(statements_of(&service, unblock).await, CHECK + 1);
+}
+
+/// Bob answers a message of alice; returns the id of the message.
+async fn answered(alice: &User, bob: &User) -> u64 {
+    let original = alice.send(bob, "counted").await;
+    let new = NewMessage::to("alice").with("in_reply_to", original);
+    assert_eq!(bob.post("/messages", &new.json()).await.status, 201);
+    original
+}
+
+#[tokio::test]
+async fn only_replies_pay_for_replies() {
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&service, &alice, &bob).await;
+    let original = answered(&alice, &bob).await;
+    let foreign = alice.send(&alice, "not for bob").await;
+    for receivers in [&["alice"][..], &["alice", "bob"]] {
+        let cost = async |new: NewMessage| {
+            let new = new.json();
+            let send = async || bob.post("/messages", &new).await.status;
+            statements_of(&service, send).await
+        };
+        let new = || NewMessage::to_several(receivers);
+        assert_eq!(cost(new()).await, CHECK + 4);
+        // The users who see that it is a reply are looked up, and stored.
+        let reply = new().with("in_reply_to", original);
+        assert_eq!(cost(reply).await, CHECK + 6);
+        let [unseen, unknown] = [foreign, i64::MAX.unsigned_abs()];
+        let refused = cost(new().with("in_reply_to", unseen)).await;
+        assert_eq!(cost(new().with("in_reply_to", unknown)).await, refused);
+    }
+}
+
+#[tokio::test]
+async fn a_conversation_costs_the_same_however_much_of_it_the_user_cannot_see() {
+    /// The page's replies in three tables, their contents, and their receivers.
+    const ROWS: u64 = 10;
+    let (service, alice, bob) = big_inbox().await;
+    use_everything(&service, &alice, &bob).await;
+    let original = answered(&alice, &bob).await;
+    let path = format!("/messages?conversation={original}");
+    // The root, the replies, whether the root is visible, the contents, and the receivers of what was sent.
+    for (user, lookups) in [(&alice, 5), (&bob, 5)] {
+        let read = async || user.get(&path).await.status;
+        assert_eq!(statements_of(&service, read).await, CHECK + lookups);
+    }
+    let before = rows_examined(&service, &bob, &path).await;
+    let replies_of_others = format!(
+        "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
+         SELECT id, 999999, {original}, {original} FROM messages WHERE id < {original} \
+         AND id NOT IN (SELECT message_id FROM replies)"
+    );
+    assert!(service.database.execute(replies_of_others).await > 0);
+    let rows = rows_examined(&service, &bob, &path).await;
+    assert_eq!(rows, before);
+    assert!((2..=2 * ROWS).contains(&rows), "{rows} rows");
+    let nothing = async || bob.get("/messages?conversation=999999999").await.status;
+    let foreign = format!(
+        "/messages?conversation={}",
+        alice.send(&alice, "not for bob").await
+    );
+    let foreign = async || bob.get(&foreign).await.status;
+    let costs = [
+        statements_of(&service, nothing).await,
+        statements_of(&service, foreign).await,
+    ];
+    assert_eq!(costs, [CHECK + 3; 2]);
 }
 
 #[tokio::test]

@@ -71,6 +71,26 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
         "mayor,the mayor",
         &["none", "comma-separated usernames"],
     ),
+    // Each of these without the others.
+    (
+        "HEROLO_SMTP_URL",
+        "smtps://u:canary@h",
+        &[
+            "without HEROLO_MAIL_FROM",
+            "HEROLO_PUBLIC_URL",
+            "set all of them, or none",
+        ],
+    ),
+    (
+        "HEROLO_MAIL_FROM",
+        "noreply@example.com",
+        &["without HEROLO_SMTP_URL", "set all of them, or none"],
+    ),
+    (
+        "HEROLO_PUBLIC_URL",
+        "https://example.com/canary",
+        &["origin such as https://"],
+    ),
     ("HEROLO_PROT", "8000", &["is not a setting", "HEROLO_PORT"]),
     (
         "HEROLO_DATABASE_URL",
@@ -137,6 +157,43 @@ async fn a_wrong_value_is_one_line_that_names_the_setting_and_the_fix() {
         let ended = herolo.run(&["serve"]).await;
 
         refused(&ended, &[&[*variable], *parts].concat());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_mail_server_or_sender_is_named_without_its_password() {
+    let refusals: [(&str, &str, &[&str]); 4] = [
+        (
+            "imap://u:canary@h",
+            "a@example.com",
+            &["HEROLO_SMTP_URL", "smtps://"],
+        ),
+        (
+            "smtp://u:canary@h:port",
+            "a@example.com",
+            &["HEROLO_SMTP_URL", "smtps://"],
+        ),
+        (
+            "smtp://u:canary@h?tls=none",
+            "a@example.com",
+            &["HEROLO_SMTP_URL", "without TLS"],
+        ),
+        (
+            "smtps://u:canary@h",
+            "canary",
+            &["HEROLO_MAIL_FROM", "noreply@example.com"],
+        ),
+    ];
+    for (url, from, parts) in refusals {
+        let herolo = herolo()
+            .set("HEROLO_MAIL_FROM", from)
+            .set("HEROLO_PUBLIC_URL", "https://herolo.example.com");
+        let file = herolo.file("smtp-url", &format!("{url}\n"));
+        let herolo = herolo.set("HEROLO_SMTP_URL_FILE", &file.to_string_lossy());
+
+        let ended = herolo.run(&["serve"]).await;
+
+        refused(&ended, parts);
     }
 }
 

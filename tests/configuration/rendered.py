@@ -69,6 +69,7 @@ def write_inputs(folder: pathlib.Path) -> pathlib.Path:
         "database_service_password": f"{CANARY}-service",
         "token_keys": f"k1:{CANARY}-key",
         "duckdns_token": f"{CANARY}-token",
+        "smtp_url": f"smtps://{CANARY}-user:password@mail.example.com",
         "database_ca_file": str(authority),
         "service_image": "herolo:release",
         "edge_image": "traefik:edge",

@@ -122,6 +122,23 @@ def test_a_state_from_before_the_settings_existed_has_none(sources, inputs, tmp_
     assert sorted(environment) == ["HEROLO_CLIENT_ADDRESS_HEADER", "HEROLO_DATABASE_URL_FILE", "HEROLO_TOKEN_KEYS_FILE"]
 
 
+def test_with_a_sender_of_mails_the_service_gets_the_mail_server(sources, inputs, tmp_path):
+    variables = json.loads(inputs.read_text(encoding="utf-8"))
+    variables["deployment"]["service_settings"] = {"HEROLO_MAIL_FROM": "Herolo <herolo@example.com>"}
+    file = tmp_path / "inputs.json"
+    file.write_text(json.dumps(variables), encoding="utf-8")
+    rendered = Rendered(sources.render(file, tmp_path / "rendered"))
+    test_secrets_come_by_name_and_are_readable_for_the_service_only(rendered)
+    test_no_secret_is_in_a_file_of_the_host(rendered)
+    environment = rendered.service["services"]["api"]["environment"]
+    assert environment["HEROLO_SMTP_URL_FILE"] == "/run/secrets/smtp_url"
+    assert environment["HEROLO_PUBLIC_URL"] == "https://herolo.example.com"
+
+
+def test_without_one_a_mail_server_among_the_secrets_stays_there(rendered):
+    assert set(rendered.service["secrets"]) == {"database_url", "token_keys"}
+
+
 def test_what_restarts_containers_is_not_upgraded_behind_the_operators_back(rendered):
     blacklist = re.search(r"Package-Blacklist \{(.*?)\};", rendered.texts["host/unattended-upgrades.conf"], re.DOTALL)[
         1

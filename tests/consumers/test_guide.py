@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from consumers.guide import LANGUAGES, Snippet, read
-from consumers.session import Session, playing
+from consumers.session import PUBLISHED_URL, Session, playing
 from support.services import REPOSITORY, Service
 
 GUIDE = (REPOSITORY / "docs/api.md").read_text()
@@ -25,7 +25,14 @@ FAULTS = {"sh": {"lost", "refused"}, "python": {"lost", "refused", "cut"}, "js":
 @pytest.fixture(scope="module")
 def services(start_service: Callable[..., Service]) -> dict[str, Service]:
     """A service for each language, so that each begins with the same ids and names."""
-    settings = {"HEROLO_CORS_ORIGINS": PUBLISHED_ORIGIN, "HEROLO_USER_INVITATIONS": "5"}
+    settings = {
+        "HEROLO_CORS_ORIGINS": PUBLISHED_ORIGIN,
+        "HEROLO_USER_INVITATIONS": "5",
+        # The guide reads no mails, so none have to arrive.
+        "HEROLO_SMTP_URL": "smtp://127.0.0.1:1?tls=none",
+        "HEROLO_MAIL_FROM": "noreply@example.com",
+        "HEROLO_PUBLIC_URL": PUBLISHED_URL,
+    }
     return {language: start_service(f"guide_{language}", settings) for language in LANGUAGES}
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 from contract.fuzzer import Answers, Fuzzer
-from support.services import REPOSITORY, Service
+from support.services import REPOSITORY, Mysql, Service
 
 CASES = pytest.StashKey[int]()
 SEED = pytest.StashKey[int]()
@@ -47,16 +47,35 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 @pytest.fixture(scope="session")
 def service_settings() -> dict[str, str]:
-    """Rate limits that are mentioned in each response, and never exceeded."""
+    """Rate limits that are mentioned in each response and never exceeded, and mails that never arrive."""
     limits = {f"HEROLO_LIMIT_{name}": "1000000" for name in ("LOGINS", "SIGN_UPS", "SENDS", "SEARCHES")}
-    return {**limits, "HEROLO_USER_INVITATIONS": "100", "HEROLO_CONFIG": str(REPOSITORY / "service/Rocket.toml")}
+    mail = {
+        "HEROLO_SMTP_URL": "smtp://127.0.0.1:1?tls=none",
+        "HEROLO_MAIL_FROM": "noreply@example.com",
+        "HEROLO_PUBLIC_URL": "https://herolo.example.com",
+    }
+    file = {"HEROLO_CONFIG": str(REPOSITORY / "service/Rocket.toml")}
+    return {**limits, **mail, **file, "HEROLO_USER_INVITATIONS": "100"}
+
+
+# Accounts with codes for a new password, as if they had been sent; `hooks.py` uses them.
+FORGETFUL = """
+INSERT INTO users (username, email, normalized_email, password_hash, created_at)
+  WITH RECURSIVE numbers AS (SELECT 1 AS number UNION ALL SELECT number + 1 FROM numbers WHERE number < 900)
+  SELECT CONCAT('forgetful-', number), CONCAT(number, '@example.com'), CONCAT(number, '@example.com'), 'none', NOW(3)
+  FROM numbers;
+INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
+  SELECT UNHEX(SHA2(CONCAT('code-of-', username), 256)), id, 'password-reset', UNHEX(SHA2(email, 256)),
+    UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username LIKE 'forgetful-%';
+"""
 
 
 @pytest.fixture(scope="session")
 def fuzzer(
-    service: Service, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+    service: Service, mysql: Mysql, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
 ) -> Iterator[Fuzzer]:
     """Schemathesis, after all its requests: single ones and series at the same time, on two processors."""
+    mysql.execute("herolo", FORGETFUL)
     stash, folder = request.config.stash, tmp_path_factory.mktemp("schemathesis")
     with Fuzzer(folder, service, stash[CASES], stash[SEED]) as fuzzer:
         try:

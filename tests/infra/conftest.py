@@ -3,6 +3,7 @@ that is planned and applied there."""
 
 import pathlib
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -81,6 +82,19 @@ def operator(tmp_path_factory: pytest.TempPathFactory, key: pathlib.Path, cloud:
 def trial(operator: Operator) -> Made:
     """What the form of a trial would make."""
     return Made(operator.plan("trial"))
+
+
+@pytest.fixture(scope="session")
+def mailing(operator: Operator) -> Made:
+    """What the form of a trial that sends mails would make."""
+    environments = operator.environments
+    form = environments.form("trial").read_text(encoding="utf-8")
+    mails = 'mail_from = "Herolo <herolo@example.com>"\nsmtp_port = 465\n'
+    environments.form("mailing").write_text(f"{form}{mails}", encoding="utf-8")
+    smtp_url = f"smtps://herolo:{secrets.token_hex(16)}@mail.example.com"
+    environments.secrets("mailing").write_text(f'---\nsmtp_url: "{smtp_url}"\n', encoding="utf-8")
+    operator.operate("secrets", "mailing")
+    return Made(operator.plan("mailing"))
 
 
 @pytest.fixture(scope="session")

@@ -40,6 +40,14 @@ def test_the_host_reaches_only_what_it_needs(production):
     assert to_database["source_security_group_id"] == production.one("aws_security_group", "database")["id"]
 
 
+def test_a_mail_server_is_reached_if_there_is_a_sender_of_mails(trial, mailing):
+    def ports(made):
+        return {rule["to_port"] for rule in made.all("aws_security_group_rule") if rule["type"] == "egress"}
+
+    assert ports(mailing) - ports(trial) == {465}
+    assert 465 not in ports(trial)
+
+
 def test_every_rule_says_what_it_is_for(production):
     assert all(r["description"] for r in production.all("aws_security_group_rule"))
 

@@ -42,12 +42,12 @@ def safe(environments):
 
 def assert_right(secrets):
     """They must be what the service and the database take."""
-    assert set(secrets) == {*PASSWORDS, "token_keys", "duckdns_token"}
+    assert set(secrets) == {*PASSWORDS, "token_keys", "duckdns_token", "smtp_url"}
     assert all(re.fullmatch("[A-Za-z0-9]{32}", secrets[name]) for name in PASSWORDS)
     assert len({secrets[name] for name in PASSWORDS}) == 3
     name, _, key = secrets["token_keys"].partition(":")
     assert name == "k1" and len(base64.b64decode(key, validate=True)) == 32
-    assert secrets["duckdns_token"] == ""
+    assert (secrets["duckdns_token"], secrets["smtp_url"]) == ("", "")
 
 
 def mode_of(file):

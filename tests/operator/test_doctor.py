@@ -181,7 +181,7 @@ def test_secrets_that_others_could_read_are_a_warning(environment: Environment) 
 def test_an_empty_token_of_duckdns_is_a_fault(environment: Environment) -> None:
     environment.form.write_text('dns_provider = "duckdns"\n', encoding="utf-8")
     state, details = checks_machine.check_secrets(environment)[1:]
-    assert state == "ok" and "you then enter the token of DuckDNS" in details
+    assert state == "ok" and "you then enter duckdns_token" in details
     environment.secrets.write_text('---\nduckdns_token: ""\n', encoding="utf-8")
     environment.secrets.chmod(0o600)
     state, details = checks_machine.check_secrets(environment)[1:]

@@ -56,7 +56,7 @@ def value(ssm: Any) -> str:
 def test_new_secrets_are_one_encrypted_document_and_no_file(environment: Environment, ssm: Any) -> None:
     provide_secrets(environment)
     parameter = ssm.get_parameter(Name=NAME)["Parameter"]
-    assert parameter["Type"] == "SecureString" and len(read_secrets(environment)) == 5
+    assert parameter["Type"] == "SecureString" and len(read_secrets(environment)) == 6
     assert read_secrets(environment)["token_keys"] in value(ssm)
     assert not environment.secrets.exists()
     provide_secrets(environment)
@@ -351,7 +351,7 @@ def test_the_doctor_reads_the_parameter(environment: Environment, ssm: Any, monk
 
 def test_duckdns_begins_with_a_file_for_its_token(environment: Environment, ssm: Any) -> None:
     environment.form.write_text(FORM.format(home="ssm") + 'dns_provider = "duckdns"\n')
-    with pytest.raises(Failure, match='with "duckdns", begin with secrets = "file"'):
+    with pytest.raises(Failure, match='begin with secrets = "file", for duckdns_token'):
         provide_secrets(environment)
     assert ssm.describe_parameters()["Parameters"] == []
 

@@ -97,6 +97,22 @@ def test_sign_ups_are_a_setting_unless_they_are_open(environment: Environment, m
         assert service_settings.read_settings(environment) == expected
 
 
+def test_the_sender_of_mails_is_a_setting_and_is_judged_with_a_mail_server(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Host:
+        def read(self, script: str) -> Result:
+            assert "HEROLO_SMTP_URL=smtp://" in script
+            return Result(1, "herolo: HEROLO_MAIL_FROM: is not an address")
+
+    environment.form.write_text('mail_from = "@"\n', encoding="utf-8")
+    monkeypatch.setattr(service_settings, "read_values", lambda _: {"service_settings": {}, "mail_from": "@"})
+    settings = service_settings.read_settings(environment)
+    assert settings == {"HEROLO_MAIL_FROM": "@"}
+    with pytest.raises(Failure, match="line 1: HEROLO_MAIL_FROM is not an address"):
+        check_settings(settings, "herolo:old", environment, Host)  # type: ignore[arg-type]
+
+
 def test_a_release_that_does_not_know_sign_ups_is_told_by_their_line(environment: Environment) -> None:
     class Host:
         def read(self, script: str) -> Result:

@@ -42,7 +42,13 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def service_settings() -> dict[str, str]:
     """All tests are one client, so there are no rate limits."""
     limits = {f"HEROLO_LIMIT_{name}": "0" for name in ("LOGINS", "SIGN_UPS", "SENDS")}
-    return {**limits, "HEROLO_DRAIN_SECONDS": "0", "HEROLO_USER_INVITATIONS": "5"}
+    # Of a mail server that is away.
+    mail = {
+        "HEROLO_SMTP_URL": "smtp://127.0.0.1:9?tls=none",
+        "HEROLO_MAIL_FROM": "herolo@example.com",
+        "HEROLO_PUBLIC_URL": "https://herolo.example.com",
+    }
+    return {**limits, **mail, "HEROLO_DRAIN_SECONDS": "0", "HEROLO_USER_INVITATIONS": "5"}
 
 
 @pytest.fixture(scope="session")

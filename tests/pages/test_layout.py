@@ -93,3 +93,83 @@ def test_the_current_row_is_seen_in_forced_colours(service: Service, tab: Callab
     for place in (one.row("One"), one.page.locator("#tab-inbox")):
         assert place.evaluate("(one) => getComputedStyle(one).outlineStyle") == "solid"
     assert one.row("Two").evaluate("(one) => getComputedStyle(one).outlineStyle") == "none"
+
+
+def test_the_tools_and_the_account_fit_every_window(service: Service, tab: Callable[..., Tab]) -> None:
+    """At 400 % zoom, and in the narrowest list of a desk."""
+    alice = sign_up(service, "alice-with-a-name-that-fills-a-narrow-window")
+    for number in range(3):
+        alice.send(alice.name, f"Number {number}")
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+    for width, height in ((320, 200), (320, 640), (833, 700)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.get_by_role("button", name="Search messages").click()
+        one.examine(f"search-{width}-{height}")
+        page.get_by_role("button", name="End search").click()
+        page.get_by_role("button", name="Select", exact=True).click()
+        page.get_by_label("Select all").check()
+        expect(page.locator("#selected-delete")).to_be_visible()
+        one.examine(f"selection-{width}-{height}")
+        page.get_by_role("button", name="Done").click()
+        page.keyboard.press("?")
+        one.examine(f"shortcuts-{width}-{height}")
+        page.keyboard.press("Escape")
+        page.get_by_role("link", name="Account of").click()
+        expect(page.get_by_role("button", name="Invite")).to_be_visible()
+        one.examine(f"account-{width}-{height}")
+        last = page.get_by_role("button", name="Delete account")
+        last.scroll_into_view_if_needed()
+        expect(last).to_be_in_viewport()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+def test_selected_rows_are_seen_in_forced_colours(service: Service, tab: Callable[..., Tab]) -> None:
+    alice = sign_up(service, "alice-forced-selection")
+    for subject in ("One", "Two"):
+        alice.send(alice.name, subject)
+    one = tab("desk-light", forced_colors="active")
+    one.sign_in(alice.name)
+    one.page.get_by_role("button", name="Select", exact=True).click()
+    one.page.get_by_label("Select “One”").check()
+    one.picture("forced-selection")
+    outline = "(one) => getComputedStyle(one).outlineStyle"
+    assert (one.row("One").evaluate(outline), one.row("Two").evaluate(outline)) == ("solid", "none")
+
+
+def test_the_focus_is_seen_in_the_tools_and_the_account(service: Service, tab: Callable[..., Tab]) -> None:
+    """By Tab alone, through all of them."""
+    alice = sign_up(service, "alice-tabs-through")
+    alice.send(alice.name, "One")
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+
+    def walk(end: str) -> None:
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            focused, outline = page.evaluate("""() => {
+                const one = document.activeElement;
+                return [one.id + " " + one.innerText, one === document.body || getComputedStyle(one).outlineStyle];
+            }""")
+            assert outline != "none", f"nobody sees that {focused} has the focus"
+            if end in focused:
+                return
+        raise AssertionError(f"the focus never comes to {end}")
+
+    walk("search-open")
+    page.keyboard.press("Enter")
+    walk("End search")
+    page.keyboard.press("Enter")
+    walk("Select")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Space")
+    walk("Delete")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Select", exact=True)).to_be_focused()
+    page.get_by_role("link", name="Account of").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Invite")).to_be_visible()
+    walk("Delete account")

@@ -126,6 +126,10 @@ class Mysql:
         write_secret(file, f"mysql://root:{self._password}@127.0.0.1:{self.port}/{name}?ssl-mode=REQUIRED\n")
         return file
 
+    def execute(self, database: str, statements: str) -> None:
+        """Runs statements on a database."""
+        docker("exec", self.container, "mysql", "--execute", statements, database)
+
     def remove(self) -> None:
         """Removes the container and its data, if there is one."""
         docker("rm", "--force", "--volumes", self.container, check=False)

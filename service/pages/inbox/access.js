@@ -6,6 +6,7 @@ import * as session from "/inbox/session.js";
 
 let isNew = false; // whether the form creates an account
 let policy = "open"; // the sign-ups that the service accepts
+let hasMail = false; // whether the service sends mails
 let isInvited = false; // whether the address has the code of an invitation
 
 /** Sets up the forms. `done` is called after a sign-in, and `again` after a renewal of the session. */
@@ -28,12 +29,13 @@ export function open(code) {
   byId("access-invitation").value = code;
   show(isInvited && policy !== "closed");
   // Without an answer, the service itself refuses what it does not accept.
-  session.signUpPolicy().then(apply, () => {});
+  session.serviceInfo().then(apply, () => {});
 }
 
 /** Offers only the sign-ups that the service accepts. */
-function apply(found) {
-  policy = found;
+function apply(service) {
+  policy = service.sign_ups;
+  hasMail = service.mail === true;
   if (byId("access").hidden) return;
   if (policy === "closed" && isNew) show(false);
   showChoices();
@@ -41,6 +43,7 @@ function apply(found) {
 
 function showChoices() {
   byId("access-other").hidden = policy === "closed";
+  byId("access-forgotten").hidden = isNew || !hasMail;
   byId("access-invited").hidden = !isNew || !(policy === "invited" || isInvited);
 }
 
@@ -94,7 +97,7 @@ async function enter(form, wait) {
 }
 
 /** Returns whether the action succeeded; if not, the form shows the error. Only one attempt runs at a time. */
-async function attempt(form, button, action) {
+export async function attempt(form, button, action) {
   if (button.getAttribute("aria-disabled")) return false;
   const name = button.textContent;
   button.setAttribute("aria-disabled", "true");

@@ -39,17 +39,19 @@ export const pause = (milliseconds) => new Promise((resolve) => setTimeout(resol
 
 /**
  * Sends a request and returns the JSON of the response, or null if it has none. Requests that are safe to retry are
- * retried; `wait` is called before each retry, with the problem and the delay in ms.
+ * retried; `wait` is called before each retry, with the problem and the delay in ms. `timeout` is in ms; with `isText`,
+ * the JSON is returned as it was received.
  */
 export async function call(
   method,
   path,
-  { body, token, headers = {}, repeatable = method !== "POST", cache = "no-store", wait = () => {} } = {},
+  { body, token, headers = {}, repeatable = method !== "POST", wait = () => {}, ...options } = {},
 ) {
   const end = performance.now() + RETRY_WINDOW;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await send(method, path, body, { ...headers, ...(token && { Authorization: `Bearer ${token}` }) }, cache);
+      const all = { ...headers, ...(token && { Authorization: `Bearer ${token}` }) };
+      return await send(method, path, body, all, options);
     } catch (problem) {
       // An earlier attempt has deleted it.
       if (method === "DELETE" && attempt > 1 && problem.status === 404) return null;
@@ -65,7 +67,7 @@ export async function call(
   }
 }
 
-async function send(method, path, body, headers, cache) {
+async function send(method, path, body, headers, { cache = "no-store", timeout = REQUEST_TIMEOUT, isText = false }) {
   let response;
   let text;
   try {
@@ -76,7 +78,7 @@ async function send(method, path, body, headers, cache) {
       cache,
       credentials: "omit",
       redirect: "error",
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+      signal: AbortSignal.timeout(timeout),
     });
     text = await response.text();
   } catch {
@@ -84,8 +86,8 @@ async function send(method, path, body, headers, cache) {
   }
   const json = parse(text);
   // Not a response of the service, but of another server, such as the sign-in page of a network.
-  if (response.ok && !isObject(json) && response.status !== 204) throw new Problem(0);
-  if (response.ok) return json;
+  if (response.ok && !isObject(json) && ![202, 204].includes(response.status)) throw new Problem(0);
+  if (response.ok) return isText ? text : json;
   throw toProblem(response, json);
 }
 

@@ -2,18 +2,19 @@
 
 import * as access from "/inbox/access.js";
 import * as compose from "/inbox/compose.js";
-import { announce, ask, byId, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
+import { ask, byId, refreshTimes, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
-import { Listener } from "/inbox/listen.js";
+import * as keys from "/inbox/keys.js";
+import { Listener, showConnection } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
+import * as search from "/inbox/search.js";
+import * as selection from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
 import { publish, store, stored, subscribe } from "/inbox/tab.js";
 import { shown, titleOf } from "/inbox/words.js";
 
 /** The service counts unread messages up to this number. */
 const MAX_UNREAD = 1000;
-/** Delay in ms before a lost connection is shown; most are restored earlier. */
-const OFFLINE_DELAY = 4000;
 /** Debounce interval of reloads in ms. */
 const SYNC_DELAY = 50;
 /** Debounce interval of counting unread messages after new ones, in ms. */
@@ -28,7 +29,6 @@ let here = ""; // the fragment of the view that is shown
 let isLeaving = false; // whether the browser is on its way back
 let nextFocus = null; // the row that gets the focus when the list is shown again
 const seenIds = new Set(); // the ids of the messages that arrived; the list may have one before its event comes
-let lineTimer;
 let countTimer;
 let syncTimer;
 
@@ -70,32 +70,6 @@ function changed() {
   publish("changed", session.username());
 }
 
-function showConnection(state) {
-  clearTimeout(lineTimer);
-  const line = byId("line");
-  const set = (text) => {
-    line.dataset.state = state;
-    byId("line-text").textContent = text;
-  };
-  if (state === "live") {
-    if (line.dataset.state === "waiting" && line.dataset.told) showToast("Connected again.");
-    delete line.dataset.told;
-    set("Live");
-  } else if (state === "off") {
-    set("Signed out");
-  } else {
-    lineTimer = setTimeout(
-      () => {
-        set(navigator.onLine ? "Reconnecting…" : "Offline");
-        if (line.dataset.told) return;
-        line.dataset.told = "yes";
-        announce("The connection is lost. Reconnecting.");
-      },
-      navigator.onLine ? OFFLINE_DELAY : 0,
-    );
-  }
-}
-
 async function countUnread() {
   if (!session.token()) return;
   try {
@@ -106,6 +80,13 @@ async function countUnread() {
   }
 }
 
+/** The icon of a hidden tab tells that there are unread messages. */
+function showIcon() {
+  const path = document.hidden && unread > 0 ? "/inbox/icon-unread.svg" : "/inbox/icon.svg";
+  const link = document.querySelector('link[rel="icon"]');
+  if (link.getAttribute("href") !== path) link.setAttribute("href", path);
+}
+
 function setUnread(count) {
   unread = Math.max(0, count);
   const badge = byId("unread-badge");
@@ -114,13 +95,21 @@ function setUnread(count) {
   badge.setAttribute("aria-label", `${text} unread`);
   badge.setAttribute("role", "img");
   badge.textContent = text;
+  byId("read-all").hidden = unread === 0;
+  showIcon();
   setTitle({ unread });
 }
 
-/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/write` or `#/write/12`, which is a reply to a message. */
+/** The views beside the boxes. */
+const ASIDE = ["write", "account"];
+
+/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/account`, `#/write` or `#/write/12`, a reply to a message. */
 function place() {
   const [name, id] = location.hash.replace(/^#\//, "").split("/");
-  return { name: name === "write" || name === "sent" ? name : "inbox", id: /^\d+$/.test(id ?? "") ? Number(id) : null };
+  return {
+    name: ["sent", ...ASIDE].includes(name) ? name : "inbox",
+    id: /^\d+$/.test(id ?? "") ? Number(id) : null,
+  };
 }
 
 function route() {
@@ -128,17 +117,33 @@ function route() {
   if (!history.state) history.replaceState({ before: here }, "");
   here = location.hash;
   isLeaving = false;
+  const code = recoveryCode();
+  if (code !== null) return recover(code);
+  byId("recovery").hidden = true;
   if (!session.token()) return enter();
+  if (byId("shell").hidden) return begin();
   if (invitation()) return replace("#/inbox");
   const { name, id } = place();
-  if (name !== "write" && id && feed.isRemoved(id)) return replace(`#/${name}`);
-  byId("shell").dataset.pane = name === "write" || id ? "reading" : "list";
-  if (name === "write") {
+  const isAside = ASIDE.includes(name);
+  if (!isAside && id && feed.isRemoved(id)) return replace(`#/${name}`);
+  byId("shell").dataset.pane = isAside || id ? "reading" : "list";
+  if (isAside) {
     reading.clear();
-    feed.select(id);
-    compose.show(id);
+    feed.select(name === "write" ? id : null);
+    if (name === "write") compose.show(id);
+    else showAccount();
   } else showBox(name, id);
   showDrafts();
+}
+
+/** Loads and shows the account. */
+async function showAccount() {
+  byId("pane").replaceChildren(make("div", { class: "skeleton reading" }, make("span"), make("span")));
+  const account = await import("/inbox/account.js").catch(() => null);
+  if (place().name !== "account" || !session.token()) return;
+  const stream = { pause: () => listener.stop(), resume: () => listener.start() };
+  if (account) account.show({ close, signOut, keys: keys.showOverview, leave: () => leave(), ...stream });
+  else showToast("The account cannot be shown. Check your connection and load the page again.");
 }
 
 /** Replaces the current history entry. */
@@ -158,8 +163,9 @@ function showDrafts() {
   );
 }
 
-/** The box to show: the inbox may be restricted to unread messages. */
-const boxOf = (name) => (name === "inbox" && byId("unread-only").checked ? "unread" : name);
+/** The box to show: what a search has found, or the inbox, which may be restricted to unread messages. */
+const boxOf = (name) =>
+  search.isActive() ? "found" : name === "inbox" && byId("unread-only").checked ? "unread" : name;
 
 function showBox(name, id) {
   lastBox = name;
@@ -169,7 +175,12 @@ function showBox(name, id) {
   }
   byId("list-title").textContent = name === "sent" ? "Sent" : "Inbox";
   byId("unread-switch").hidden = name === "sent";
+  byId("shell").dataset.box = name;
   const changed = lastList !== name;
+  if (changed) {
+    selection.turn(false);
+    search.reset();
+  }
   lastList = name;
   if (changed || !id) feed.show(boxOf(name));
   const before = byId("rows").querySelector("[aria-current]");
@@ -191,7 +202,8 @@ function showBox(name, id) {
 function close() {
   if (isLeaving) return;
   const before = history.state?.before;
-  const isBelow = place().name === "write" ? before && !before.startsWith("#/write") : before === `#/${lastBox}`;
+  const { name } = place();
+  const isBelow = ASIDE.includes(name) ? before && !before.startsWith(`#/${name}`) : before === `#/${lastBox}`;
   if (isBelow) {
     isLeaving = true;
     history.back();
@@ -203,6 +215,25 @@ function close() {
 /** The code in `#/invitation/CODE`, or nothing. */
 const invitation = () => /^#\/invitation\/([0-9A-Za-z]+)$/.exec(location.hash)?.[1] ?? "";
 
+/** The code in `#/forgotten/CODE`, "" in `#/forgotten`, or null. */
+function recoveryCode() {
+  const found = /^#\/forgotten(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
+  return found && (found[1] ?? "");
+}
+
+/** Loads and shows the view in which a forgotten password is replaced. Users who are signed in may have followed the
+ * link of a mail. */
+async function recover(code) {
+  listener.stop();
+  byId("shell").hidden = true;
+  access.hide();
+  byId("recovery").hidden = false;
+  const recovery = await import("/inbox/recovery.js").catch(() => null);
+  if (recoveryCode() !== code) return;
+  if (recovery) recovery.show(code, { done: begin });
+  else showToast("This cannot be shown. Check your connection and load the page again.");
+}
+
 function enter() {
   byId("shell").hidden = true;
   access.open(invitation());
@@ -211,11 +242,12 @@ function enter() {
 /** Shows the inbox after a sign-in. */
 function begin() {
   access.hide();
+  byId("recovery").hidden = true;
   byId("shell").hidden = false;
   byId("me").textContent = session.username();
   byId("unread-only").checked = Boolean(stored(UNREAD_ONLY));
   listener.start();
-  if (!location.hash || invitation()) history.replaceState({}, "", "#/inbox");
+  if (!location.hash || invitation() || recoveryCode() !== null) history.replaceState({}, "", "#/inbox");
   route();
 }
 
@@ -234,8 +266,9 @@ async function signOut() {
   let title = "Sign out?";
   for (;;) {
     const answer = await ask(title, text, choices, compose.hasDrafts() ? 2 : 0);
+    if (answer !== "here" && answer !== "everywhere") return undefined;
+    await selection.finishDeletions();
     if (answer === "here") return leave();
-    if (answer !== "everywhere") return undefined;
     try {
       // A stream that ends on the revocation would ask for the password.
       listener.stop();
@@ -251,6 +284,8 @@ async function signOut() {
 /** Removes the user's messages from the page, except a draft that is open. */
 function empty() {
   listener.stop();
+  selection.reset();
+  search.reset();
   feed.reset();
   setUnread(0);
   lastList = null;
@@ -263,6 +298,7 @@ function leave(isHeard = false) {
   reading.clear();
   byId("unread-only").checked = false;
   byId("me").textContent = "";
+  byId("toasts").replaceChildren(); // they have texts of messages
   // A reload does not ask other tabs for their session.
   history.replaceState({ isOut: true }, "", "#/inbox");
   here = "";
@@ -305,10 +341,15 @@ function onFocus() {
 function setUp() {
   access.setUp(begin, resume);
   session.share(
-    () => !history.state?.isOut && access.isUntouched(),
+    () => !history.state?.isOut && access.isUntouched() && recoveryCode() === null,
     (isRenewed) => (isRenewed ? access.renewed() : begin()),
     signedOutElsewhere,
   );
+  selection.setUp(changed, () => {
+    const { name, id } = place();
+    if (!ASIDE.includes(name) && id && feed.isRemoved(id)) close();
+  });
+  search.setUp(() => feed.show(boxOf(lastBox)));
   reading.setUp({
     reply: (message) => {
       location.hash = `#/write/${message.id}`;
@@ -346,49 +387,35 @@ function setUp() {
   });
   byId("sign-out").addEventListener("click", signOut);
   byId("skip").addEventListener("click", () => focusOn(byId("rows").querySelector("a") ?? byId("list-title")));
-  // A click on the current box reloads it.
-  document.querySelector(".boxes").addEventListener("click", sync);
+  // A click on the current box reloads it, and ends a search in it.
+  document.querySelector(".boxes").addEventListener("click", () => {
+    search.end();
+    sync();
+  });
   setUpWindow();
 }
 
 function setUpWindow() {
   addEventListener("hashchange", route);
-  addEventListener("keydown", onKeyDown);
+  keys.setUp(close);
   for (const event of ["online", "offline"]) addEventListener(event, () => listener.probe());
   addEventListener("focus", onFocus);
   addEventListener("pageshow", (event) => {
     if (event.persisted) onFocus();
   });
   document.addEventListener("visibilitychange", () => (document.hidden ? listener.look(false) : onFocus()));
+  document.addEventListener("visibilitychange", showIcon);
   // Some browsers cover the page with an on-screen keyboard instead of resizing it, so the page resizes itself.
   globalThis.visualViewport?.addEventListener("resize", () => {
     const { height, scale } = visualViewport;
     document.body.style.height = scale === 1 && height < innerHeight ? `${height}px` : "";
   });
-  setInterval(feed.refreshTimes, 30_000);
-}
-
-/** Escape closes the open message or form; arrow keys move through the list. */
-function onKeyDown(event) {
-  if (document.querySelector("dialog[open]") || byId("shell").hidden) return;
-  // While characters are composed, Escape belongs to the input method.
-  if (event.isComposing || event.keyCode === 229) return;
-  if (event.key === "Escape" && byId("shell").dataset.pane === "reading") {
-    event.preventDefault();
-    close();
-  }
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const row = document.activeElement?.closest?.("#rows li");
-  if (!step || !row) return;
-  const next = step > 0 ? row.nextElementSibling : row.previousElementSibling;
-  if (next) {
-    event.preventDefault();
-    next.querySelector("a").focus();
-  }
+  setInterval(refreshTimes, 30_000);
 }
 
 setUp();
-if (session.token()) begin();
+if (recoveryCode() !== null) route();
+else if (session.token()) begin();
 else {
   enter();
   if (!history.state?.isOut) session.ask();

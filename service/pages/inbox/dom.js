@@ -1,5 +1,7 @@
 // Creates and finds elements. All text becomes text nodes, never HTML.
 
+import { ago, exactly, hue, initial } from "/inbox/words.js";
+
 /** The element with this id. */
 export const byId = (id) => document.getElementById(id);
 
@@ -36,6 +38,21 @@ export function icon(path) {
   return drawing;
 }
 
+/** The round picture of a user. */
+export function avatar(name) {
+  return make("span", { class: `avatar hue-${hue(name)}`, "aria-hidden": "true" }, initial(name));
+}
+
+/** A relative time, which `refreshTimes` updates. */
+export function timeOf(iso) {
+  return make("time", { datetime: iso, title: exactly(iso), "data-relative": true }, ago(iso));
+}
+
+/** Updates relative times. */
+export function refreshTimes() {
+  for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(time.dateTime);
+}
+
 /** Moves the focus to an element without scrolling. */
 export function focusOn(element) {
   element?.focus({ preventScroll: true });
@@ -56,13 +73,19 @@ const TOAST_RECHECK = 2000;
 const CROSS = "M5 5l10 10M15 5L5 15";
 
 /** Shows a toast, which screen readers announce politely. It disappears after a time, but not while it is hovered or
- * has the focus. */
-export function showToast(text, action = null) {
+ * has the focus. `ended` is called when it has disappeared without its action; such a toast does not make room for
+ * others. Returns a function that removes it. */
+export function showToast(text, action = null, { lifetime = TOAST, ended = null } = {}) {
   let before = null; // what had the focus before the toast
-  const close = () => {
+  const remove = () => {
     const hadFocus = toast.contains(document.activeElement);
     toast.remove();
     if (hadFocus) focusOn(before?.isConnected ? before : document.querySelector("#pane h2, #list-title"));
+  };
+  const close = () => {
+    if (!toast.isConnected) return;
+    remove();
+    ended?.();
   };
   const expire = () => {
     if (toast.matches(":hover, :focus-within")) setTimeout(expire, TOAST_RECHECK);
@@ -72,6 +95,7 @@ export function showToast(text, action = null) {
     "div",
     {
       class: "toast",
+      "data-kept": ended !== null,
       focusin: ({ relatedTarget }) => {
         if (!toast.contains(relatedTarget)) before = relatedTarget;
       },
@@ -84,7 +108,7 @@ export function showToast(text, action = null) {
           type: "button",
           class: "link",
           click: () => {
-            close();
+            remove();
             action.run();
           },
         },
@@ -93,9 +117,10 @@ export function showToast(text, action = null) {
     make("button", { type: "button", class: "link", "aria-label": "Close", click: close }, icon(CROSS)),
   );
   const toasts = byId("toasts");
-  if (toasts.childElementCount > 2) toasts.querySelector(".toast:not(:hover, :focus-within)")?.remove();
+  if (toasts.childElementCount > 2) toasts.querySelector(".toast:not(:hover, :focus-within, [data-kept])")?.remove();
   toasts.append(toast);
-  setTimeout(expire, TOAST);
+  setTimeout(expire, lifetime);
+  return remove;
 }
 
 let cancelDialog = () => {}; // resolves the last dialog with null
@@ -117,7 +142,19 @@ export function ask(title, text, choices, focus) {
     };
     cancelDialog = () => answer(null);
     const buttons = choices.map(([value, label, kind = ""]) =>
-      make("button", { class: `button ${kind}`, click: () => answer(value) }, label),
+      make(
+        "button",
+        {
+          class: `button ${kind}`,
+          // The dialog gives the focus back when it closes, so it does that before the answer.
+          click: (event) => {
+            event.preventDefault();
+            dialog.close();
+            answer(value);
+          },
+        },
+        label,
+      ),
     );
     byId("confirm-buttons").replaceChildren(...buttons);
     // The event is asynchronous: the same dialog may already show the next question.
@@ -155,7 +192,7 @@ export function showErrors(form, problem, { names = {}, focus = null } = {}) {
   clearErrors(form);
   const general = [];
   for (const { pointer, detail } of problem.errors) {
-    const name = pointer.replace(/^#\//, "").split("/")[0];
+    const name = pointer.replace(/^(#\/|\?)/, "").split("/")[0];
     const place = form.querySelector(`[data-error="${CSS.escape(names[name] ?? name)}"]`);
     if (!place) {
       general.push(`${name} ${detail}`);

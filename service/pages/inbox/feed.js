@@ -1,8 +1,8 @@
 // The list of messages, received or sent.
 
-import { byId, focusOn, make } from "/inbox/dom.js";
+import { avatar, byId, focusOn, make, timeOf } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { ago, beginning, exactly, hue, initial, nameList, shown, titleOf } from "/inbox/words.js";
+import { beginning, nameList, shown, titleOf } from "/inbox/words.js";
 
 const EMPTY = {
   inbox: [
@@ -11,14 +11,17 @@ const EMPTY = {
   ],
   unread: ["All read", "There is nothing new. New messages appear here automatically."],
   sent: ["Nothing sent yet", "Messages you send are kept here, with who has read them."],
+  found: ["Nothing found", "No message here fits. Parts of words are enough: try fewer or shorter ones."],
 };
 const PER_PAGE = 20;
 /** The maximum page size of the service. */
 const LARGEST_PAGE = 100;
+/** Pages of a search can be empty and still have a next one; so many are loaded until a message is found. */
+const MAX_EMPTY_PAGES = 10;
 
 /** A box with its loaded messages, newest first. */
 const newBox = () => ({ items: [], next: null, isLoaded: false, scroll: 0 });
-const boxes = { inbox: newBox(), unread: newBox(), sent: newBox() };
+const boxes = { inbox: newBox(), unread: newBox(), sent: newBox(), found: newBox() };
 let shownBox = "inbox";
 let selected = null;
 let drawn = new Map(); // the rows by message id, with the state that they show
@@ -28,14 +31,28 @@ let loaded = 0; // the number of the last load that has ended
 const arrivals = new Map(); // messages by id that arrived since the last load began, and may be missing in its response
 const writes = new Set(); // changes in progress, for which loads wait
 
+let rendered = () => {};
+
 const box = () => boxes[shownBox];
-const filters = { inbox: "", unread: "&unread=true", sent: "&box=sent" };
+/** The messages of the list that is shown. */
+export const items = () => box().items;
+const filters = { inbox: "", unread: "&unread=true", sent: "&box=sent", found: "" };
+/** The boxes in which new messages appear. */
+const ARRIVING = ["inbox", "unread"];
+const isSent = (name) => filters[name].includes("box=sent");
+const isReceived = (name) => !isSent(name);
+const boxesWith = (condition) => Object.keys(boxes).flatMap((name) => (condition(name) ? [boxes[name]] : []));
 /** The path of a page with as many messages as are shown, so that all rows are updated. */
 const pathOf = (name) =>
   `/messages?per_page=${Math.min(Math.max(boxes[name].items.length, PER_PAGE), LARGEST_PAGE)}${filters[name]}`;
 
 /** The receivers of a message, and whether they have read it. */
 export const receiversOf = (message) => message.receivers ?? [{ username: message.receiver, read: message.read }];
+
+/** Sets the function that is called when the rows have been rendered. */
+export function setUp(given) {
+  rendered = given;
+}
 
 /** Forgets everything. */
 export function reset() {
@@ -54,27 +71,50 @@ export async function show(name) {
     render();
     byId("list-scroll").scrollTop = box().scroll;
   }
-  await refresh(box().isLoaded);
+  return refresh(box().isLoaded);
 }
 
-/** Loads the newest messages of the box that is shown. If `isQuiet`, a failure leaves the list unchanged. */
+/** Shows the messages that a search finds; `filter` are its parameters. Throws the problem of an invalid value. */
+export async function search(filter) {
+  boxes.found = newBox();
+  filters.found = filter;
+  const problem = await show("found");
+  if (problem?.status === 422) throw problem;
+  return !problem;
+}
+
+/**
+ * Loads the newest messages of the box that is shown. If `isQuiet`, a failure leaves the list unchanged, and so does a
+ * search that was made, because searches are limited. Returns the problem, if there is one.
+ */
 export async function refresh(isQuiet = false) {
   const name = shownBox;
+  if (isQuiet && name === "found" && boxes.found.isLoaded) return undefined;
   const mine = (loads += 1);
   if (!boxes[name].isLoaded) render(true);
   await Promise.allSettled(writes);
-  if (mine !== loads) return;
+  if (mine !== loads) return undefined;
   arrivals.clear();
   try {
-    const page = await session.callAs("GET", session.own(pathOf(name)));
-    if (mine !== loads) return;
+    const page = await load(session.own(pathOf(name)), () => name === "found" && mine === loads);
+    if (mine !== loads) return undefined;
     merge(boxes[name], page);
     if (name === shownBox) render();
+    return undefined;
   } catch (problem) {
     if (mine === loads && name === shownBox && !(isQuiet && boxes[name].isLoaded)) renderProblem(problem);
+    return problem;
   } finally {
     loaded = mine;
   }
+}
+
+/** Loads a page, and the next ones as long as they are empty and `mayBeEmpty()`. */
+async function load(path, mayBeEmpty) {
+  let page = await session.callAs("GET", path);
+  for (let count = 1; page.messages.length === 0 && page.next && mayBeEmpty() && count < MAX_EMPTY_PAGES; count += 1)
+    page = await session.callAs("GET", page.next);
+  return page;
 }
 
 /** Waits for a change of messages. The list is loaded afterwards, because a concurrent load may miss the change. */
@@ -88,6 +128,8 @@ export async function change(write) {
   }
 }
 
+const byAge = (items) => items.sort((one, other) => other.id - one.id);
+
 /** Merges a page into a box. Older messages stay if the page overlaps them, and so do those that have just arrived. */
 function merge(target, page) {
   const last = page.messages.at(-1);
@@ -97,12 +139,12 @@ function merge(target, page) {
   // Arrivals beyond the page are among the older messages, or on the next page.
   const missing = [...arrivals.values()].filter(
     (item) =>
-      target !== boxes.sent &&
+      ARRIVING.some((name) => boxes[name] === target) &&
       !isBeyond(item) &&
-      !removed.has(item.id) &&
       page.messages.every((other) => other.id !== item.id),
   );
-  target.items = [...page.messages, ...older, ...missing].sort((one, other) => other.id - one.id);
+  // The service still has messages whose deletion can be undone.
+  target.items = byAge([...page.messages, ...older, ...missing].filter((item) => !removed.has(item.id)));
   if (older.length === 0) target.next = page.next;
   target.isLoaded = true;
 }
@@ -115,9 +157,9 @@ export async function older() {
   if (!target.next || button.getAttribute("aria-disabled")) return;
   button.setAttribute("aria-disabled", "true");
   try {
-    const page = await session.callAs("GET", target.next);
+    const page = await load(target.next, () => target === boxes.found && name === shownBox);
     const known = new Set(target.items.map((item) => item.id));
-    const added = page.messages.filter((item) => !known.has(item.id));
+    const added = page.messages.filter((item) => !known.has(item.id) && !removed.has(item.id));
     target.items.push(...added);
     target.next = page.next;
     if (name !== shownBox) return;
@@ -134,16 +176,17 @@ export async function older() {
 /** Adds a message that has arrived. Returns whether it is new. */
 export function arrive(message) {
   let isNew = false;
+  if (removed.has(message.id)) return false;
   arrivals.set(message.id, message);
-  for (const name of ["inbox", "unread"]) {
+  for (const name of ARRIVING) {
     const target = boxes[name];
     if (target.items.some((item) => item.id === message.id)) continue;
     if (!target.isLoaded) continue;
     isNew = true;
     target.items.push(message);
-    target.items.sort((one, other) => other.id - one.id);
+    byAge(target.items);
   }
-  if (isNew && shownBox !== "sent") {
+  if (isNew && ARRIVING.includes(shownBox)) {
     render();
     rowOf(message.id)?.closest("li").classList.add("arrived");
   }
@@ -157,23 +200,38 @@ export const isRemoved = (id) => removed.has(id);
 export function update(message) {
   for (const [name, target] of Object.entries(boxes)) {
     const index = target.items.findIndex((item) => item.id === message.id);
-    const change = name === "sent" ? { receivers: receiversOf(message) } : { read: message.read };
+    const change = isSent(name) ? { receivers: receiversOf(message) } : { read: message.read };
     if (index >= 0) target.items[index] = { ...target.items[index], ...change };
   }
   render();
 }
 
-/** Removes a deleted message: from the inbox only, or from both boxes. Returns the row that gets the focus. */
-export function remove(id, everywhere) {
-  const index = box().items.findIndex((item) => item.id === id);
-  removed.add(id);
-  for (const [name, target] of Object.entries(boxes)) {
-    if (everywhere || name !== "sent") target.items = target.items.filter((item) => item.id !== id);
-  }
-  const neighbour = box().items[Math.min(Math.max(index, 0), box().items.length - 1)];
-  selected = null;
+/** Marks received messages as read or unread in all boxes: those for which `isMarked(id)` holds. */
+export function mark(isMarked, read) {
+  for (const target of boxesWith(isReceived))
+    target.items = target.items.map((item) => (isMarked(item.id) ? { ...item, read } : item));
   render();
-  return neighbour && rowOf(neighbour.id);
+}
+
+/** Removes messages from all boxes. Returns the row that gets the focus, and a function that puts messages back. */
+export function remove(ids) {
+  const index = box().items.findIndex((item) => ids.has(item.id));
+  const before = Object.values(boxes).map((target) => [target, target.items.filter((item) => ids.has(item.id))]);
+  for (const id of ids) removed.add(id);
+  for (const [target] of before) target.items = target.items.filter((item) => !ids.has(item.id));
+  const neighbour = box().items[Math.min(Math.max(index, 0), box().items.length - 1)];
+  if (ids.has(selected)) selected = null;
+  render();
+  return { row: neighbour && rowOf(neighbour.id), restore: (these) => restore(before, these) };
+}
+
+function restore(before, ids) {
+  for (const id of ids) removed.delete(id);
+  for (const [target, items] of before) {
+    const known = new Set(target.items.map((item) => item.id));
+    target.items = byAge([...target.items, ...items.filter((item) => ids.has(item.id) && !known.has(item.id))]);
+  }
+  render();
 }
 
 /** Marks the sent box as outdated after a message was sent. */
@@ -183,7 +241,7 @@ export function sent() {
 
 /** The message, if it was loaded. */
 export const find = (name, id) =>
-  (name === "sent" ? [boxes.sent] : [boxes.inbox, boxes.unread])
+  boxesWith(name === "sent" ? isSent : isReceived)
     .flatMap((target) => target.items)
     .find((item) => item.id === id);
 
@@ -198,19 +256,6 @@ export function select(id) {
 
 export const rowOf = (id) => byId("rows").querySelector(`a[data-id="${Number(id)}"]`);
 
-/** Updates relative times. */
-export function refreshTimes() {
-  for (const time of document.querySelectorAll("time[data-relative]")) time.textContent = ago(time.dateTime);
-}
-
-export function avatar(name) {
-  return make("span", { class: `avatar hue-${hue(name)}`, "aria-hidden": "true" }, initial(name));
-}
-
-export function timeOf(iso) {
-  return make("time", { datetime: iso, title: exactly(iso), "data-relative": true }, ago(iso));
-}
-
 function render(isLoading = false) {
   const { items, next, isLoaded } = box();
   const focused = document.activeElement?.closest?.("#rows a")?.dataset.id;
@@ -220,12 +265,14 @@ function render(isLoading = false) {
   byId("list-error").hidden = true;
   byId("list-loading").hidden = !isLoading;
   byId("older").hidden = !next;
+  byId("older").textContent = shownBox === "found" ? "Search older messages" : "Show older messages";
   const [title, text] = EMPTY[shownBox];
   const empty = byId("list-empty");
   empty.hidden = isLoading || !isLoaded || items.length > 0 || Boolean(next);
   byId("shell").toggleAttribute("data-empty", !empty.hidden);
   empty.replaceChildren(make("p", { class: "empty-title" }, title), make("p", {}, text));
   select(selected);
+  rendered();
 }
 
 /** Renders the rows. Unchanged rows stay in the document, and so keep the focus and other state. */
@@ -234,13 +281,10 @@ function renderRows(items) {
   const before = drawn;
   drawn = new Map();
   for (const message of items) {
-    const face = JSON.stringify([shownBox === "sent", message.read, message.receivers]);
+    const face = JSON.stringify([isSent(shownBox), message.read, message.receivers]);
     const known = before.get(message.id);
     const isSame = known?.face === face;
-    drawn.set(
-      message.id,
-      isSame ? known : { face, row: shownBox === "sent" ? sentRow(message) : receivedRow(message) },
-    );
+    drawn.set(message.id, isSame ? known : { face, row: isSent(shownBox) ? sentRow(message) : receivedRow(message) });
     if (isSame) before.delete(message.id);
   }
   for (const { row } of before.values()) row.remove();
@@ -251,6 +295,7 @@ function renderRows(items) {
 
 function renderProblem(problem) {
   byId("list-loading").hidden = true;
+  if (shownBox === "found" && problem.status === 422) return; // the form of the search shows it
   const place = byId("list-error");
   place.replaceChildren(
     make("p", {}, problem.message),
@@ -279,7 +324,7 @@ function row(message, name, title, isUnread, spoken, state = null) {
     { class: isUnread ? "unread" : false },
     make(
       "a",
-      { href: `#/${shownBox === "sent" ? "sent" : "inbox"}/${message.id}`, "data-id": message.id },
+      { href: `#/${isSent(shownBox) ? "sent" : "inbox"}/${message.id}`, "data-id": message.id },
       avatar(name),
       make(
         "span",

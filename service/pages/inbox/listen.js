@@ -1,6 +1,7 @@
 // The event stream with new messages. It is read with `fetch`, because an EventSource cannot send a token.
 
 import { pause, toProblem } from "/inbox/api.js";
+import { announce, byId, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 import { publish, subscribe } from "/inbox/tab.js";
 
@@ -11,6 +12,8 @@ const STABLE_AFTER = 10_000;
 /** The first and the longest delay before a reconnect, in ms. */
 const MIN_RECONNECT_DELAY = 500;
 const MAX_RECONNECT_DELAY = 30_000;
+/** Delay in ms before a lost connection is shown; most are restored earlier. */
+const OFFLINE_DELAY = 4000;
 
 /** Parses Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). */
 export class Parser {
@@ -228,5 +231,34 @@ export class Listener {
   #setState(state) {
     publish("line", { of: session.username(), state });
     this.#callbacks.state(state);
+  }
+}
+
+let lineTimer;
+
+/** Shows the state of the connection: "live", "waiting" or "off". */
+export function showConnection(state) {
+  clearTimeout(lineTimer);
+  const line = byId("line");
+  const set = (text) => {
+    line.dataset.state = state;
+    byId("line-text").textContent = text;
+  };
+  if (state === "live") {
+    if (line.dataset.state === "waiting" && line.dataset.told) showToast("Connected again.");
+    delete line.dataset.told;
+    set("Live");
+  } else if (state === "off") {
+    set("Signed out");
+  } else {
+    lineTimer = setTimeout(
+      () => {
+        set(navigator.onLine ? "Reconnecting…" : "Offline");
+        if (line.dataset.told) return;
+        line.dataset.told = "yes";
+        announce("The connection is lost. Reconnecting.");
+      },
+      navigator.onLine ? OFFLINE_DELAY : 0,
+    );
   }
 }

@@ -1,14 +1,16 @@
 // The view of a message, with its actions.
 
 import { Problem } from "/inbox/api.js";
-import { ask, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
+import { ask, avatar, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
+import { deleteSoon } from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
-import { exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
+import { addressesIn, exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
 
 const BACK = "M12 4l-6 6 6 6";
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
 const TRASH = "M4 6h12M8 6V4h4v2M6 6l1 10h6l1-10";
+const BAR = "M10 3a7 7 0 1 0 .01 0M5.2 5.2l9.6 9.6";
 const ENVELOPE = "M3 5h14v10H3zM3 6l7 5 7-5";
 /** The number of receivers that are shown initially. */
 const MAX_RECEIVERS_SHOWN = 8;
@@ -80,7 +82,7 @@ async function check(mine, withoutService) {
 
 /** Handles a message that was deleted in the meantime. */
 function vanish() {
-  feed.remove(open.id, true);
+  feed.remove(new Set([open.id]));
   renderProblem(new Problem(404));
   actions.changed();
 }
@@ -135,12 +137,18 @@ function render(box, message) {
   focusOn(title);
 }
 
+/** A text with links to the addresses in it. The other page learns nothing of this one. */
+const linked = (text) =>
+  addressesIn(text).map(({ text: part, href }) =>
+    href ? make("a", { href, dir: "ltr", target: "_blank", rel: "noopener noreferrer" }, part) : part,
+  );
+
 /** Renders the text, and the parts that may have changed. */
 function fill(message, doubt = "") {
   const pane = byId("pane");
   const text = pane.querySelector(".message-text");
   // Unchanged text is not replaced, so that a selection or a screen reader is not interrupted.
-  if (text.textContent !== message.message) text.replaceChildren(message.message);
+  if (text.textContent !== message.message) text.replaceChildren(...linked(message.message));
   byId("unchecked").textContent = doubt && `Shown as it was loaded. ${doubt}`;
   if (doubt) return;
   const button = pane.querySelector("[data-mark]");
@@ -200,7 +208,16 @@ function buttons(box, message) {
       icon(REPLY),
       make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"),
     );
-  return [reply, markButton(message), remove];
+  const isOther = !isGone(message.sender) && message.sender !== session.username();
+  const block =
+    isOther &&
+    make(
+      "button",
+      { type: "button", class: "button quiet", id: "block", click: () => blockSender(message.sender) },
+      icon(BAR),
+      make("span", {}, "Block"),
+    );
+  return [reply, markButton(message), block, remove];
 }
 
 function markButton(message) {
@@ -232,7 +249,7 @@ function sender(message) {
   return make(
     "div",
     { class: "message-who" },
-    feed.avatar(message.sender),
+    avatar(message.sender),
     make("div", {}, make("p", { class: "message-name" }, make("bdi", {}, shown(message.sender))), exactTime(message)),
   );
 }
@@ -243,7 +260,7 @@ function receivers(message) {
     make(
       "li",
       { class: one.read ? "has-read" : false },
-      feed.avatar(one.username),
+      avatar(one.username),
       make("bdi", {}, shown(one.username)),
       make("span", { class: "state" }, one.read ? "read" : "not read yet"),
     );
@@ -270,12 +287,34 @@ function receivers(message) {
   return make("div", {}, list, more);
 }
 
+/** Blocks a user after a confirmation that says what it means. */
+async function blockSender(name) {
+  const text =
+    `New messages by ${name} will not reach you, and ${name} is not told. Those that you have stay. ` +
+    `You can unblock ${name} in your account; messages that were sent in between do not come back.`;
+  const choices = [
+    ["yes", "Block", "danger"],
+    ["no", "Cancel"],
+  ];
+  if ((await ask(`Block ${name}?`, text, choices, 1)) !== "yes") return;
+  const put = async (method, done) => {
+    try {
+      await session.callAs(method, session.own(`/blocks/${encodeURIComponent(name)}`));
+      return showToast(...done);
+    } catch (problem) {
+      return showToast(method === "PUT" ? `Not blocked: ${problem.message}` : `Not unblocked: ${problem.message}`);
+    }
+  };
+  const undo = { name: "Undo", run: () => put("DELETE", [`${name} is unblocked.`]) };
+  await put("PUT", [`${name} is blocked.`, undo]);
+}
+
 /** Deletes the message after a confirmation. A sent message is deleted for all receivers. */
 async function discard(box, message) {
   const isForAll = box === "sent" || message.sender === session.username();
   const text = isForAll
-    ? "It is deleted for all receivers, too. This cannot be undone."
-    : "It is deleted from your inbox. The sender keeps it. This cannot be undone.";
+    ? "It is deleted for all receivers, too."
+    : "It is deleted from your inbox. The sender keeps it.";
   const title = isForAll ? "Delete for everybody?" : "Delete this message?";
   if (
     (await ask(
@@ -290,21 +329,7 @@ async function discard(box, message) {
   )
     return;
   // The view stops checking the message.
-  const before = open;
-  const mine = (generation += 1);
+  generation += 1;
   open = null;
-  try {
-    await feed.change(session.callAs("DELETE", session.own(`/messages/${message.id}`)));
-  } catch (problem) {
-    // The message was already deleted, by its sender or in another tab.
-    if (problem.status !== 404) {
-      if (mine === generation) open = before;
-      showToast(problem.message);
-      return;
-    }
-  }
-  const row = feed.remove(message.id, isForAll);
-  showToast(isForAll ? "Deleted for everybody." : "Deleted.");
-  actions.changed();
-  actions.gone(row);
+  actions.gone(deleteSoon(new Set([message.id]), isForAll));
 }

@@ -41,11 +41,9 @@ function begin(session) {
   store(STORED, current);
 }
 
-/** The sign-ups that the service accepts: "open", "invited" or "closed". A browser may know it from its cache. */
-export async function signUpPolicy() {
-  const service = await call("GET", "/service", { cache: "default" });
-  return service.sign_ups;
-}
+/** The properties of the service: the `sign_ups` that it accepts ("open", "invited" or "closed"), and whether there are
+ * `user_invitations`. A browser may know them from its cache. */
+export const serviceInfo = () => call("GET", "/service", { cache: "default" });
 
 /** Creates an account and signs in. The name may be taken by an earlier attempt whose response was lost. */
 export async function signUp(account, wait) {
@@ -126,6 +124,43 @@ export async function revoke() {
   } catch (problem) {
     // The first attempt succeeded, but its response was lost.
     if (!isRepeated || problem.status !== 401) throw problem;
+  }
+}
+
+/** Whether it is unknown if a request that ended with this problem has had an effect. */
+const isUncertain = (problem) => problem.status === 0 || problem.status >= 500;
+
+/** Changes the password, which revokes all tokens, and signs in with the new one. */
+export async function changePassword(body, wait) {
+  const again = () => signIn(username(), body.new_password, wait);
+  try {
+    await callAs("PUT", own("/password"), { body, repeatable: false, wait });
+  } catch (problem) {
+    if (!isUncertain(problem)) throw problem;
+    // If the new password signs in, it was changed, and the response was lost.
+    return again().catch(() => {
+      throw problem;
+    });
+  }
+  // If this fails, the next request asks for the new password.
+  return again().catch(() => {});
+}
+
+/** Deletes the account of this user. */
+export async function deleteAccount(body, wait) {
+  try {
+    await callAs("POST", own("/deletion"), { body, wait });
+  } catch (problem) {
+    if (!isUncertain(problem)) throw problem;
+    // If the token is not valid any more, the account was deleted, and the response was lost.
+    await call("GET", own(), { token: token() }).then(
+      () => {
+        throw problem;
+      },
+      (other) => {
+        if (other.status !== 401) throw problem;
+      },
+    );
   }
 }
 

@@ -57,6 +57,36 @@ export const titleOf = ({ subject }) => (isBlank(subject) ? "(no subject)" : sub
 /** The beginning of a text, in one line. */
 export const beginning = (text) => text.slice(0, 400).replace(/\s+/gu, " ").trim().slice(0, 160);
 
+/** Addresses of web pages in a text: up to a space, a quotation mark, or an invisible character. */
+const ADDRESS = /\bhttps?:\/\/[^\s\p{Cc}\p{Cf}<>"“”«»]+/giu;
+
+/** The parts of a text, each as { text, href }; `href` is null unless the part is the address of a web page. */
+export function addressesIn(text) {
+  const parts = [];
+  let end = 0;
+  for (const { 0: found, index } of text.matchAll(ADDRESS)) {
+    const address = withoutEnd(found);
+    if (!URL.canParse(address)) continue;
+    parts.push({ text: text.slice(end, index), href: null }, { text: address, href: address });
+    end = index + address.length;
+  }
+  parts.push({ text: text.slice(end), href: null });
+  return parts.filter((part) => part.text !== "");
+}
+
+/** An address without what belongs to the sentence: punctuation at its end, and brackets that it does not open. */
+function withoutEnd(address) {
+  const count = (characters) => [...address].filter((one) => characters.includes(one)).length;
+  let surplus = count(")]}") - count("([{");
+  let end = address.length;
+  for (; end > 0; end -= 1) {
+    const isBracket = ")]}".includes(address[end - 1]);
+    if (!(isBracket && surplus > 0) && !".,;:!?'’*_".includes(address[end - 1])) break;
+    if (isBracket) surplus -= 1;
+  }
+  return address.slice(0, end);
+}
+
 /** Lengths as the service counts them: characters of a subject, bytes of a text. */
 export const characters = (text) => [...text].length;
 export const bytes = (text) => new TextEncoder().encode(text).length;
@@ -66,5 +96,8 @@ export function replyTo(subject) {
   const prefixed = /^re:/i.test(subject) ? subject : `Re: ${subject}`;
   return [...prefixed].slice(0, 255).join("");
 }
+
+/** "1 message", "3 messages". */
+export const messages = (count) => `${number(count)} ${count === 1 ? "message" : "messages"}`;
 
 export const number = (value) => new Intl.NumberFormat(locale).format(value);

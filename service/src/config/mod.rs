@@ -1,6 +1,7 @@
 //! The settings, from defaults, the settings file and the environment.
 
 mod explain;
+mod mail;
 mod schema;
 mod sources;
 #[cfg(test)]
@@ -8,5 +9,6 @@ mod tests;
 mod values;
 
 pub use self::explain::ConfigError;
+pub(crate) use self::mail::MailSettings;
 pub use self::schema::{Config, SETTINGS, SignUpPolicy};
 pub(crate) use self::values::Origins;

@@ -96,6 +96,22 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "120",
     ),
     (
+        "HEROLO_SMTP_URL",
+        "SMTP server for mails: smtps://user:password@host:465 (TLS), smtp://user:password@host:587 (STARTTLS), \
+         smtp://host:25?tls=none, or none",
+        "none",
+    ),
+    (
+        "HEROLO_MAIL_FROM",
+        "sender of mails (Herolo <noreply@example.com>), or none",
+        "none",
+    ),
+    (
+        "HEROLO_PUBLIC_URL",
+        "address of this service for its users (https://herolo.example.com), which mails name, or none",
+        "none",
+    ),
+    (
         "HEROLO_CLIENT_ADDRESS_HEADER",
         "header that the proxy sets to the client's address, overwriting any other value (X-Real-Ip), or none",
         "none",
@@ -154,6 +170,12 @@ pub struct Config {
     pub limit_sends: u32,
     /// Searches per minute from one account; 0: unlimited.
     pub limit_searches: u32,
+    /// The URL of the SMTP server, or `none` if the service sends no mails.
+    pub smtp_url: SecretString,
+    /// The sender of mails, or `none`.
+    pub mail_from: String,
+    /// The origin under which users reach the service, or `none`.
+    pub public_url: String,
     /// The header that the proxy sets to the client's address, or `none` if clients connect directly.
     pub client_address_header: String,
 }
@@ -177,6 +199,9 @@ pub(super) struct Defaults {
     pub(super) limit_sign_ups: u32,
     pub(super) limit_sends: u32,
     pub(super) limit_searches: u32,
+    pub(super) smtp_url: &'static str,
+    pub(super) mail_from: &'static str,
+    pub(super) public_url: &'static str,
     pub(super) client_address_header: &'static str,
 }
 
@@ -199,6 +224,9 @@ impl Default for Defaults {
             limit_sign_ups: 20,
             limit_sends: 1_200,
             limit_searches: 120,
+            smtp_url: "none",
+            mail_from: "none",
+            public_url: "none",
             client_address_header: "none",
         }
     }

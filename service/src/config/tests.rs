@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use rocket::figment::providers::{Format, Toml};
+use secrecy::ExposeSecret as _;
 use sqlx::mysql::MySqlSslMode;
 
 use crate::config::schema::{Config, Defaults, SETTINGS};
@@ -55,6 +56,9 @@ fn omitted_parameters_have_their_documented_defaults() {
         config.limit_sign_ups.to_string(),
         config.limit_sends.to_string(),
         config.limit_searches.to_string(),
+        config.smtp_url.expose_secret().to_owned(),
+        config.mail_from.clone(),
+        config.public_url.clone(),
         config.client_address_header.clone(),
     ];
     let documented: BTreeSet<_> = SETTINGS

@@ -33,6 +33,7 @@ impl Config {
         self.cors_origins()?;
         self.client_address_header()?;
         self.reserved_usernames()?;
+        self.mail()?;
         match self
             .bounds()
             .iter()
@@ -212,7 +213,7 @@ impl Config {
 }
 
 /// Whether the text is `scheme://host` or `scheme://host:port` in the form that browsers send (RFC 6454 section 6.2).
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let host = ["https://", "http://"]
         .iter()
         .find_map(|scheme| text.strip_prefix(scheme));

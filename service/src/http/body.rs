@@ -1,5 +1,6 @@
 //! Request bodies: JSON objects, read field by field, so that one response can report all errors.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,8 +11,10 @@ use rocket::tokio::time::{Instant, timeout};
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::http::body_limits::{BODY_DEADLINE, BODY_LIMIT_BYTES};
+use crate::http::json_integer;
 use crate::http::late_check;
 use crate::http::problem::Problem;
 use crate::model::invalid::{FieldError, Invalid};
@@ -56,12 +59,12 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
     if begin.elapsed() > PROMPT {
         late_check::repeat(request).await?;
     }
-    parse(&bytes)
+    parse(bytes.into_inner())
 }
 
-fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
+fn parse<T: FromFields>(json: Vec<u8>) -> Result<T, Problem> {
     let mut fields: Fields =
-        serde_json::from_slice(json).map_err(|error| match error.classify() {
+        serde_json::from_slice(&json).map_err(|error| match error.classify() {
             Category::Data => Problem::Invalid(vec![FieldError {
                 pointer: "#".to_owned(),
                 detail: NOT_AN_OBJECT.to_owned(),
@@ -71,6 +74,7 @@ fn parse<T: FromFields>(json: &[u8]) -> Result<T, Problem> {
             }
             _ => Problem::Malformed(format!("The body is not JSON: {error}.")),
         })?;
+    fields.json = json;
     let value = T::from_fields(&mut fields);
     fields.refuse_remaining();
     match value {
@@ -83,6 +87,8 @@ const NOT_AN_OBJECT: &str = "must be a JSON object of at most 64 fields";
 
 /// The fields of a body that were not taken yet, and the errors of those that were.
 pub(crate) struct Fields {
+    /// The body, from which integers are read with all their digits.
+    json: Vec<u8>,
     given: Vec<(String, Value)>,
     known: Vec<&'static str>,
     errors: Vec<FieldError>,
@@ -155,7 +161,7 @@ impl Fields {
         name: &'static str,
         length: &RangeInclusive<usize>,
         items: &str,
-        parse: impl Fn(Value) -> Result<T, Invalid>,
+        mut parse: impl FnMut(Value) -> Result<T, Invalid>,
     ) -> Option<Vec<T>> {
         let expected = || {
             let (min, max) = (length.start(), length.end());
@@ -176,6 +182,55 @@ impl Fields {
             }
         }
         Some(values)
+    }
+
+    /// Takes a required field that is an integer, given by its digits; any other value is given as an empty text.
+    pub(crate) fn integer<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        let digits = self.text_of(name).and_then(json_integer::digits);
+        self.take(name, |_| parse(&digits.unwrap_or_default()))
+    }
+
+    /// Takes an integer that may be absent, else as [`Self::integer`]; `None` if it is absent, or not valid, which is
+    /// recorded.
+    pub(crate) fn optional_integer<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, Invalid>,
+    ) -> Option<T> {
+        if self.has(name) {
+            return self.integer(name, parse);
+        }
+        self.mention(name);
+        None
+    }
+
+    /// Takes a required list of integers, each as in [`Self::integer`]; otherwise as [`Self::list`].
+    pub(crate) fn integers<T>(
+        &mut self,
+        name: &'static str,
+        length: &RangeInclusive<usize>,
+        items: &str,
+        parse: impl Fn(&str) -> Result<T, Invalid>,
+    ) -> Option<Vec<T>> {
+        let texts: Vec<&RawValue> = self
+            .text_of(name)
+            .and_then(|list| serde_json::from_str(list).ok())
+            .unwrap_or_default();
+        let digits = texts.iter().map(|item| json_integer::digits(item.get()));
+        let mut digits = digits.collect::<Vec<_>>().into_iter();
+        self.list(name, length, items, |_| {
+            parse(&digits.next().flatten().unwrap_or_default())
+        })
+    }
+
+    /// The JSON text of a field. Of a field that is given more than once, which is refused later, it is any of them.
+    fn text_of(&self, name: &str) -> Option<&str> {
+        let mut fields: HashMap<String, &RawValue> = serde_json::from_slice(&self.json).ok()?;
+        fields.remove(name).map(RawValue::get)
     }
 
     /// Records a known field that the body does not have, for the message about unknown fields.
@@ -243,6 +298,7 @@ impl<'de> Visitor<'de> for FieldsVisitor {
             given.push(field);
         }
         Ok(Fields {
+            json: Vec::new(),
             given,
             known: Vec::new(),
             errors: Vec::new(),

@@ -37,6 +37,11 @@ impl<'r> QueryParameters<'r> {
         }
     }
 
+    /// Whether a parameter is given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.raw_value(name).is_some()
+    }
+
     /// Records an error that does not concern the value of a parameter alone.
     pub(crate) fn refuse(&mut self, name: &str, detail: impl Into<String>) {
         self.errors.push(FieldError::parameter(name, detail));

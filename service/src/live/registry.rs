@@ -153,6 +153,7 @@ mod tests {
     fn delivery(budget: &MemoryBudget, id: u64) -> Arc<Delivery> {
         let content = Content {
             id: MessageId::stored(id).expect("not 0"),
+            in_reply_to: None,
             sender: Username::stored("alice"),
             subject: Subject::stored("s".to_owned()),
             message: Text::stored("m".repeat(LONG)),
@@ -161,6 +162,7 @@ mod tests {
         let charge = budget.charge(content.memory_bytes());
         Arc::new(Delivery {
             content,
+            reply_viewers: Vec::new(),
             cursor: StreamCursor::default(),
             charge,
         })

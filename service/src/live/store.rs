@@ -1,8 +1,9 @@
 //! The statements of the tailer, and those that read the backlog of a stream.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use sqlx::mysql::{MySqlArguments, MySqlRow};
+use sqlx::mysql::{MySqlArguments, MySqlConnection, MySqlRow};
 use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
@@ -45,10 +46,16 @@ mod by_ids {
         [100],
         concat!(
             "SELECT ",
-            message_columns!(sender),
+            message_columns!(sender, viewer: "m.sender_id"),
             " FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
              WHERE m.id IN ("
         ),
+        "?",
+        ")"
+    );
+    pub(super) const REPLY_VIEWERS: SizedStatement<1> = sized_statement!(
+        [100],
+        "SELECT message_id, user_id FROM replies FORCE INDEX (PRIMARY) WHERE message_id IN (",
         "?",
         ")"
     );
@@ -57,7 +64,7 @@ mod by_ids {
         [100],
         concat!(
             "SELECT ",
-            message_columns!(sender),
+            message_columns!(sender, viewer: "r.receiver_id"),
             ", r.is_read FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
              STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.message_id IN ("
         ),
@@ -167,16 +174,49 @@ pub(super) async fn are_in_flight(database: &Database, ids: &[u64]) -> Result<bo
     }
 }
 
+/// A message, and the users who see that it is a reply.
+pub(super) struct NewMessage {
+    pub(super) content: Content,
+    pub(super) reply_viewers: Vec<u64>,
+}
+
 /// Those of these messages, up to [`MAX_IDS`], that still exist.
-pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<Content>, Error> {
+pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<NewMessage>, Error> {
     with_connection!(database, |connection| {
         let rows = query_by_ids(&by_ids::CONTENTS, ids)
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await?;
-        rows.iter()
-            .map(|row| content(row, Username::stored(row.try_get("sender")?)))
-            .collect()
+        let content = |row| content(row, Username::stored(row.try_get("sender")?));
+        let contents = rows.iter().map(content).collect::<sqlx::Result<Vec<_>>>()?;
+        // The sender sees every reply as one.
+        let replies = contents.iter().filter(|one| one.in_reply_to.is_some());
+        let replies: Vec<_> = replies.map(|reply| reply.id.get()).collect();
+        let mut viewers = reply_viewers(connection, &replies).await?;
+        let message = |content: Content| NewMessage {
+            reply_viewers: viewers.remove(&content.id.get()).unwrap_or_default(),
+            content,
+        };
+        Ok(contents.into_iter().map(message).collect())
     })
+}
+
+/// The users who see that these messages are replies, by message. If there are none, no statement is executed.
+async fn reply_viewers(
+    connection: &mut MySqlConnection,
+    replies: &[u64],
+) -> sqlx::Result<BTreeMap<u64, Vec<u64>>> {
+    let mut viewers = BTreeMap::<_, Vec<_>>::new();
+    if replies.is_empty() {
+        return Ok(viewers);
+    }
+    let rows = query_by_ids(&by_ids::REPLY_VIEWERS, replies)
+        .fetch_all(connection)
+        .await?;
+    for row in &rows {
+        let of_message = viewers.entry(row.try_get("message_id")?).or_default();
+        of_message.push(row.try_get("user_id")?);
+    }
+    Ok(viewers)
 }
 
 /// Users whose tokens were revoked within the last seconds, each with the first epoch whose tokens are valid.

@@ -15,7 +15,7 @@ use crate::live::cursor::StreamCursor;
 use crate::live::hub::Subscription;
 use crate::live::store::{self, BacklogEntry};
 use crate::live::subscriber::{Delivery, EventReader, HEARTBEAT, Notification};
-use crate::model::message::{Content, Message};
+use crate::model::message::Message;
 
 /// The bytes that are passed to the network at once. The HTTP library buffers sixteen such chunks for a client that
 /// does not read, and nothing can free those: with 2,000 streams, 32 MiB.
@@ -244,7 +244,7 @@ impl SubscriberStream {
             return Step::Quiet;
         }
         let receiver = self.caller.username().clone();
-        let content = Content::clone(&delivery.content);
+        let content = delivery.content_for(self.caller.id());
         message_event(&Message::of_receiver(content, receiver, false))
     }
 }

@@ -15,6 +15,7 @@ use rocket::tokio::time::Instant;
 use crate::live::cursor::StreamCursor;
 use crate::live::memory_budget::MemoryCharge;
 use crate::model::message::{Content, Message};
+use crate::model::user::UserId;
 
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,22 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// A new message, shared by all subscribers that receive it.
 pub(super) struct Delivery {
     pub(super) content: Content,
+    /// The users who see that it is a reply.
+    pub(super) reply_viewers: Vec<u64>,
     /// The cursor of a client that has this message.
     pub(super) cursor: StreamCursor,
     pub(super) charge: MemoryCharge,
+}
+
+impl Delivery {
+    /// The content as this user sees it.
+    pub(super) fn content_for(&self, user: UserId) -> Content {
+        let is_viewer = self.reply_viewers.contains(&u64::from(user));
+        Content {
+            in_reply_to: self.content.in_reply_to.filter(|_| is_viewer),
+            ..self.content.clone()
+        }
+    }
 }
 
 /// A notification to a subscriber.

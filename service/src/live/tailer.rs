@@ -9,9 +9,8 @@ use rocket::tokio::time::Instant;
 use crate::db::{Database, Error};
 use crate::live::cursor::{IN_FLIGHT_WINDOW, StreamCursor};
 use crate::live::hub::Hub;
-use crate::live::store::{self, ReceiptRow};
+use crate::live::store::{self, NewMessage, ReceiptRow};
 use crate::live::subscriber::Delivery;
-use crate::model::message::Content;
 
 /// After this time, an id without a lock is abandoned. The ids of messages in one group commit are assigned at once,
 /// before the first of them is inserted and locked; this is longer than the whole commit may take.
@@ -168,18 +167,18 @@ impl<'a> Tailer<'a> {
         Ok(())
     }
 
-    fn deliver_batch(&mut self, receivers: BTreeMap<u64, Vec<u64>>, contents: Vec<Content>) {
+    fn deliver_batch(&mut self, receivers: BTreeMap<u64, Vec<u64>>, contents: Vec<NewMessage>) {
         let mut contents: BTreeMap<_, _> = contents
             .into_iter()
-            .map(|content| (content.id.get(), content))
+            .map(|message| (message.content.id.get(), message))
             .collect();
         let mut registry = self.hub.registry();
         for (id, subscribed) in receivers {
             self.cursor.record(id);
-            let Some(content) = contents.remove(&id) else {
+            let Some(message) = contents.remove(&id) else {
                 continue;
             };
-            let delivery = self.delivery(content);
+            let delivery = self.delivery(message);
             for receiver in subscribed {
                 registry.deliver(receiver, &delivery);
             }
@@ -190,10 +189,16 @@ impl<'a> Tailer<'a> {
         registry.cursor = Some(self.cursor.clone());
     }
 
-    fn delivery(&self, content: Content) -> Arc<Delivery> {
-        let bytes = content.memory_bytes() + self.cursor.bytes();
+    fn delivery(&self, message: NewMessage) -> Arc<Delivery> {
+        let NewMessage {
+            content,
+            reply_viewers,
+        } = message;
+        let viewers_bytes = size_of_val(&reply_viewers[..]);
+        let bytes = content.memory_bytes() + viewers_bytes + self.cursor.bytes();
         Arc::new(Delivery {
             content,
+            reply_viewers,
             cursor: self.cursor.clone(),
             charge: self.hub.budget.charge(bytes),
         })

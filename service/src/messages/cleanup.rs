@@ -1,4 +1,4 @@
-//! Cleanup jobs: expired idempotency keys, and messages of deleted accounts.
+//! Cleanup jobs: expired idempotency keys, and messages and replies of deleted accounts.
 
 use rocket::futures::future::{BoxFuture, FutureExt as _};
 use rocket::tokio::time::sleep;
@@ -19,12 +19,15 @@ pub(crate) fn idempotency_keys(database: &Database) -> BoxFuture<'_, Result<(), 
     .boxed()
 }
 
-/// Deletes the messages that deleted accounts have sent.
+/// Deletes the messages that deleted accounts have sent, and what made others' messages replies for them.
 pub(crate) fn sent_by_deleted_accounts(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
     async move {
         let mut last = 0;
         while let Some(deletion) = users::cleanup::next_pending_deletion(database, last).await? {
             while store::delete_messages_of(database, deletion.user.into()).await? {
+                sleep(PAUSE).await;
+            }
+            while store::delete_replies_of(database, deletion.user.into()).await? {
                 sleep(PAUSE).await;
             }
             users::cleanup::complete_deletion(database, &deletion).await?;

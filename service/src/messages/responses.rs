@@ -176,8 +176,12 @@ fn path(caller: &Caller, page: &Page) -> String {
         page.per_page,
         page.page
     );
-    if page.mailbox == Mailbox::Sent {
-        path.push_str("&box=sent");
+    match page.mailbox {
+        Mailbox::Inbox => {}
+        Mailbox::Sent => path.push_str("&box=sent"),
+        Mailbox::Conversation(id) => {
+            let _ = write!(path, "&conversation={id}");
+        }
     }
     if let Some(unread) = page.unread {
         let _ = write!(path, "&unread={unread}");

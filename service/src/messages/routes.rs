@@ -52,6 +52,8 @@ fn routes() -> Vec<Route> {
 
 /// Send a message to one or several users.
 ///
+/// To answer a message, send its id as `in_reply_to`.
+///
 /// With an `Idempotency-Key`, a send can be retried until a response arrives, and the message is sent once. Keys are
 /// separate for each user and are kept for at least a day.
 #[utoipa::path(tag = "messages", operation_id = "sendMessage", security(("token" = [])),
@@ -63,6 +65,8 @@ fn routes() -> Vec<Route> {
             value = json!({"receiver": "bob", "subject": "Lunch", "message": "At noon?"}))),
         ("several" = (summary = "To several users",
             value = json!({"receivers": ["bob", "carol"], "subject": "Minutes", "message": "As promised."}))),
+        ("reply" = (summary = "An answer to a message",
+            value = json!({"receiver": "alice", "subject": "Re: Lunch", "message": "Gladly.", "in_reply_to": 42}))),
     )),
     responses(
     (status = 201, description = "The message was sent.", body = Message, headers(
@@ -89,7 +93,7 @@ pub(crate) async fn send(
     Ok(Created::new(location(&message)).body(body))
 }
 
-/// List the messages that you received or sent, newest first.
+/// List the messages that you received or sent, or a conversation, newest first.
 ///
 /// To poll efficiently, send the `ETag` of the last response as `If-None-Match`: if nothing has changed, the response
 /// is a 304 without a body.

@@ -9,7 +9,7 @@ use crate::http::problem::Problem;
 use crate::limits::ConcurrencyLimit;
 use crate::messages::page_reader::PageReader;
 use crate::messages::store;
-use crate::messages::store::{Marked, MessagePage, PageState, Refusal};
+use crate::messages::store::{Marked, MessagePage, PageState, Refusal, UnknownReferences};
 use crate::messages::writer::MessageWriter;
 use crate::model::invalid::FieldError;
 use crate::model::marking::Marking;
@@ -156,11 +156,26 @@ fn problem(field: &str, refusal: Refusal) -> Problem {
     match refusal {
         Refusal::KeyReused => Problem::KeyReused,
         Refusal::TokenRevoked => Problem::InvalidToken,
-        Refusal::NoSuchReceivers(names) => Problem::Invalid(
-            names
-                .iter()
-                .map(|name| FieldError::field(field, format!("'{name}' is not the name of a user")))
-                .collect(),
-        ),
+        Refusal::Unknown(unknown) => Problem::Invalid(errors(field, &unknown)),
     }
+}
+
+/// The errors of a message. That of an original is the same whether the message does not exist, is of other users, or
+/// was deleted.
+fn errors(receivers_field: &str, unknown: &UnknownReferences) -> Vec<FieldError> {
+    let receiver = |name| {
+        let detail = format!("'{name}' is not the name of a user");
+        FieldError::field(receivers_field, detail)
+    };
+    let original = unknown.original.then(|| {
+        let detail = "must be the id of a message that you sent, or received and have not deleted; \
+                      leave it out to send a message that answers none";
+        FieldError::field("in_reply_to", detail)
+    });
+    unknown
+        .receivers
+        .iter()
+        .map(receiver)
+        .chain(original)
+        .collect()
 }

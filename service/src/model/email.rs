@@ -49,6 +49,14 @@ impl Email {
         &self.0
     }
 
+    /// The address as it is written in a mail: as it was typed, with the domain in A-labels, so that SMTP servers
+    /// without support for UTF-8 (RFC 6531) take it if the local part is ASCII.
+    pub(crate) fn for_delivery(&self) -> String {
+        let (local, domain) = parts(&self.0);
+        let domain = a_labels(domain).unwrap_or_else(|| domain.to_owned());
+        format!("{local}@{domain}")
+    }
+
     /// The part before the last `@`, without needless quotes.
     pub(super) fn local_part(&self) -> String {
         unquoted(parts(&self.0).0)
@@ -145,6 +153,12 @@ mod tests {
         }
         assert_ne!(normalized("a@faß.example"), normalized("a@fass.example"));
         assert_eq!(normalized("a@ab--cd.example"), "a@ab--cd.example");
+    }
+
+    #[test]
+    fn a_mail_is_addressed_with_the_local_part_as_typed_and_the_domain_in_a_labels() {
+        let typed = email("Bob.M@MÜLLER.example").expect("valid");
+        assert_eq!(typed.for_delivery(), "Bob.M@xn--mller-kva.example");
     }
 
     #[test]

@@ -76,10 +76,12 @@ impl Text {
     }
 }
 
-/// The parts of a message that are the same for its sender and all its receivers.
+/// The parts of a message that never change.
 #[derive(Clone)]
 pub(crate) struct Content {
     pub(crate) id: MessageId,
+    /// The message that it answers, if the user for whom it was read could see that one when it was sent.
+    pub(crate) in_reply_to: Option<MessageId>,
     pub(crate) sender: Username,
     pub(crate) subject: Subject,
     pub(crate) message: Text,
@@ -109,6 +111,17 @@ pub(crate) struct Receiver {
 pub(crate) struct Message {
     #[schema(inline)]
     pub(crate) id: MessageId,
+    /// The message that this one answers, which may have been deleted since. Absent if it answers none, or one that you
+    /// could not see when it was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(
+        value_type = Option<u64>,
+        nullable = false,
+        minimum = 1,
+        maximum = 9_223_372_036_854_775_807_i64,
+        example = 41
+    )]
+    pub(crate) in_reply_to: Option<MessageId>,
     #[schema(value_type = String, example = "alice")]
     pub(crate) sender: Username,
     /// You, if you received the message; otherwise its receiver, or the first of several in alphabetical order.
@@ -136,6 +149,7 @@ impl Message {
     pub(crate) fn of_receiver(content: Content, receiver: Username, read: bool) -> Self {
         let Content {
             id,
+            in_reply_to,
             sender,
             subject,
             message,
@@ -143,6 +157,7 @@ impl Message {
         } = content;
         Self {
             id,
+            in_reply_to,
             sender,
             receiver,
             receivers: None,
@@ -211,6 +226,7 @@ impl From<Message> for Content {
     fn from(message: Message) -> Self {
         let Message {
             id,
+            in_reply_to,
             sender,
             subject,
             message,
@@ -219,6 +235,7 @@ impl From<Message> for Content {
         } = message;
         Self {
             id,
+            in_reply_to,
             sender,
             subject,
             message,

@@ -48,6 +48,8 @@ pub(crate) struct SentMetadata {
 /// A message to be sent.
 pub(crate) struct NewMessage {
     pub(crate) receivers: Receivers,
+    /// The message that it answers, which its sender must be able to see.
+    pub(crate) in_reply_to: Option<MessageId>,
     pub(crate) subject: Subject,
     pub(crate) message: Text,
 }
@@ -63,6 +65,7 @@ impl NewMessage {
         Message::of_sender(
             Content {
                 id: metadata.id,
+                in_reply_to: self.in_reply_to,
                 sender,
                 subject: self.subject.clone(),
                 message: self.message.clone(),
@@ -81,6 +84,12 @@ impl NewMessage {
             // Each part is preceded by its length, so that a different division into parts gives a different hash.
             hash.update(part.len().to_be_bytes());
             hash.update(part);
+        }
+        // Nothing for a message that answers none: its fingerprint is that of versions without replies, so that a retry
+        // across an upgrade is recognized. No part has the maximum length.
+        if let Some(original) = self.in_reply_to {
+            hash.update(usize::MAX.to_be_bytes());
+            hash.update(original.get().to_be_bytes());
         }
         hash.finalize().into()
     }
@@ -127,13 +136,17 @@ mod tests {
     #[test]
     fn a_fingerprint_differs_exactly_if_the_messages_do() {
         let name = |name: &str| Username::parse(name.to_owned()).expect("valid");
-        let fingerprint = |receivers: &[&str], subject: &str, message: &str| {
+        let reply = |original: &str, receivers: &[&str], subject: &str, message: &str| {
             let new = NewMessage {
                 receivers: Receivers::several(receivers.iter().map(|one| name(one)).collect()),
+                in_reply_to: MessageId::parse(original),
                 subject: Subject::stored(subject.to_owned()),
                 message: Text::stored(message.to_owned()),
             };
             new.fingerprint()
+        };
+        let fingerprint = |receivers: &[&str], subject: &str, message: &str| {
+            reply("", receivers, subject, message)
         };
         let one = fingerprint(&["bob", "carol"], "ab", "c");
         assert_eq!(one, fingerprint(&["CAROL", "bob"], "ab", "c"));
@@ -142,8 +155,12 @@ mod tests {
             fingerprint(&["bob", "carol"], "a", "bc"),
             fingerprint(&["bobcarol"], "ab", "c"),
             fingerprint(&["bob", "carol"], "ab", "C"),
+            reply("1", &["bob", "carol"], "ab", "c"),
         ] {
             assert_ne!(one, other);
         }
+        let answer = reply("1", &["bob", "carol"], "ab", "c");
+        assert_eq!(answer, reply("1", &["CAROL", "bob"], "ab", "c"));
+        assert_ne!(answer, reply("2", &["bob", "carol"], "ab", "c"));
     }
 }

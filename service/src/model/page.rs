@@ -28,6 +28,8 @@ pub(crate) enum Mailbox {
     Inbox,
     /// Messages that the user sent and has not deleted.
     Sent,
+    /// Those of both that belong to the conversation with this message. A page of it has no filter.
+    Conversation(MessageId),
 }
 
 impl Mailbox {
@@ -139,8 +141,8 @@ fn number_within(text: &str, range: &RangeInclusive<u64>) -> Result<u64, Invalid
     }
 }
 
-/// Parses the value of `before`.
-pub(crate) fn parse_cursor(text: &str) -> Result<MessageId, Invalid> {
+/// Parses the value of `before` or `conversation`.
+pub(crate) fn parse_message_id(text: &str) -> Result<MessageId, Invalid> {
     MessageId::parse(text).ok_or_else(|| "must be the id of a message".into())
 }
 

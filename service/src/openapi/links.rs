@@ -40,7 +40,7 @@ const fn step(
     }
 }
 
-const STEPS: [Step; 25] = [
+const STEPS: [Step; 26] = [
     step(
         ("createUser", "201"),
         "issueToken",
@@ -51,6 +51,12 @@ const STEPS: [Step; 25] = [
         ("changePassword", "204"),
         "issueToken",
         &[SAME_USER],
+        "Log in with the new password.",
+    ),
+    step(
+        ("completePasswordReset", "200"),
+        "issueToken",
+        &[("username", "$response.body#/username")],
         "Log in with the new password.",
     ),
     Step {

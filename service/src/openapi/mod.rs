@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document: merges the documents of the features and adds the parts that all operations share.
 
 mod examples;
+mod exclusions;
 mod headers;
 mod links;
 
@@ -14,6 +15,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 use self::examples::Examples;
+use self::exclusions::Exclusions;
 use self::headers::Headers;
 use self::links::Links;
 use crate::http::docs::{SharedProblems, operations};
@@ -112,6 +114,7 @@ fn merged_document() -> utoipa::openapi::OpenApi {
         users::Docs::openapi(),
         users::invitations::Docs::openapi(),
         users::blocks::Docs::openapi(),
+        users::password_resets::Docs::openapi(),
         messages::Docs::openapi(),
         export::Docs::openapi(),
         live::Docs::openapi(),
@@ -120,10 +123,11 @@ fn merged_document() -> utoipa::openapi::OpenApi {
     ] {
         document.merge(part);
     }
-    let modifiers: [&dyn Modify; 6] = [
+    let modifiers: [&dyn Modify; 7] = [
         &Token,
         &UsernameInPath,
         &SharedProblems,
+        &Exclusions,
         &Headers,
         &Examples,
         &Links,

@@ -10,7 +10,7 @@ use crate::model::password::{NewPassword, SubmittedPassword};
 use crate::model::secret_code::SecretCode;
 use crate::model::user::Username;
 
-/// The maximum length of an invitation's code; those of this version are shorter.
+/// The maximum length of a code; those of this version are shorter.
 const MAX_CODE_CHARS: usize = 64;
 
 /// The account to create.
@@ -44,7 +44,7 @@ impl FromFields for NewUser {
                 None => Ok(password),
             }
         });
-        let invitation = fields.optional_text("invitation", invitation_code);
+        let invitation = fields.optional_text("invitation", secret_code);
         Some(Self {
             username: username?,
             email: email?,
@@ -55,7 +55,7 @@ impl FromFields for NewUser {
 }
 
 /// A text of another form than that of codes is a wrong code.
-fn invitation_code(text: String) -> Result<SecretCode, Invalid> {
+pub(super) fn secret_code(text: String) -> Result<SecretCode, Invalid> {
     if text.chars().count() > MAX_CODE_CHARS {
         return Err(format!("must be at most {MAX_CODE_CHARS} characters long").into());
     }

@@ -17,6 +17,7 @@ use crate::http::managed::managed;
 use crate::http::problem::Problem;
 use crate::jobs::Jobs;
 use crate::limits::{Logins, RateLimited, SignUps};
+use crate::mail::Outbox;
 use crate::model::account::Account;
 use crate::model::reserved::ReservedUsernames;
 use crate::model::user::Username;
@@ -47,17 +48,16 @@ pub(crate) struct Docs;
 /// An invalid setting.
 pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
     let reserved = ReservedUsernames::with(config.reserved_usernames()?);
-    let info = ServiceInfo::of(config);
+    let info = ServiceInfo::of(config)?;
     Ok(AdHoc::on_ignite("users", move |rocket| async move {
         managed::<Jobs>(&rocket).add(cleanup::revocations);
-        let (database, hasher) = (
+        let users = Users::new(
             managed::<Database>(&rocket),
             managed::<Arc<PasswordHasher>>(&rocket),
+            managed::<Outbox>(&rocket),
+            reserved,
         );
-        let rocket = rocket
-            .manage(info)
-            .manage(Users::new(database, hasher, reserved));
-        rocket.mount("/", routes())
+        rocket.manage(info).manage(users).mount("/", routes())
     }))
 }
 

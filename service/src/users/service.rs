@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::auth::{Caller, PasswordHasher, Reauthenticated};
 use crate::db::{Database, Error};
 use crate::http::problem::Problem;
+use crate::mail::Outbox;
 use crate::model::account::Account;
 use crate::model::email::Email;
 use crate::model::invalid::{FieldError, Invalid};
@@ -21,6 +22,7 @@ use crate::users::store::{NewAccount, Taken};
 pub(crate) struct Users {
     database: Database,
     hasher: Arc<PasswordHasher>,
+    outbox: Outbox,
     reserved: ReservedUsernames,
 }
 
@@ -28,11 +30,13 @@ impl Users {
     pub(crate) fn new(
         database: Database,
         hasher: Arc<PasswordHasher>,
+        outbox: Outbox,
         reserved: ReservedUsernames,
     ) -> Self {
         Self {
             database,
             hasher,
+            outbox,
             reserved,
         }
     }
@@ -98,8 +102,11 @@ impl Users {
             .for_mailbox(owner.email())
             .map_err(refused_password)?;
         let hash = self.hash(new_password).await?;
-        let is_changed = store::change_password(&self.database, owner, &hash).await?;
-        is_changed.then_some(()).ok_or(Problem::InvalidToken)
+        if !store::change_password(&self.database, &self.outbox, owner, &hash).await? {
+            return Err(Problem::InvalidToken);
+        }
+        self.outbox.announce();
+        Ok(())
     }
 
     pub(super) async fn change_email(

@@ -8,7 +8,7 @@ use rocket::{State, get};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::config::{Config, SignUpPolicy};
+use crate::config::{Config, ConfigError, SignUpPolicy};
 use crate::http::problem::Problem;
 use crate::http::request::state;
 
@@ -25,14 +25,21 @@ pub(super) struct ServiceInfo {
     /// Whether users can invite others.
     #[schema(example = true)]
     user_invitations: bool,
+    /// Present, and true, if the service sends mails: forgotten passwords can be replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<bool>, nullable = false, example = true)]
+    mail: Option<bool>,
 }
 
 impl ServiceInfo {
-    pub(super) fn of(config: &Config) -> Self {
-        Self {
+    /// # Errors
+    /// An invalid setting.
+    pub(super) fn of(config: &Config) -> Result<Self, ConfigError> {
+        Ok(Self {
             sign_ups: config.sign_ups,
             user_invitations: config.user_invitations > 0,
-        }
+            mail: config.mail()?.map(|_| true),
+        })
     }
 }
 
@@ -43,7 +50,7 @@ pub(super) struct CacheableInfo {
     caching: Header<'static>,
 }
 
-/// Find out whether this service accepts sign-ups.
+/// Find out whether this service accepts sign-ups, and whether it sends mails.
 ///
 /// It requires neither an access token nor the database, and may be cached for a minute.
 #[utoipa::path(tag = "users", operation_id = "getServiceInfo", responses(

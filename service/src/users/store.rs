@@ -7,6 +7,7 @@ use sqlx::{Connection as _, MySql, Row};
 
 use crate::auth::{Caller, Reauthenticated};
 use crate::db::{Database, Error, with_connection};
+use crate::mail::{Kind, Outbox, codes};
 use crate::model::account::Account;
 use crate::model::email::Email;
 use crate::model::secret_code::CodeHash;
@@ -131,10 +132,11 @@ pub(super) async fn account(
     })
 }
 
-/// Changes the password and revokes all tokens of the owner. `false` if the tokens were revoked in the meantime: of two
-/// concurrent changes one succeeds.
+/// Changes the password, revokes all tokens of the owner, and voids codes for a new password. `false` if the tokens
+/// were revoked in the meantime: of two concurrent changes one succeeds.
 pub(super) async fn change_password(
     database: &Database,
+    outbox: &Outbox,
     owner: &Reauthenticated<'_>,
     password_hash: &str,
 ) -> Result<bool, Error> {
@@ -146,10 +148,32 @@ pub(super) async fn change_password(
         .bind(password_hash)
         .bind(u64::from(owner.id()))
         .bind(owner.token_epoch());
-        let is_changed = raise_epoch(&mut transaction, owner.id(), change).await?;
+        if !raise_epoch(&mut transaction, owner.id(), change).await? {
+            return Ok(false);
+        }
+        let (user, address) = (owner.id(), owner.email());
+        codes::void(&mut transaction, Kind::PasswordReset, user).await?;
+        outbox
+            .add(&mut transaction, Kind::PasswordChanged, user, address)
+            .await?;
         transaction.commit().await?;
-        Ok(is_changed)
+        Ok(true)
     })
+}
+
+/// Replaces the password, revokes all tokens, and voids codes for a new password.
+pub(super) async fn set_password(
+    transaction: &mut MySqlConnection,
+    user: UserId,
+    hash: &str,
+) -> sqlx::Result<()> {
+    let update = sqlx::query(
+        "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ?",
+    )
+    .bind(hash)
+    .bind(u64::from(user));
+    raise_epoch(transaction, user, update).await?;
+    codes::void(transaction, Kind::PasswordReset, user).await
 }
 
 /// Executes an update that raises the user's epoch, which revokes all tokens, and announces that to all replicas, so
@@ -182,18 +206,22 @@ pub(super) async fn change_email(
     owner: &Reauthenticated<'_>,
     email: &Email,
 ) -> Result<bool, Error> {
-    let changed = with_connection!(database, |connection| {
-        sqlx::query(
+    with_connection!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let changed = sqlx::query(
             "UPDATE users SET email = ?, normalized_email = ? WHERE id = ? AND token_epoch = ?",
         )
         .bind(email.as_str())
         .bind(email.normalized())
         .bind(u64::from(owner.id()))
         .bind(owner.token_epoch())
-        .execute(connection)
-        .await
-    })?;
-    Ok(changed.rows_affected() == 1)
+        .execute(&mut *transaction)
+        .await?;
+        // Codes in mails to the former address prove nothing any more.
+        codes::void(&mut transaction, Kind::PasswordReset, owner.id()).await?;
+        transaction.commit().await?;
+        Ok(changed.rows_affected() == 1)
+    })
 }
 
 /// Revokes all tokens of the caller. If they were revoked in the meantime, tokens that were issued since stay valid.
@@ -252,5 +280,6 @@ pub(super) async fn bury(
         .await?;
     invitations::store::delete_all_of(transaction, user).await?;
     blocks::store::delete_all_by(transaction, user).await?;
+    codes::forget_account(transaction, user).await?;
     Ok(true)
 }

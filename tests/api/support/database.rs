@@ -61,6 +61,26 @@ impl TestDatabase {
         &self.name
     }
 
+    /// Ends the sessions of services, which may have transactions open that nothing completes any more: dropping the
+    /// database would wait for them.
+    async fn end_sessions(&self) {
+        let mut connection = MySqlConnection::connect_with(&self.server)
+            .await
+            .expect("the server is there");
+        let sessions: Vec<u64> =
+            sqlx::query_scalar("SELECT id FROM performance_schema.processlist WHERE db = ?")
+                .bind(&self.name)
+                .fetch_all(&mut connection)
+                .await
+                .expect("the performance schema is on");
+        for session in sessions {
+            // It may have ended by itself.
+            let _ = connection
+                .execute(AssertSqlSafe(format!("KILL {session}")))
+                .await;
+        }
+    }
+
     async fn administer(&self, action: &str) {
         let mut connection = MySqlConnection::connect_with(&self.server)
             .await
@@ -81,9 +101,10 @@ impl Drop for TestDatabase {
                 let runtime = tokio::runtime::Builder::new_current_thread()
                     .enable_all()
                     .build();
-                runtime
-                    .expect("a runtime")
-                    .block_on(self.administer("DROP DATABASE IF EXISTS"));
+                runtime.expect("a runtime").block_on(async {
+                    self.end_sessions().await;
+                    self.administer("DROP DATABASE IF EXISTS").await;
+                });
             });
         });
     }

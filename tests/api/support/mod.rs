@@ -11,6 +11,7 @@ mod process;
 mod proxy;
 pub(crate) mod raw;
 mod service;
+mod smtp;
 
 pub(crate) use account::Account;
 pub(crate) use api::{Answer, User, problem, unavailable};
@@ -21,6 +22,7 @@ pub(crate) use new_message::NewMessage;
 pub(crate) use process::{Finished, Herolo, Process, finish};
 pub(crate) use proxy::Proxy;
 pub(crate) use service::{Replica, SIGNING_KEY, Service, token_keys};
+pub(crate) use smtp::{Mail, SmtpServer, set_smtp};
 
 use std::time::Duration;
 

@@ -175,6 +175,9 @@ fn settings(database: &TestDatabase) -> Config {
         limit_sign_ups: 0,
         limit_sends: 0,
         limit_searches: 0,
+        smtp_url: "none".to_owned().into(),
+        mail_from: "none".to_owned(),
+        public_url: "none".to_owned(),
         client_address_header: "none".to_owned(),
     }
 }

@@ -8,9 +8,9 @@ mod shared_response;
 pub(crate) use self::operations::operations;
 pub(crate) use self::parameters::{Owner, Resumption};
 pub(crate) use self::problems::{
-    AuthProblems, BlockProblems, BodyProblems, FormProblems, Invalid, InvalidQuery,
+    AuthProblems, BlockProblems, BodyProblems, CodeProblems, FormProblems, Invalid, InvalidQuery,
     InvitationLimit, InviteProblems, LargeResponse, Limited, LimitedSearch, LimitedSend,
-    LoginProblems, NoSuchUser, NotFound, ReauthProblems, SendProblems, SharedProblems,
+    LoginProblems, MailOff, NoSuchUser, NotFound, ReauthProblems, SendProblems, SharedProblems,
     SignUpRefused, StreamLimits, TakenOrInvalid, Unavailable,
 };
 pub(crate) use self::shared_response::RATE_LIMIT_HEADERS;

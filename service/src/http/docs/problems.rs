@@ -97,6 +97,20 @@ const NO_INVITING: SharedResponse = SharedResponse {
     }],
 };
 
+const MAIL_OFF: Example = || ("mailOff", Problem::MailOff);
+const NO_MAIL: SharedResponse = SharedResponse {
+    name: "NoMail",
+    description: "The service sends no mails.",
+    instance: "/password-resets",
+    examples: &[MAIL_OFF],
+};
+const CODE_REFUSED: SharedResponse = SharedResponse {
+    name: "CodeRefused",
+    description: "The code is wrong, used or expired, or the service sends no mails; `type` says which.",
+    instance: "/password-resets/completion",
+    examples: &[|| ("codeInvalid", Problem::CodeInvalid), MAIL_OFF],
+};
+
 const NOT_FOUND: SharedResponse = SharedResponse {
     name: "NotFound",
     description: "The resource does not exist, or is not yours.",
@@ -260,7 +274,7 @@ const UNAVAILABLE: SharedResponse = SharedResponse {
     }],
 };
 
-const ALL: [&SharedResponse; 27] = [
+const ALL: [&SharedResponse; 29] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -269,6 +283,8 @@ const ALL: [&SharedResponse; 27] = [
     &NOT_CONFIRMED,
     &SIGN_UP_REFUSED,
     &NO_INVITING,
+    &NO_MAIL,
+    &CODE_REFUSED,
     &NOT_FOUND,
     &NO_SUCH_USER,
     &BLOCK_LIMIT,
@@ -324,6 +340,10 @@ groups! {
     AuthProblems: TOKEN_NEEDED, OTHER_USER;
     /// Of inviting others.
     InviteProblems: TOKEN_NEEDED, NO_INVITING;
+    /// Of operations that need mails.
+    MailOff: NO_MAIL;
+    /// Of operations with a code from a mail.
+    CodeProblems: CODE_REFUSED;
     /// Of operations that require the password in addition to the token.
     ReauthProblems: TOKEN_NEEDED, NOT_CONFIRMED;
     /// Of operations on one message or invitation.

@@ -33,6 +33,10 @@ pub(crate) enum Problem {
     InvitationInvalid,
     /// Users cannot invite others.
     InvitationsOff,
+    /// The service sends no mails.
+    MailOff,
+    /// The code of a mail is wrong, was used, or has expired.
+    CodeInvalid,
     /// The resource does not exist or is not visible to the caller.
     NotFound,
     /// The resource is about a user who does not exist.
@@ -130,6 +134,8 @@ impl Problem {
             Self::InvitationNeeded => (403, "invitation-needed", "Signing up takes an invitation"),
             Self::InvitationInvalid => (403, "invitation-invalid", "The invitation is not valid"),
             Self::InvitationsOff => (403, "invitations-off", "Users cannot invite others"),
+            Self::MailOff => (403, "mail-off", "The service sends no mails"),
+            Self::CodeInvalid => (403, "code-invalid", "The code is not valid"),
             Self::NotFound | Self::NoSuchUser => (404, "not-found", "Not found"),
             Self::MethodNotAllowed(_) => (405, "method-not-allowed", "The method is not allowed for this path"),
             Self::BodyTimeout => (408, "timeout", "The body took too long to arrive"),

@@ -11,7 +11,7 @@ use crate::model::message::{Message, MessageId};
 
 const STATEMENT: &str = concat!(
     "SELECT ",
-    message_columns!(sender),
+    message_columns!(sender, viewer: "?"),
     ", m.sender_id = ? AS is_sender, r.is_read \
      FROM messages AS m STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
      LEFT JOIN receipts AS r FORCE INDEX (receipts_message) \
@@ -39,6 +39,7 @@ pub(super) async fn select_one(
     let row = sqlx::query(STATEMENT)
         .bind(caller_id)
         .bind(caller_id)
+        .bind(caller_id)
         .bind(id.get())
         .bind(caller_id)
         .fetch_optional(&mut *connection)
@@ -52,12 +53,18 @@ pub(super) async fn select_one(
     }
     let ids = id.get()..=id.get();
     let mut receivers = ReceiversByMessage::of_range(connection, caller, ids).await?;
-    Ok(receivers.message(content).map(|sent| match own {
+    let sent = receivers.message(content);
+    Ok(sent.map(|sent| sent_by(caller, sent, own)))
+}
+
+/// A message that the caller sent, which the caller may also have received, and marked as read.
+pub(super) fn sent_by(caller: &Caller, sent: Message, received: Option<bool>) -> Message {
+    match received {
         Some(read) => Message {
-            receiver: name(),
+            receiver: caller.username().clone(),
             read,
             ..sent
         },
         None => sent,
-    }))
+    }
 }

@@ -50,7 +50,7 @@ mod statements {
 
     /// The newest messages, complete.
     pub(super) const NEWEST: Variants = variants!(
-        concat!("SELECT ", message_columns!(sender), ", r.is_read"),
+        concat!("SELECT ", message_columns!(sender, viewer: "r.receiver_id"), ", r.is_read"),
         join: "STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
                STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id ",
         " ORDER BY r.message_id DESC LIMIT ?"
@@ -86,7 +86,7 @@ mod statements {
         [20, 100],
         concat!(
             "SELECT ",
-            message_columns!(sender),
+            message_columns!(sender, viewer: "?"),
             " FROM messages AS m FORCE INDEX (PRIMARY) STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
              WHERE m.id IN ("
         ),
@@ -161,9 +161,8 @@ async fn push_contents(
 ) -> sqlx::Result<()> {
     let is_read: BTreeMap<_, _> = marks.iter().copied().collect();
     let (statement, marks) = statements::CONTENTS.for_values(marks);
-    let query = marks.fold(sqlx::query(statement), |query, (id, _)| {
-        query.bind(id.get())
-    });
+    let query = sqlx::query(statement).bind(u64::from(caller.id()));
+    let query = marks.fold(query, |query, (id, _)| query.bind(id.get()));
     let mut contents = query.fetch(connection);
     while let Some(row) = contents.try_next().await? {
         let is_read = is_read.get(&id(&row)?).is_some_and(|is_read| *is_read);

@@ -32,7 +32,7 @@ const SEVERAL: SizedByKeys = sized_by_keys!(
 const MESSAGES: SizedByKeys = sized_by_keys!(
     concat!(
         "SELECT ",
-        message_columns!(sender),
+        message_columns!(sender, viewer: "r.receiver_id"),
         ", r.receiver_id, m.sender_id = r.receiver_id AS is_to_oneself \
      FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
      STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \

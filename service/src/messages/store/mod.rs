@@ -3,6 +3,7 @@
 
 mod cleanup;
 mod collector;
+mod conversation;
 mod delete;
 mod find;
 mod idempotency;
@@ -13,13 +14,14 @@ mod message_key;
 mod newest;
 mod pages;
 mod receivers;
+mod replies;
 mod row;
 mod search;
 mod send;
 mod send_batch;
 mod sent;
 
-pub(crate) use self::cleanup::{delete_expired_keys, delete_messages_of};
+pub(crate) use self::cleanup::{delete_expired_keys, delete_messages_of, delete_replies_of};
 pub(crate) use self::collector::{Bounds, MessagePage, PageState};
 pub(crate) use self::delete::DeleteRequest;
 pub(crate) use self::find::find;
@@ -28,5 +30,5 @@ pub(crate) use self::mark_several::{Marked, mark_several};
 pub(crate) use self::newest::{NewestPageContext, NewestPageRequest};
 pub(crate) use self::pages::{page, page_state};
 pub(crate) use self::row::{content, message_columns, received_message};
-pub(crate) use self::send::{Refusal, send};
+pub(crate) use self::send::{Refusal, UnknownReferences, send};
 pub(crate) use self::send_batch::SendRequest;

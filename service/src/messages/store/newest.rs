@@ -41,7 +41,7 @@ const PAGES: SizedStatement<3> = sized_statement!(
     [2, 4, 8],
     concat!(
         "SELECT ",
-        message_columns!(),
+        message_columns!(viewer: "receiver.id"),
         ", receiver.id AS receiver_id, m.sender_id, r.is_read, \
          (SELECT MAX(user_id) FROM account_deletions) IS NOT NULL AS has_pending_deletions \
      FROM users AS receiver FORCE INDEX (PRIMARY) STRAIGHT_JOIN LATERAL ( \

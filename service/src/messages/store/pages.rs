@@ -3,7 +3,7 @@
 use crate::auth::Caller;
 use crate::db::{Database, Error};
 use crate::messages::store::collector::{Bounds, MessagePage, PageState};
-use crate::messages::store::{inbox, search, sent};
+use crate::messages::store::{conversation, inbox, search, sent};
 use crate::model::page::{Mailbox, Page};
 use crate::model::search::Filter;
 
@@ -18,6 +18,7 @@ pub(crate) async fn page(
         _ if page.filter != Filter::NONE => search::page(database, caller, page, bounds).await,
         Mailbox::Inbox => inbox::page(database, caller, page, bounds).await,
         Mailbox::Sent => sent::page(database, caller, page, bounds).await,
+        Mailbox::Conversation(id) => conversation::page(database, caller, (page, id), bounds).await,
     }
 }
 
@@ -28,7 +29,7 @@ pub(crate) async fn page_state(
     caller: &Caller,
     page: &Page,
 ) -> Result<Option<PageState>, Error> {
-    if page.mailbox == Mailbox::Sent || page.filter != Filter::NONE {
+    if page.mailbox != Mailbox::Inbox || page.filter != Filter::NONE {
         return Ok(None);
     }
     inbox::page_state(database, caller, page).await

@@ -7,13 +7,21 @@ use crate::model::message::{Content, Message, MessageId, Subject, Text};
 use crate::model::user::Username;
 
 /// The columns that [`content`] reads, of `messages AS m`; with `sender`, also those that [`received_message`] reads,
-/// of `users AS sender`.
+/// of `users AS sender`. The viewer is an expression for the id of the user for whom the message is read.
 macro_rules! message_columns {
-    () => {
-        "m.id, m.subject, m.body, m.created_at"
+    (viewer: $viewer:literal) => {
+        concat!(
+            "m.id, m.subject, m.body, m.created_at, (SELECT reply.in_reply_to FROM replies AS reply \
+             WHERE reply.message_id = m.id AND reply.user_id = ",
+            $viewer,
+            ") AS in_reply_to"
+        )
     };
-    (sender) => {
-        "m.id, sender.username AS sender, m.subject, m.body, m.created_at"
+    (sender, viewer: $viewer:literal) => {
+        concat!(
+            "sender.username AS sender, ",
+            $crate::messages::store::message_columns!(viewer: $viewer)
+        )
     };
 }
 pub(crate) use message_columns;
@@ -32,6 +40,7 @@ pub(crate) fn received_message(row: &MySqlRow, receiver: Username) -> sqlx::Resu
 pub(crate) fn content(row: &MySqlRow, sender: Username) -> sqlx::Result<Content> {
     Ok(Content {
         id: id(row)?,
+        in_reply_to: original(row)?,
         sender,
         subject: Subject::stored(row.try_get("subject")?),
         message: Text::stored(row.try_get("body")?),
@@ -41,6 +50,11 @@ pub(crate) fn content(row: &MySqlRow, sender: Username) -> sqlx::Result<Content>
 
 pub(super) fn sender(row: &MySqlRow) -> sqlx::Result<Username> {
     row.try_get("sender").map(Username::stored)
+}
+
+fn original(row: &MySqlRow) -> sqlx::Result<Option<MessageId>> {
+    let original: Option<u64> = row.try_get("in_reply_to")?;
+    Ok(original.and_then(MessageId::stored))
 }
 
 pub(super) fn id(row: &MySqlRow) -> sqlx::Result<MessageId> {

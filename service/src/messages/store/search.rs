@@ -66,9 +66,9 @@ mod statements {
         (key: $key:literal, filter: $filter:literal) => {
             concat!(
                 "SELECT ",
-                message_columns!(sender),
+                message_columns!(sender, viewer: "f.receiver_id"),
                 ", f.is_read FROM \
-                 (SELECT r.message_id, r.is_read FROM receipts AS r FORCE INDEX (",
+                 (SELECT r.message_id, r.is_read, r.receiver_id FROM receipts AS r FORCE INDEX (",
                 $key,
                 ") STRAIGHT_JOIN messages AS s ON s.id = r.message_id \
                  WHERE r.receiver_id = ? AND r.is_deleted = FALSE",
@@ -85,7 +85,7 @@ mod statements {
     pub(super) const MARKED: &str = received!(key: "receipts_read", filter: " AND r.is_read = ?");
     pub(super) const SENT: &str = concat!(
         "SELECT ",
-        message_columns!(),
+        message_columns!(viewer: "m.sender_id"),
         " FROM \
          (SELECT s.id FROM messages AS s FORCE INDEX (messages_sender) \
           WHERE s.sender_id = ? AND s.id < ? AND s.id > ? AND s.created_at >= ? \
@@ -153,7 +153,7 @@ async fn scan_end(
     let statement = match (page.mailbox, page.unread) {
         (Mailbox::Inbox, None) => statements::END,
         (Mailbox::Inbox, Some(_)) => statements::END_MARKED,
-        (Mailbox::Sent, _) => statements::END_SENT,
+        _ => statements::END_SENT,
     };
     let query = bind_mailbox(statement, caller, page, page.before).bind(SCAN_LIMIT);
     let Some(row) = query.fetch_optional(connection).await? else {
@@ -254,7 +254,7 @@ impl<'a> Search<'a> {
     fn candidate(&self, row: &MySqlRow) -> sqlx::Result<Candidate> {
         let (sender, read) = match self.page.mailbox {
             Mailbox::Inbox => (sender(row)?, row.try_get("is_read")?),
-            Mailbox::Sent => (self.caller.username().clone(), false),
+            _ => (self.caller.username().clone(), false),
         };
         let content = content(row, sender)?;
         Ok(Candidate { content, read })
@@ -265,7 +265,7 @@ impl<'a> Search<'a> {
         let statement = match (page.mailbox, page.unread) {
             (Mailbox::Inbox, None) => statements::ALL,
             (Mailbox::Inbox, Some(_)) => statements::MARKED,
-            (Mailbox::Sent, _) => statements::SENT,
+            _ => statements::SENT,
         };
         let mut query = bind_mailbox(statement, self.caller, page, self.last.or(page.before))
             .bind(self.end.map_or(0, |end| end.id))

@@ -10,19 +10,27 @@ use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, with_connection};
-use crate::messages::store::idempotency;
+use crate::messages::store::{idempotency, replies};
 use crate::model::message::MessageId;
 use crate::model::new_message::{IdempotencyKey, NewMessage, RECEIVERS, Receivers, SentMetadata};
 use crate::model::user::Username;
 
 /// The reason why a message was not sent.
 pub(crate) enum Refusal {
-    /// These users do not exist.
-    NoSuchReceivers(Vec<Username>),
+    /// The message refers to users that do not exist, or answers a message that the sender cannot see.
+    Unknown(UnknownReferences),
     /// The key was used for a different message.
     KeyReused,
     /// The sender's tokens were revoked, or the account was deleted, after the request was authorized.
     TokenRevoked,
+}
+
+/// The references of a message that was not sent because of them.
+pub(crate) struct UnknownReferences {
+    /// Names that belong to no user.
+    pub(crate) receivers: Vec<Username>,
+    /// Whether the sender cannot see the message that is answered.
+    pub(crate) original: bool,
 }
 
 mod statements {
@@ -135,13 +143,26 @@ async fn send_once(
     let created_at = Utc::now().trunc_subsecs(3);
     with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
+        let receivers = new.receivers.names();
+        let viewers = match new.in_reply_to {
+            None => Vec::new(),
+            Some(original) => {
+                replies::viewers(&mut transaction, caller, original, receivers).await?
+            }
+        };
+        if new.in_reply_to.is_some() && viewers.is_empty() {
+            return Ok(None);
+        }
         let Some(id) = insert_message(&mut transaction, caller, new, key, created_at).await? else {
             return Ok(None);
         };
         let received = insert_receipts(&mut transaction, caller, id, &new.receivers).await?;
         // The receivers' rows are locked, so none can be missing; otherwise the transaction is rolled back.
-        if received < new.receivers.names().len() as u64 {
+        if received < receivers.len() as u64 {
             return Ok(None);
+        }
+        if let Some(original) = new.in_reply_to {
+            replies::insert(&mut transaction, id, original, &viewers).await?;
         }
         let sent = SentMetadata { id, created_at };
         if let Some(key) = key {
@@ -232,8 +253,15 @@ async fn explain_refusal(
                 is_same.then_some(first.sent).ok_or(Refusal::KeyReused),
             ));
         }
-        let unknown = unknown(connection, new.receivers.names()).await?;
-        Ok((!unknown.is_empty()).then_some(Err(Refusal::NoSuchReceivers(unknown))))
+        let unknown = UnknownReferences {
+            receivers: unknown(connection, new.receivers.names()).await?,
+            original: match new.in_reply_to {
+                None => false,
+                Some(original) => !replies::is_visible(connection, caller, original).await?,
+            },
+        };
+        let is_refused = unknown.original || !unknown.receivers.is_empty();
+        Ok(is_refused.then_some(Err(Refusal::Unknown(unknown))))
     })
 }
 

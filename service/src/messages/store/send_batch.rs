@@ -1,4 +1,5 @@
-//! Group commit of sends to one receiver each, without a key: concurrent ones share a transaction.
+//! Group commit of sends to one receiver each, without a key, that answer no message: concurrent ones share a
+//! transaction.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use crate::auth::Caller;
 use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unless_locked, with_connection,
 };
-use crate::messages::store::send::{Refusal, send};
+use crate::messages::store::send::{Refusal, UnknownReferences, send};
 use crate::model::message::{Message, MessageId};
 use crate::model::new_message::{NewMessage, SentMetadata};
 use crate::model::user::Username;
 
-/// A request to send a message to one receiver, without a key.
+/// A request to send a message to one receiver, without a key, that answers no message.
 pub(crate) struct SendRequest {
     caller: Caller,
     new: NewMessage,
@@ -170,9 +171,13 @@ async fn send_all(
             let id = id.ok_or(sqlx::Error::RowNotFound)?;
             Ok(BatchOutcome::Done(Ok(SentMetadata { id, created_at })))
         }
-        Verdict::NoSuchReceiver => Ok(BatchOutcome::Done(Err(Refusal::NoSuchReceivers(vec![
-            one.receiver.clone(),
-        ])))),
+        Verdict::NoSuchReceiver => {
+            let unknown = UnknownReferences {
+                receivers: vec![one.receiver.clone()],
+                original: false,
+            };
+            Ok(BatchOutcome::Done(Err(Refusal::Unknown(unknown))))
+        }
         Verdict::TokenRevoked => Ok(BatchOutcome::Done(Err(Refusal::TokenRevoked))),
         Verdict::Locked => Ok(BatchOutcome::RunIndividually),
     };

@@ -19,7 +19,7 @@ mod statements {
         (from: $from:literal) => {
             concat!(
                 "SELECT ",
-                message_columns!(),
+                message_columns!(viewer: "m.sender_id"),
                 " FROM messages AS m FORCE INDEX (messages_sender) WHERE m.sender_id = ? AND m.id ",
                 $from,
                 " ORDER BY m.id DESC LIMIT ?"

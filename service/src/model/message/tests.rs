@@ -43,6 +43,7 @@ fn a_message_is_read_for_its_sender_when_all_have_read_it() {
     let of = |reads: &[bool]| {
         let content = Content {
             id: MessageId::parse("1").expect("an id"),
+            in_reply_to: None,
             sender: name("alice"),
             subject: Subject::stored("s".to_owned()),
             message: Text::stored("m".to_owned()),
@@ -73,6 +74,7 @@ fn a_message_is_never_longer_than_it_counts() {
     for text in ["x", &long, &"\u{1}".repeat(65_535)] {
         let content = Content {
             id: MessageId::parse("9223372036854775807").expect("an id"),
+            in_reply_to: MessageId::parse("9223372036854775806"),
             sender: name.clone(),
             subject: Subject::stored(long.clone()),
             message: Text::stored(text.to_owned()),

@@ -6,11 +6,12 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Row};
 
 use crate::db::{Database, Error, with_connection};
+use crate::mail::codes;
 use crate::model::email::Email;
 use crate::model::timestamp;
 use crate::model::user::{UserId, Username};
 use crate::users::invitations;
-use crate::users::store::{bury, raise_epoch};
+use crate::users::store::{bury, raise_epoch, set_password};
 
 /// An account, as the operator sees it.
 #[derive(Debug, Serialize)]
@@ -99,7 +100,7 @@ async fn lock(
 /// A change of the account with a name.
 #[derive(Clone, Copy)]
 pub(super) enum Change<'a> {
-    /// Refuses the account's requests, revokes its tokens and deletes its invitations.
+    /// Refuses the account's requests, revokes its tokens, deletes its invitations and voids its codes.
     Suspend,
     /// Ends the suspension; the tokens stay revoked.
     Resume,
@@ -149,6 +150,7 @@ async fn suspend(
     .execute(&mut *transaction)
     .await?;
     invitations::store::delete_all_of(transaction, user).await?;
+    codes::forget_account(transaction, user).await?;
     // It ends the event streams, and refuses sends that were authorized before.
     revoke_tokens(transaction, user).await
 }
@@ -165,19 +167,6 @@ async fn revoke_tokens(transaction: &mut MySqlConnection, user: UserId) -> sqlx:
     let revocation = sqlx::query("UPDATE users SET token_epoch = token_epoch + 1 WHERE id = ?")
         .bind(u64::from(user));
     raise_epoch(transaction, user, revocation).await.map(drop)
-}
-
-async fn set_password(
-    transaction: &mut MySqlConnection,
-    user: UserId,
-    hash: &str,
-) -> sqlx::Result<()> {
-    let update = sqlx::query(
-        "UPDATE users SET password_hash = ?, token_epoch = token_epoch + 1 WHERE id = ?",
-    )
-    .bind(hash)
-    .bind(u64::from(user));
-    raise_epoch(transaction, user, update).await.map(drop)
 }
 
 async fn delete(

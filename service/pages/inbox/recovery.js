@@ -1,0 +1,70 @@
+// Replacing a forgotten password: a view that is loaded when it is opened.
+
+import { call } from "/inbox/api.js";
+import { byId, focusOn, make, setTitle } from "/inbox/dom.js";
+import { form } from "/inbox/forms.js";
+import * as session from "/inbox/session.js";
+
+const TEXT = { autocapitalize: "none", spellcheck: "false" };
+
+let actions; // done(), after the sign-in
+
+/** Shows the form for the code of a mail and the new password, or without a code, the one that has a mail sent. */
+export function show(code, given) {
+  actions = given;
+  if (code) askForPassword(code, "");
+  else askForAccount();
+}
+
+function askForAccount() {
+  const request = async (values, wait) => {
+    await call("POST", "/password-resets", { body: { account: values.account.trim() }, wait });
+    // Nothing is said about whether there is such an account.
+    askForPassword("", "If there is such an account, a mail with a code is on its way to its address.");
+  };
+  const fields = [["account", "Username or e-mail address", { ...TEXT, autocomplete: "username", dir: "auto" }]];
+  fill(
+    "Forgot your password?",
+    "A mail with a code, with which you choose a new one, goes to the address of your account.",
+    form("forgotten", fields, ["Send the mail", "primary wide"], request),
+  );
+}
+
+function askForPassword(code, sent) {
+  const complete = async ({ code, new_password }, wait) => {
+    const body = { code: code.trim(), new_password };
+    const { username } = await call("POST", "/password-resets/completion", { body, repeatable: false, wait });
+    await session.signIn(username, new_password, wait);
+    actions.done();
+  };
+  const hint = "8 characters or more. A few words are easy to remember.";
+  const fields = [
+    ["code", "Code from the mail", { ...TEXT, autocomplete: "one-time-code", value: code }],
+    ["new_password", "New password", { type: "password", autocomplete: "new-password", hint }],
+  ];
+  fill(
+    "Choose a new password",
+    sent || "It signs all devices and programs out, except this browser.",
+    form("recovery-form", fields, ["Set the password", "primary wide"], complete),
+    sent && make("button", { type: "button", class: "link", click: askForAccount }, "No mail? Send another one"),
+  );
+  if (code) focusOn(byId("recovery-form-new_password"));
+}
+
+function fill(title, text, content, other = null) {
+  const heading = make("h1", { tabindex: "-1" }, title);
+  byId("recovery").replaceChildren(
+    make(
+      "div",
+      { class: "access-card" },
+      make("img", { class: "access-mark", src: "/inbox/icon.svg", alt: "", width: "44", height: "44" }),
+      heading,
+      make("p", { class: "hint", role: "status" }, text),
+      content,
+      other && make("p", { class: "access-other" }, other),
+      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, "Back to signing in")),
+    ),
+  );
+  setTitle({ view: title });
+  focusOn(content.querySelector("input:not(.visually-hidden)") ?? heading);
+}

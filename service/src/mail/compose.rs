@@ -1,0 +1,51 @@
+//! The message of a mail (RFC 5322): its headers and its two bodies.
+
+use std::fmt::Write as _;
+
+use lettre::message::header::{HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MultiPart};
+use lettre::{Address, Message};
+
+use crate::config::MailSettings;
+use crate::mail::prepare::Letter;
+use crate::mail::texts::{Text, text};
+
+/// The recipient's address cannot be written into a mail. An older version may have accepted it.
+#[derive(Debug)]
+pub(super) struct Unaddressable;
+
+/// Composes a mail.
+pub(super) fn compose(letter: &Letter, settings: &MailSettings) -> Result<Message, Unaddressable> {
+    let recipient: Address = letter
+        .recipient
+        .for_delivery()
+        .parse()
+        .map_err(|_| Unaddressable)?;
+    let Text {
+        subject,
+        plain,
+        html,
+    } = text(letter, settings);
+    Message::builder()
+        .from(settings.from.clone())
+        .to(Mailbox::new(None, recipient))
+        .subject(subject)
+        .date_now()
+        .message_id(Some(message_id(letter, settings)))
+        // Keeps programs from answering, such as with notes of absence (RFC 3834 section 5).
+        .raw_header(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".to_owned(),
+        ))
+        .multipart(MultiPart::alternative_plain_html(plain, html))
+        .map_err(|_| Unaddressable)
+}
+
+/// The same in each attempt, so that mailboxes can recognize a mail that arrives twice.
+fn message_id(letter: &Letter, settings: &MailSettings) -> String {
+    let mut unique = String::new();
+    for byte in letter.message_id {
+        let _ = write!(unique, "{byte:02x}");
+    }
+    format!("<{unique}@{}>", settings.from.email.domain())
+}

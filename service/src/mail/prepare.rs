@@ -1,0 +1,162 @@
+//! What a mail needs when it is sent: its recipient, as far as the limits of the mailbox allow it, and a new code.
+
+use sha2::{Digest as _, Sha256};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{Connection as _, Row};
+
+use crate::db::{Database, Error, with_connection};
+use crate::mail::kind::{Kind, Limit};
+use crate::mail::store::{Claim, ClaimedMail};
+use crate::model::email::Email;
+use crate::model::secret_code::SecretCode;
+use crate::model::user::{UserId, Username};
+
+/// The content of a mail.
+pub(super) struct Letter {
+    pub(super) kind: Kind,
+    pub(super) recipient: Email,
+    pub(super) username: Username,
+    pub(super) code: Option<SecretCode>,
+    pub(super) message_id: [u8; 16],
+}
+
+/// The account that a mail is about.
+struct Addressee {
+    user: UserId,
+    username: Username,
+    recipient: Email,
+}
+
+type MailboxHash = [u8; 32];
+
+/// Prepares an attempt. `None` if the mail is not to be sent: there is no such account, or the mailbox has got as many
+/// mails of this kind as it may.
+pub(super) async fn prepare(
+    database: &Database,
+    mail: &ClaimedMail,
+    kind: Kind,
+) -> Result<Option<Letter>, Error> {
+    let code = kind.code_lifetime().map(|_| SecretCode::random());
+    let addressee = with_connection!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let Some(addressee) = addressee(&mut transaction, mail).await? else {
+            return Ok(None);
+        };
+        let mailbox = Sha256::digest(addressee.recipient.normalized()).into();
+        if exceeds_limit(&mut transaction, mail.claim, kind, &mailbox).await?
+            || !address(&mut transaction, mail.claim, &addressee, &mailbox).await?
+        {
+            return Ok(None);
+        }
+        if let Some(code) = &code {
+            issue(&mut transaction, kind, addressee.user, &mailbox, code).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(addressee))
+    })?;
+    Ok(addressee.map(|addressee| Letter {
+        kind,
+        recipient: addressee.recipient,
+        username: addressee.username,
+        code,
+        message_id: mail.message_id,
+    }))
+}
+
+/// The account, unless it was deleted. An account that a mail was requested for must not be suspended. Its row is
+/// locked, so that concurrent requests for one account are counted one after the other.
+async fn addressee(
+    transaction: &mut MySqlConnection,
+    mail: &ClaimedMail,
+) -> sqlx::Result<Option<Addressee>> {
+    let query = match (&mail.requested_for, mail.user) {
+        (Some(address), _) if address.contains('@') => sqlx::query(
+            "SELECT id, username, email FROM users WHERE normalized_email = ? \
+             AND NOT EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) FOR UPDATE",
+        )
+        .bind(address),
+        (Some(username), _) => sqlx::query(
+            "SELECT id, username, email FROM users WHERE username = ? \
+             AND NOT EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) FOR UPDATE",
+        )
+        .bind(username),
+        (None, user) => {
+            sqlx::query("SELECT id, username, email FROM users WHERE id = ? FOR UPDATE")
+                .bind(user.map_or(0, u64::from))
+        }
+    };
+    let Some(row) = query.fetch_optional(transaction).await? else {
+        return Ok(None);
+    };
+    let username = Username::stored(row.try_get("username")?);
+    let email = Email::stored(row.try_get("email")?);
+    let exists = !username.is_tombstone();
+    Ok(exists.then(|| Addressee {
+        user: UserId::from(row.get::<u64, _>("id")),
+        username,
+        recipient: mail.recipient.clone().unwrap_or(email),
+    }))
+}
+
+/// Whether the mailbox has got as many mails of this kind as it may, or is about to.
+async fn exceeds_limit(
+    transaction: &mut MySqlConnection,
+    Claim { mail, .. }: Claim,
+    kind: Kind,
+    mailbox: &MailboxHash,
+) -> sqlx::Result<bool> {
+    let Limit { mails, minutes } = kind.limit();
+    let others: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM mails FORCE INDEX (mails_mailbox) WHERE mailbox_hash = ? AND kind = ? AND id <> ? \
+         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL ? MINUTE OR sent_at IS NULL AND id < ?)",
+    )
+    .bind(&mailbox[..])
+    .bind(kind.name())
+    .bind(mail)
+    .bind(minutes)
+    .bind(mail)
+    .fetch_one(transaction)
+    .await?;
+    Ok(others >= mails)
+}
+
+/// Makes a mail count for its mailbox and its account; `false` if the claim has ended.
+async fn address(
+    transaction: &mut MySqlConnection,
+    claim: Claim,
+    addressee: &Addressee,
+    mailbox: &MailboxHash,
+) -> sqlx::Result<bool> {
+    let updated =
+        sqlx::query("UPDATE mails SET user_id = ?, mailbox_hash = ? WHERE id = ? AND attempts = ?")
+            .bind(u64::from(addressee.user))
+            .bind(&mailbox[..])
+            .bind(claim.mail)
+            .bind(claim.attempt)
+            .execute(transaction)
+            .await?;
+    Ok(updated.rows_affected() == 1)
+}
+
+/// Makes a code valid.
+async fn issue(
+    transaction: &mut MySqlConnection,
+    kind: Kind,
+    user: UserId,
+    mailbox: &MailboxHash,
+    code: &SecretCode,
+) -> sqlx::Result<()> {
+    let lifetime = kind.code_lifetime().unwrap_or_default();
+    sqlx::query(
+        "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at) \
+         VALUES (?, ?, ?, ?, UTC_TIMESTAMP(3) + INTERVAL ? SECOND)",
+    )
+    .bind(&code.hash()[..])
+    .bind(u64::from(user))
+    .bind(kind.name())
+    .bind(&mailbox[..])
+    .bind(lifetime.as_secs())
+    .execute(transaction)
+    .await
+    .map(drop)
+}

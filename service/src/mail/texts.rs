@@ -1,0 +1,116 @@
+//! The texts of all mails. Each is written once, and rendered as plain text and as HTML.
+
+use crate::config::MailSettings;
+use crate::mail::kind::Kind;
+use crate::mail::prepare::Letter;
+
+/// A part of a text, which is a paragraph of its own.
+enum Part {
+    Words(String),
+    /// The address of a page.
+    Link(String),
+    /// A code, which is easy to select.
+    Code(String),
+}
+
+/// A mail's subject and its bodies.
+pub(super) struct Text {
+    pub(super) subject: String,
+    pub(super) plain: String,
+    pub(super) html: String,
+}
+
+/// The text of a mail about an account of the service.
+pub(super) fn text(letter: &Letter, settings: &MailSettings) -> Text {
+    let (username, public_url) = (&letter.username, settings.public_url.as_str());
+    let (subject, parts) = match letter.kind {
+        Kind::PasswordReset => ("Your password", password_reset(letter, settings)),
+        Kind::PasswordChanged => (
+            "Your password was changed",
+            vec![
+                words(format!(
+                    "The password of your account {username} at {public_url} was changed, and you are signed out on \
+                     all devices."
+                )),
+                words(
+                    "If you did not change it, request a new password at once, or ask the operator of the service.",
+                ),
+            ],
+        ),
+    };
+    let host = public_url.rsplit('/').next().unwrap_or_default();
+    Text {
+        subject: format!("{subject} at {host}"),
+        plain: plain(&parts),
+        html: html(&parts),
+    }
+}
+
+fn password_reset(letter: &Letter, settings: &MailSettings) -> Vec<Part> {
+    let (username, public_url) = (&letter.username, &settings.public_url);
+    let code = letter.code.as_ref().map_or("", |code| code.expose());
+    let mut parts = vec![words(format!(
+        "A new password was requested for your account {username} at {public_url}."
+    ))];
+    if settings.has_inbox_page {
+        // A fragment, so that no server or proxy gets the code with the address.
+        parts.extend([
+            words("To choose one, open this page within 30 minutes:"),
+            Part::Link(format!("{public_url}/#/forgotten/{code}")),
+            words("Or enter this code where you are asked for it:"),
+        ]);
+    } else {
+        parts.push(words("To choose one, enter this code within 30 minutes:"));
+    }
+    parts.extend([
+        Part::Code(code.to_owned()),
+        words("If you did not request it, ignore this mail. Your password stays as it is."),
+    ]);
+    parts
+}
+
+fn words(text: impl Into<String>) -> Part {
+    Part::Words(text.into())
+}
+
+fn plain(parts: &[Part]) -> String {
+    let paragraphs = parts.iter().map(|part| match part {
+        Part::Words(text) | Part::Link(text) | Part::Code(text) => format!("{text}\n"),
+    });
+    paragraphs.collect::<Vec<_>>().join("\n")
+}
+
+/// Without anything that a mail program would fetch, or style.
+fn html(parts: &[Part]) -> String {
+    let paragraphs = parts.iter().map(|part| match part {
+        Part::Words(text) => format!("<p>{}</p>\n", escaped(text)),
+        Part::Link(address) => {
+            let address = escaped(address);
+            format!("<p><a href=\"{address}\">{address}</a></p>\n")
+        }
+        Part::Code(code) => format!("<p><code>{}</code></p>\n", escaped(code)),
+    });
+    let body = paragraphs.collect::<Vec<_>>().concat();
+    format!("<!DOCTYPE html>\n<html lang=\"en\">\n<body>\n{body}</body>\n</html>\n")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn html_is_escaped() {
+        let html = html(&[words("<a> & \"b\"")]);
+        assert!(
+            html.contains("<p>&lt;a&gt; &amp; &quot;b&quot;</p>"),
+            "{html}"
+        );
+    }
+}

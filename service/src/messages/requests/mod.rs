@@ -1,0 +1,11 @@
+//! The paths, bodies, headers and query parameters of requests for messages.
+
+mod marks;
+mod message_id;
+mod new_message;
+mod page;
+
+pub(crate) use self::marks::{ReadMark, ReadMarks};
+pub(crate) use self::message_id::MessagePath;
+pub(crate) use self::new_message::{IdempotencyHeader, NewMessageFields, OptionalKey};
+pub(crate) use self::page::PageParams;

@@ -1,0 +1,49 @@
+//! A service that sends no mails.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::service;
+use crate::support::{Answer, Service, problem};
+
+#[tokio::test]
+async fn what_needs_mails_is_refused_before_its_body() {
+    let service = Service::start().await;
+    for (path, body) in [
+        ("/password-resets", json!({"account": "alice"})),
+        ("/password-resets", json!({})),
+        (
+            "/password-resets/completion",
+            json!({"code": "x", "new_password": "a new pass phrase"}),
+        ),
+    ] {
+        let answer = service.post(path, &body).await;
+        let document = problem(&answer, 403);
+        assert_eq!(document["type"], "urn:problem-type:herolo:mail-off");
+        assert!(document["detail"].to_string().contains("ask its operator"));
+    }
+}
+
+#[tokio::test]
+async fn a_changed_password_adds_no_mail() {
+    let (service, [alice]) = Service::with_users(["alice"]).await;
+    let body = json!({"password": "password of alice", "new_password": "a new pass phrase"});
+    let request = alice.request(Method::PUT, "/password").json(&body);
+    assert_eq!(Answer::of(request).await.status, 204);
+    let any = "UPDATE mails SET attempts = attempts + 1";
+    assert_eq!(service.database.execute(any).await, 0);
+}
+
+#[tokio::test]
+async fn clients_can_learn_whether_mails_are_sent() {
+    let (on, _smtp) = service().await;
+    let off = Service::start().await;
+    assert_eq!(
+        on.get("/service").await.json,
+        json!({"sign_ups": "open", "user_invitations": false, "mail": true})
+    );
+    assert_eq!(
+        off.get("/service").await.json,
+        json!({"sign_ups": "open", "user_invitations": false})
+    );
+}
