@@ -343,7 +343,7 @@ def test_a_second_operator_plans_with_the_secrets_in_ssm(team, operator):
 def test_secrets_in_ssm_are_in_no_file_of_an_operator(team):
     folder, generated = team
     shutil.unpack_archive(folder / "team.tfplan", folder / "plan", "zip")
-    secrets = re.findall('"([^"]+)"', generated)
+    secrets = re.findall('"([^"\n]+)"', generated)
     assert len(secrets) == 4
     files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     assert not [path for path in files if any(secret.encode() in path.read_bytes() for secret in secrets)]

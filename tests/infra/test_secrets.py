@@ -65,7 +65,7 @@ def test_only_their_owner_can_read_the_secrets(safe):
 
 def test_the_secrets_are_yaml_for_ansible_with_every_value_in_quotes(safe):
     lines = [line for line in safe.file.read_text(encoding="utf-8").splitlines() if line[:1].isalpha()]
-    assert len(lines) == len(safe.read()) == 5
+    assert len(lines) == len(safe.read()) == 6
     assert all(re.fullmatch(r'\w+: "[^"]*"', line) for line in lines)
 
 
