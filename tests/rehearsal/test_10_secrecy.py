@@ -42,8 +42,8 @@ true
 
 @pytest.fixture(scope="module")
 def secrets(world: World, alice: Account) -> dict[str, str]:
-    """All secrets by name: those of the file, and an access token."""
-    lines = world.read_secrets()
+    """All secrets by name: those of the file that have a value, and an access token."""
+    lines = {name: value for name, value in world.read_secrets().items() if value}
     lines.pop("old_token_keys", None)  # ids and a time
     keys = dict(key.split(":") for key in lines.pop("token_keys").split(","))
     return {**lines, **keys, "access_token": alice.token}
