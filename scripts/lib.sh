@@ -24,6 +24,15 @@ fail() {
   exit 1
 }
 
+# is_on NAME: whether a variable of the environment is 1, and not 0, empty or absent.
+is_on() {
+  case ${!1:-} in
+    1) ;;
+    '' | 0) return 1 ;;
+    *) fail "$1='${!1}' is neither $1=1 nor $1=0" ;;
+  esac
+}
+
 have() {
   command -v "$1" >/dev/null 2>&1
 }

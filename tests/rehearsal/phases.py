@@ -64,9 +64,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def is_left_out(item: pytest.Item) -> bool:
     """Whether the environment leaves out a test."""
-    if os.environ.get("SHORT") and item.get_closest_marker("long"):
+    if is_on("SHORT") and item.get_closest_marker("long"):
         return True
-    return bool(os.environ.get("KEEP")) and item.path.name.endswith("_destruction.py")
+    return is_on("KEEP") and item.path.name.endswith("_destruction.py")
+
+
+def is_on(name: str) -> bool:
+    """Whether a variable of the environment is 1, and not 0, empty or absent."""
+    value = os.environ.get(name, "")
+    if value not in ("", "0", "1"):
+        raise pytest.UsageError(f"{name}='{value}' is neither {name}=1 nor {name}=0")
+    return value == "1"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -120,7 +128,7 @@ def world(pytestconfig: pytest.Config, hosts: int) -> Iterator[World]:
     except Unusable as reason:
         pytest.exit(f"error: {reason}", returncode=2)
     finally:
-        if os.environ.get("KEEP") and (world.folder / "pids").is_file():
+        if is_on("KEEP") and (world.folder / "pids").is_file():
             pytestconfig.stash[kept] = world.how_to_look()
         else:
             remove(world)
