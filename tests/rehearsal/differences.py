@@ -50,6 +50,7 @@ DNS                  two test servers that have the records of moto's Route 53 a
                      HEROLO_DRAINED)
 Let's Encrypt        Pebble, twice, with their own authorities to trust (acme_ca_file)
 DuckDNS              its update API as documented, on this machine (duckdns_url)
+mail server          one without TLS on this machine, reached through the private network; it has no firewall before it
 images of the edge   built from packages where the public ones cannot be pulled (edge_image, socket_filter_image)
 """
 

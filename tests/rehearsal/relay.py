@@ -37,7 +37,11 @@ class _Connection(socketserver.BaseRequestHandler):
     request: socket.socket
 
     def handle(self) -> None:
-        with socket.create_connection(self.server.target) as target:
+        try:
+            target = socket.create_connection(self.server.target)
+        except ConnectionRefusedError:
+            return  # the client's connection is closed, too
+        with target:
             back = threading.Thread(target=pass_on, args=(target, self.request), daemon=True)
             back.start()
             pass_on(self.request, target)

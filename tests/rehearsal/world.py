@@ -47,6 +47,8 @@ replicas       = {replicas}
 ssh_cidrs      = ["203.0.113.7/32"]
 ssh_public_key = "{public_key}"
 protect        = false
+mail_from      = ""
+smtp_port      = 587
 
 service_settings = {{
   HEROLO_LIMIT_SENDS = "{limit_sends}"
