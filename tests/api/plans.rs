@@ -281,6 +281,10 @@ async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
         for answer in at_once(&service.database, "receipts", marks).await {
             assert_eq!(answer.status, 200, "{}", answer.text);
         }
+        let reads = ids.iter().map(|id| bob.request(Method::GET, &path(id)));
+        for answer in at_once(&service.database, "receipts", reads).await {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        }
         let pages = (0..count).map(|_| bob.request(Method::GET, "/messages"));
         for answer in at_once(&service.database, "receipts", pages).await {
             assert_eq!(answer.status, 200, "{}", answer.text);
@@ -318,6 +322,7 @@ async fn use_several_marks(bob: &User, last: u64) {
 async fn use_the_feed(bob: &User) {
     for query in [
         "",
+        "?per_page=10",
         "?unread=true",
         "?unread=false",
         "?page=3",
@@ -437,7 +442,8 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",
-        "STRAIGHT_JOIN LATERAL (",
+        "LEFT JOIN LATERAL (",
+        "FROM (VALUES ROW(?,?),ROW(?,?)",
         "UPDATE mails SET due_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND",
         "DELETE FROM mails WHERE id = ?",
         "FROM (VALUES ROW(?,?,?),ROW(?,?,?)",
@@ -658,16 +664,19 @@ async fn no_read_makes_more_round_trips_than_it_needs() {
     use_everything(&service, &alice, &bob).await;
     let id = alice.send(&bob, "counted").await;
     for (path, expected) in [
-        ("/messages".to_owned(), CHECK + 1),
+        // The page with its caller; and the names of its senders, which change while an account is being deleted.
+        ("/messages".to_owned(), 2),
+        ("/messages?per_page=10".to_owned(), CHECK + 1),
         // The ids of the messages, and their texts.
         ("/messages?page=9".to_owned(), CHECK + 2),
         ("/messages?before=2000".to_owned(), CHECK + 2),
         ("/messages?q=x&from=alice&before=3000".to_owned(), CHECK + 2),
         // A search that does not fill its page from the newest messages reads a second batch.
         ("/messages?q=xx&from=alice".to_owned(), CHECK + 3),
-        (format!("/messages/{id}"), CHECK + 1),
+        (format!("/messages/{id}"), 1),
         ("/blocks".to_owned(), CHECK + 1),
-        ("/messages/999999".to_owned(), CHECK + 1),
+        ("/messages/999999".to_owned(), 1),
+        ("/messages/none".to_owned(), CHECK),
     ] {
         let read = async || bob.get(&path).await.status;
         assert_eq!(statements_of(&service, read).await, expected, "{path}");
@@ -677,6 +686,8 @@ async fn no_read_makes_more_round_trips_than_it_needs() {
         .database
         .execute("DELETE FROM account_deletions")
         .await;
+    let newest = async || bob.get("/messages").await.status;
+    assert_eq!(statements_of(&service, newest).await, 1, "the newest page");
     for (tag, status, expected) in [("*", 304, CHECK + 1), ("\"none\"", 200, CHECK + 2)] {
         let ask = async || {
             let answer = poll(&bob, "", tag).await;
@@ -836,7 +847,7 @@ async fn a_connection_in_use_is_not_asked_whether_it_is_still_there() {
         assert_eq!(bob.get("/messages").await.status, 200);
     }
     let after = round_trips(&service).await;
-    assert!(after.statements - before.statements >= 2 * REQUESTS);
+    assert!(after.statements - before.statements >= REQUESTS);
     // Only on a machine that stalls for a second is a connection idle for so long.
     let pings = after.pings - before.pings;
     assert!(pings < REQUESTS / 2, "{pings} pings for {REQUESTS} pages");

@@ -360,6 +360,96 @@ async fn pages_asked_for_at_once_share_statements_and_each_is_of_one_inbox() {
     );
 }
 
+/// Makes each of the users' tokens invalid in a way of its own, and returns the status that each then gets.
+async fn invalidate_tokens(service: &Service, users: &[User; 3]) -> [u16; 3] {
+    let [deleted, revoked, suspended] = users;
+    let deletion = format!("DELETE FROM users WHERE username = '{}'", deleted.name);
+    let revocation = format!(
+        "UPDATE users SET token_epoch = token_epoch + 1 WHERE username = '{}'",
+        revoked.name
+    );
+    let suspension = format!(
+        "INSERT INTO suspensions (user_id, suspended_at) \
+         SELECT id, UTC_TIMESTAMP(3) FROM users WHERE username = '{}'",
+        suspended.name
+    );
+    for statement in [deletion, revocation, suspension] {
+        service.database.execute(statement).await;
+    }
+    [401, 401, 403]
+}
+
+#[tokio::test]
+async fn messages_read_at_once_share_statements_and_each_is_for_its_own_user() {
+    const USERS: usize = 20;
+    let service = start().await;
+    let mut users = Vec::new();
+    for number in 0..USERS {
+        users.push(service.user(&format!("user{number}")).await);
+    }
+    let invalid = service.users(["deleted", "revoked", "suspended"]).await;
+    let mut sent = Vec::new();
+    for number in 0..USERS {
+        let receiver = &users[(number + 1) % USERS];
+        sent.push(users[number].send(receiver, &format!("by {number}")).await);
+    }
+    let refused = invalidate_tokens(&service, &invalid).await;
+    // What each user has received, has sent, and may not see; and the newest page of each.
+    let mut requests = Vec::new();
+    let mut expected = Vec::new();
+    for (number, user) in users.iter().enumerate() {
+        for (id, status) in [
+            (sent[(number + USERS - 1) % USERS], 200),
+            (sent[number], 200),
+            (sent[(number + 5) % USERS], 404),
+            (u64::MAX / 2, 404),
+        ] {
+            requests.push((user, format!("/messages/{id}")));
+            expected.push(status);
+        }
+        requests.push((user, "/messages".to_owned()));
+        expected.push(200);
+        for (user, status) in invalid.iter().zip(refused) {
+            requests.push((user, format!("/messages/{}", sent[number])));
+            requests.push((user, "/messages".to_owned()));
+            expected.extend([status, status]);
+        }
+    }
+    let mut alone = Vec::new();
+    for (user, path) in &requests {
+        alone.push(user.get(path).await);
+    }
+    assert_eq!(statuses(&alone), expected);
+    let together = requests
+        .iter()
+        .map(|(user, path)| user.request(Method::GET, path));
+    let (answers, statements) = counted(&service, "receipts", together).await;
+
+    for ((answer, alone), (user, path)) in answers.iter().zip(&alone).zip(&requests) {
+        assert_eq!(answer.status, alone.status, "{} {path}", user.name);
+        assert_eq!(answer.json, alone.json, "{} {path}", user.name);
+    }
+    let requests = requests.len() as u64;
+    assert!(
+        statements < 2 * requests / 3,
+        "{statements} statements for {requests} requests"
+    );
+}
+
+#[tokio::test]
+async fn another_users_path_is_refused_although_its_data_were_read() {
+    let service = start().await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
+    let id = alice.send(&bob, "for bob").await;
+    for path in ["", &format!("/{id}")] {
+        let path = format!("/users/bob/messages{path}");
+        let request = service.request(Method::GET, &path);
+        let answer = Answer::of(request.bearer_auth(&alice.token)).await;
+        assert_eq!(answer.status, 403, "{path}");
+        assert!(!answer.text.contains("for bob"), "{path}");
+    }
+}
+
 #[tokio::test]
 async fn sender_names_are_cached_but_not_across_deletions() {
     let service = start().await;

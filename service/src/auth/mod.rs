@@ -11,7 +11,7 @@ pub(crate) mod store;
 mod tokens;
 
 pub(crate) use self::authenticator::{Authenticator, Reauthenticated};
-pub(crate) use self::caller::{Caller, TokenExpiry};
+pub(crate) use self::caller::{Caller, Claim, Sealed, TokenExpiry};
 pub(crate) use self::hasher::PasswordHasher;
 pub(crate) use self::lookup::IdentityLookup;
 pub(crate) use self::stage::stage;

@@ -25,10 +25,40 @@ pub(crate) struct Credentials {
     pub(crate) is_suspended: bool,
 }
 
+/// The columns that [`identity`] reads, of `users AS caller LEFT JOIN suspensions AS suspension`.
+macro_rules! identity_columns {
+    () => {
+        "caller.id AS caller_id, caller.username AS caller_name, caller.token_epoch, \
+         suspension.user_id IS NOT NULL AS is_suspended"
+    };
+}
+pub(crate) use identity_columns;
+
+/// The tables of [`identity_columns`], after which others may be joined; with the condition of the first one if another
+/// precedes it.
+macro_rules! identity_tables {
+    () => {
+        $crate::auth::store::identity_tables!("")
+    };
+    ($on:literal) => {
+        concat!(
+            "users AS caller FORCE INDEX (PRIMARY) ",
+            $on,
+            " LEFT JOIN suspensions AS suspension ON suspension.user_id = caller.id"
+        )
+    };
+}
+pub(crate) use identity_tables;
+
 const IDENTITIES: SizedStatement<4> = sized_statement!(
     [1, 4, 16, 64],
-    "SELECT id, username, token_epoch, EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) AS is_suspended \
-     FROM users FORCE INDEX (PRIMARY) WHERE id IN (",
+    concat!(
+        "SELECT ",
+        identity_columns!(),
+        " FROM ",
+        identity_tables!(),
+        " WHERE caller.id IN ("
+    ),
     "?",
     ")"
 );
@@ -55,15 +85,17 @@ pub(crate) async fn select_identities(
         })
         .fetch_all(connection)
         .await?;
-    let identity = |row: &MySqlRow| {
-        Ok(Identity {
-            id: UserId::from(row.try_get::<u64, _>("id")?),
-            username: Username::stored(row.try_get("username")?),
-            token_epoch: row.try_get("token_epoch")?,
-            is_suspended: row.try_get("is_suspended")?,
-        })
-    };
     rows.iter().map(identity).collect()
+}
+
+/// The identity of a row with the [`identity_columns`].
+pub(crate) fn identity(row: &MySqlRow) -> sqlx::Result<Identity> {
+    Ok(Identity {
+        id: UserId::from(row.try_get::<u64, _>("caller_id")?),
+        username: Username::stored(row.try_get("caller_name")?),
+        token_epoch: row.try_get("token_epoch")?,
+        is_suspended: row.try_get("is_suspended")?,
+    })
 }
 
 /// The account with this name, if there is one.

@@ -18,7 +18,7 @@ pub(crate) struct SizedStatement<const N: usize>(pub(crate) [(usize, &'static st
 /// A statement with a list of placeholders between two pieces of text, in these sizes:
 /// `sized_statement!([4, 16], "... WHERE id IN (", "?", ")")`.
 macro_rules! sized_statement {
-    ([$($count:literal),+], $before:expr, $placeholder:literal, $after:literal) => {
+    ([$($count:literal),+], $before:expr, $placeholder:literal, $after:expr) => {
         $crate::db::SizedStatement([$((
             $count,
             const_str::concat!($before, $crate::db::placeholders!($count, $placeholder), $after),

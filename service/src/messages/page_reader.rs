@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Claim};
 use crate::db::{Batcher, Database};
 use crate::http::budget;
 use crate::http::budget::{Budget, Reservation};
@@ -25,11 +25,24 @@ impl PageReader {
             newest: Batcher::new(NewestPageContext {
                 database: database.clone(),
                 names: UsernameCache::new(),
-                budget: budget.clone(),
             }),
             database,
             budget,
         }
+    }
+
+    /// The newest page of the user's inbox, and its part of the budget.
+    pub(crate) async fn newest_page(
+        &self,
+        claim: &Claim<'_>,
+    ) -> Result<(Caller, MessagePage, Reservation), Problem> {
+        let request = NewestPageRequest(claim.user());
+        let (caller, page) = self.newest.submit(request).await?.open(claim)?;
+        let (page, reservation) = match page {
+            Some(page) => (page, self.budget.reservation(caller.id())),
+            None => self.page(&caller, &Page::DEFAULT).await?,
+        };
+        Ok((caller, page, reservation))
     }
 
     /// A page of the caller's messages, and its part of the budget.
@@ -38,14 +51,6 @@ impl PageReader {
         caller: &Caller,
         page: &Page,
     ) -> Result<(MessagePage, Reservation), Problem> {
-        if *page == Page::DEFAULT
-            && let Some(page) = self
-                .newest
-                .submit(NewestPageRequest(caller.clone()))
-                .await?
-        {
-            return Ok(page);
-        }
         self.page_within(
             caller,
             page,

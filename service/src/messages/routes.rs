@@ -6,7 +6,7 @@ use rocket::serde::json::Json;
 use rocket::{Route, State, delete, get, patch, post, routes};
 use utoipa::OpenApi;
 
-use crate::auth::Caller;
+use crate::auth::{Caller, Claim, IdentityLookup};
 use crate::db::Database;
 use crate::http::body::Body;
 use crate::http::budget::Budget;
@@ -20,6 +20,7 @@ use crate::limits::{RateLimited, Searches, Sends};
 use crate::messages::cleanup;
 use crate::messages::requests::{
     IdempotencyHeader, MessagePath, NewMessageFields, OptionalKey, PageParams, ReadMark, ReadMarks,
+    Reader,
 };
 use crate::messages::responses::{Feed, FeedResponse, MarkedMessages, location};
 use crate::messages::service::Messages;
@@ -111,19 +112,26 @@ pub(crate) async fn send(
 ))]
 #[get("/users/<_>/messages")]
 pub(crate) async fn feed(
-    caller: Caller,
+    reader: Reader<'_>,
     _limit: RateLimited<'_, Searches>,
     page: Page,
     known: IfNoneMatch,
     messages: &State<Messages>,
 ) -> Result<FeedResponse, Problem> {
-    if known.is_present()
-        && let Some(state) = messages.page_state(&caller, &page).await?
-        && let Some(unchanged) = FeedResponse::if_unchanged(&caller, &page, &state, &known)
+    if let Some(caller) = &reader.caller
+        && known.is_present()
+        && let Some(state) = messages.page_state(caller, &page).await?
+        && let Some(unchanged) = FeedResponse::if_unchanged(caller, &page, &state, &known)
     {
         return Ok(unchanged);
     }
-    let (found, reservation) = messages.page(&caller, &page).await?;
+    let (caller, found, reservation) = match reader.caller {
+        Some(caller) if page != Page::DEFAULT => {
+            let (found, reservation) = messages.page(&caller, &page).await?;
+            (caller, found, reservation)
+        }
+        _ => messages.newest_page(&reader.claim).await?,
+    };
     FeedResponse::page(&caller, &page, found, reservation, &known)
 }
 
@@ -165,11 +173,16 @@ pub(crate) async fn mark_several(
 ))]
 #[get("/users/<_>/messages/<id>")]
 pub(crate) async fn read(
-    caller: Caller,
+    claim: Claim<'_>,
     id: &str,
     messages: &State<Messages>,
+    lookup: &State<IdentityLookup>,
 ) -> Result<JsonChunks, Problem> {
-    let (message, reservation) = messages.find(&caller, message_id(id)?).await?;
+    let Some(id) = MessageId::parse(id) else {
+        claim.look_up(lookup).await?;
+        return Err(Problem::NotFound);
+    };
+    let (message, reservation) = messages.find(&claim, id).await?;
     Ok(JsonChunks::of(&message)?.reserved(reservation))
 }
 

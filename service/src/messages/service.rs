@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use crate::auth::Caller;
-use crate::db::Database;
+use crate::auth::{Caller, Claim};
+use crate::db::{Batcher, Database};
 use crate::http::budget::{self, Budget, Reservation};
 use crate::http::problem::Problem;
 use crate::limits::ConcurrencyLimit;
 use crate::messages::page_reader::PageReader;
 use crate::messages::store;
-use crate::messages::store::{Marked, MessagePage, PageState, Refusal, UnknownReferences};
+use crate::messages::store::{
+    FindRequest, Found, Marked, MessagePage, PageState, Refusal, UnknownReferences,
+};
 use crate::messages::writer::MessageWriter;
 use crate::model::invalid::FieldError;
 use crate::model::marking::Marking;
@@ -24,6 +26,7 @@ pub(crate) struct Messages {
     database: Database,
     writer: MessageWriter,
     page_reader: PageReader,
+    finder: Batcher<FindRequest>,
     searches: ConcurrencyLimit,
     budget: Budget,
 }
@@ -33,6 +36,7 @@ impl Messages {
         Self {
             writer: MessageWriter::new(database.clone()),
             page_reader: PageReader::new(database.clone(), budget.clone()),
+            finder: Batcher::new(database.clone()),
             searches: ConcurrencyLimit::new(),
             database,
             budget,
@@ -53,6 +57,14 @@ impl Messages {
         let sent = self.writer.send(caller, new, key).await?;
         let message = sent.map_err(|refusal| problem(field, refusal))?;
         Ok((message, reservation))
+    }
+
+    /// The newest page of the user's inbox, which is looked up with the user.
+    pub(crate) async fn newest_page(
+        &self,
+        claim: &Claim<'_>,
+    ) -> Result<(Caller, MessagePage, Reservation), Problem> {
+        self.page_reader.newest_page(claim).await
     }
 
     /// A page of the caller's messages.
@@ -90,14 +102,23 @@ impl Messages {
         Ok(store::page_state(&self.database, caller, page).await?)
     }
 
-    /// A message that the caller sent, or received and has not deleted.
+    /// A message that the user sent, or received and has not deleted.
     pub(crate) async fn find(
         &self,
-        caller: &Caller,
+        claim: &Claim<'_>,
         id: MessageId,
     ) -> Result<(Message, Reservation), Problem> {
-        let message = store::find(&self.database, caller, id).await?;
-        self.reserved(caller, message).await
+        let request = FindRequest {
+            user: claim.user(),
+            message: id,
+        };
+        let (caller, found) = self.finder.submit(request).await?.open(claim)?;
+        let message = match found {
+            Found::Nothing => None,
+            Found::Received(message) => Some(message),
+            Found::Sent => store::find(&self.database, &caller, id).await?,
+        };
+        self.reserved(&caller, message).await
     }
 
     /// Marks a received message as read or unread.

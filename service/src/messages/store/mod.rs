@@ -24,7 +24,7 @@ mod sent;
 pub(crate) use self::cleanup::{delete_expired_keys, delete_messages_of, delete_replies_of};
 pub(crate) use self::collector::{Bounds, MessagePage, PageState};
 pub(crate) use self::delete::DeleteRequest;
-pub(crate) use self::find::find;
+pub(crate) use self::find::{FindRequest, Found, find};
 pub(crate) use self::mark::MarkRequest;
 pub(crate) use self::mark_several::{Marked, mark_several};
 pub(crate) use self::newest::{NewestPageContext, NewestPageRequest};
