@@ -118,7 +118,9 @@ class Database(Mysql):
 
     def set_read_only(self, is_read_only: bool) -> None:
         """Refuses all changes, as the former writer does after a failover."""
-        self.administrate(f"SET GLOBAL super_read_only = {int(is_read_only)}; SET GLOBAL read_only = {int(is_read_only)}")
+        self.administrate(
+            f"SET GLOBAL super_read_only = {int(is_read_only)}; SET GLOBAL read_only = {int(is_read_only)}"
+        )
 
     def exhaust_connections(self, seconds: float) -> None:
         """Ends the service's connections, and has none for it until the time is over."""

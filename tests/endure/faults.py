@@ -11,6 +11,7 @@ from pathlib import Path
 
 from endure.database import Database
 from endure.deployment import Deployment, Prober
+from endure.load import Load
 from endure.report import Row
 from endure.settings import Settings
 from endure.trial import CALM, Trial
@@ -30,13 +31,12 @@ class Bench:
 
     def behind_proxy(self) -> Deployment:
         """Replicas that reach the database through the proxy, which must have begun."""
-        return Deployment(
-            Path(self.settings.binary), self.folder / "proxied", self.database.url_file(self.proxy.port)
-        )
+        return Deployment(Path(self.settings.binary), self.folder / "proxied", self.database.url_file(self.proxy.port))
 
     def trial(self, name: str, deployment: Deployment, heal_limit: str = "heal-limit") -> Trial:
         """A trial on those replicas."""
-        return Trial(name, deployment, self.settings["rate"], heal_limit=self.settings[heal_limit])
+        load = Load(deployment, self.settings["rate"], name.replace(" ", "-"))
+        return Trial(name, deployment, load, self.settings[heal_limit])
 
 
 def kill_replicas(bench: Bench) -> Row:
@@ -55,7 +55,9 @@ def kill_replicas(bench: Bench) -> Row:
                 starts.append(time.monotonic() - begun)
             trial.load.await_successes(10)
         time.sleep(CALM)
-    trial.notes.append(f"a replica took up to {max(starts, default=0):.1f} s to start, which the time to heal leaves out")
+    trial.notes.append(
+        f"a replica took up to {max(starts, default=0):.1f} s to start, which the time to heal leaves out"
+    )
     return trial.judge()
 
 
@@ -63,15 +65,14 @@ def kill_mysql(bench: Bench) -> Row:
     """Kills mysqld while requests are under way, and starts it again with its data."""
     trial = bench.trial("mysqld killed", bench.direct)
     starts = []
-    with Prober(bench.direct) as prober:
-        with trial.load:
-            for _ in range(bench.settings.times("mysql-kills")):
-                time.sleep(random.uniform(0.2, 1))
-                with trial.outage():
-                    bench.database.kill()
-                    starts.append(bench.database.restart())
-                trial.load.await_successes(30)
-                time.sleep(CALM)
+    with Prober(bench.direct) as prober, trial.load:
+        for _ in range(bench.settings.times("mysql-kills")):
+            time.sleep(random.uniform(0.2, 1))
+            with trial.outage():
+                bench.database.kill()
+                starts.append(bench.database.restart())
+            trial.load.await_successes(30)
+            time.sleep(CALM)
     trial.notes.append(f"mysqld took up to {max(starts, default=0):.1f} s to start, which the time to heal leaves out")
     return trial.judge(prober=prober)
 
@@ -80,18 +81,17 @@ def kill_connections(bench: Bench) -> Row:
     """Kills connections to the database that have a statement or a transaction under way."""
     trial = bench.trial("connections killed", bench.direct)
     left = bench.settings.times("connection-kills")
-    with Prober(bench.direct) as prober:
-        with trial.load:
-            while left > 0:
-                with trial.outage(times=0):
-                    killed = bench.database.kill_connections(min(left, KILLS_AT_ONCE))
-                if not killed:
-                    trial.notes.append(f"{left} were not killed, since none was busy")
-                    break
-                trial.times += killed
-                left -= killed
-            trial.load.await_successes(30)
-            time.sleep(CALM)
+    with Prober(bench.direct) as prober, trial.load:
+        while left > 0:
+            with trial.outage(times=0):
+                killed = bench.database.kill_connections(min(left, KILLS_AT_ONCE))
+            if not killed:
+                trial.notes.append(f"{left} were not killed, since none was busy")
+                break
+            trial.times += killed
+            left -= killed
+        trial.load.await_successes(30)
+        time.sleep(CALM)
     return trial.judge(prober=prober)
 
 
@@ -104,12 +104,11 @@ def outage_of_database(
 ) -> Row:
     """A fault of the database that lasts as long as its context."""
     trial = bench.trial(name, deployment, heal_limit)
-    with Prober(deployment) as prober:
-        with trial.load:
-            with trial.outage(), fault():
-                pass
-            trial.load.await_successes(30)
-            time.sleep(CALM)
+    with Prober(deployment) as prober, trial.load:
+        with trial.outage(), fault():
+            pass
+        trial.load.await_successes(30)
+        time.sleep(CALM)
     return trial.judge(bench.settings["answer-limit"], prober)
 
 
@@ -150,9 +149,7 @@ def database_faults(bench: Bench, deployment: Deployment) -> dict[str, Callable[
 
     def server(name: str, fault: Callable[..., contextlib.AbstractContextManager[None]], duration: str):
         length = seconds[duration]
-        return lambda: outage_of_database(
-            bench, f"{name} for {length:g} s", deployment, lambda: fault(bench, length)
-        )
+        return lambda: outage_of_database(bench, f"{name} for {length:g} s", deployment, lambda: fault(bench, length))
 
     return {
         "refused": network("database refused", proxy.refuse, "refused-seconds"),

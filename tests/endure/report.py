@@ -7,10 +7,16 @@ import datetime
 import os
 import platform
 import re
+import textwrap
 from pathlib import Path
 
+from endure.settings import Settings
+
 BEGIN, END = "<!-- `make endure REPORT=docs/reliability.md` writes what follows -->", "<!-- end -->"
-HEADING = ("fault", "times", "requests", "failed", "lost", "doubled", "worst answer, s", "time to heal, s", "result")
+HEADING = (
+    *("fault", "times", "seconds", "requests", "failed", "lost", "doubled"),
+    *("worst answer, s", "time to heal, s", "result"),
+)
 
 
 @dataclasses.dataclass
@@ -32,7 +38,7 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """As they are in the table."""
         return (
-            *(self.fault, f"{self.times:,}", f"{self.requests:,}", f"{self.failed:,}"),
+            *(self.fault, f"{self.times:,}", f"{self.duration:,.0f}", f"{self.requests:,}", f"{self.failed:,}"),
             *("—" if number is None else f"{number:,}" for number in (self.lost, self.doubled)),
             *("—" if seconds is None else f"{seconds:.2f}" for seconds in (self.worst, self.heal)),
             "**missed**" if self.misses else "met",
@@ -56,11 +62,12 @@ def table(rows: list[Row | NotRun]) -> list[str]:
     lines = [markdown(HEADING), "|" + "---|" * len(HEADING)]
     lines += [markdown(row.cells()) for row in rows]
     remarks = [
-        f"- {row.fault} ({row.duration:.0f} s): {'; '.join([*row.misses, *row.notes])}"
+        line
         for row in rows
-        if isinstance(row, Row) and (row.misses or row.notes)
+        if isinstance(row, Row)
+        for line in textwrap.wrap(f"- {row.fault}: {'; '.join([*row.misses, *row.notes])}", 118, subsequent_indent="  ")
     ]
-    return [*lines, *([""] if remarks else []), *remarks]
+    return [*lines, "", *remarks]
 
 
 def markdown(cells: tuple[str, ...]) -> str:
@@ -79,11 +86,18 @@ def machine() -> str:
     return f"{os.cpu_count()} processors ({name}{memory}, {platform.system()} {platform.release()})"
 
 
-def write_report(file: Path, rows: list[Row | NotRun], circumstances: str) -> None:
+def circumstances(settings: Settings) -> str:
+    """Where and how this was measured, in a sentence or two."""
+    build = "the release build" if "release" in Path(settings.binary).parts else "a debug build"
+    note = f" {settings.note}" if settings.note else ""
+    rate = f"{settings['rate']:g} requests offered a second"
+    return f"Measured on {datetime.date.today().isoformat()} on {machine()}, with {build} and {rate}.{note}"
+
+
+def write_report(file: Path, rows: list[Row | NotRun], introduction: str) -> None:
     """Replaces the results in the document."""
     text = file.read_text(encoding="utf-8")
-    today = datetime.date.today().isoformat()
-    new = "\n".join((BEGIN, "", f"Measured on {today} on {machine()}, {circumstances}", "", *table(rows), "", END))
+    new = "\n".join((BEGIN, "", *textwrap.wrap(introduction, 118), "", *table(rows), "", END))
     text, found = re.subn(f"{re.escape(BEGIN)}\n.*?{re.escape(END)}", lambda _: new, text, flags=re.DOTALL)
     if found != 1:
         raise SystemExit(f"error: {file} has {found} times the line '{BEGIN}', not once")

@@ -28,9 +28,8 @@ class Outage:
 class Trial:
     """A fault, injected once or many times."""
 
-    def __init__(self, name: str, deployment: Deployment, rate: float, *, heal_limit: float) -> None:
-        self.name, self.deployment, self.heal_limit = name, deployment, heal_limit
-        self.load = Load(deployment, rate, name.replace(" ", "-"))
+    def __init__(self, name: str, deployment: Deployment, load: Load, heal_limit: float) -> None:
+        self.name, self.deployment, self.load, self.heal_limit = name, deployment, load, heal_limit
         self.outages: list[Outage] = []
         self.notes: list[str] = []
         self.times = 0
@@ -43,10 +42,6 @@ class Trial:
         yield
         self.outages.append(Outage(begun, time.monotonic(), replica))
         self.times += times
-
-    def recover(self) -> None:
-        """Goes on until requests succeed again, and then for a while in which none may fail."""
-        self.load.await_successes(30)
 
     def judge(self, answer_limit: float | None = None, prober: Prober | None = None, restarts: bool = False) -> Row:
         """Reads what has arrived, and compares all figures with their limits. The load must be over."""
