@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from support.services import Mysql, Service, clean_environment
+from support.services import Mysql, Service, clean_environment, until
 
 METHODS = ("get", "put", "post", "delete", "patch")
 PATIENCE = 60  # seconds for a response
@@ -91,14 +91,25 @@ class Api:
         return response.json() if response.content else None
 
     def manage(self, *words: str) -> None:
-        """Runs a command of the operator."""
-        subprocess.run(
-            [self.service.binary, "user", *words],
-            check=True,
-            env={**clean_environment(), **self.service.environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-        )
+        """Runs a command of the operator, again if the database is too slow for it."""
+        outputs: list[str] = []
+
+        def has_run() -> bool:
+            done = subprocess.run(
+                [self.service.binary, "user", *words],
+                check=False,
+                env={**clean_environment(), **self.service.environment},
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+            )
+            outputs.append(done.stdout + done.stderr)
+            return done.returncode == 0
+
+        try:
+            until(has_run, f"the command user {words[0]} succeeds", PATIENCE)
+        except AssertionError as fault:
+            raise AssertionError(f"{fault}:\n{outputs[-1]}") from fault
 
 
 class Account:
