@@ -59,6 +59,14 @@ rehearse-hosts: ## Run a deployment of three hosts behind a balancer likewise (S
 bench: ## Compare the service with its bare SQL statements (SHORT=1 is a smoke test; ARGS="...")
 	@scripts/bench $(ARGS)
 
+.PHONY: endure
+endure: ## Inject faults under load and count what is lost (SHORT=1: minutes; REPORT=docs/reliability.md; ARGS="--help")
+	@scripts/endure $(ARGS)
+
+.PHONY: test-endure
+test-endure: ## Test how `make endure` judges what it finds
+	@scripts/pytest endure $(ARGS)
+
 .PHONY: lint
 lint: ## Check formatting, line lengths, Rust, Python, scripts, the Dockerfile, Ansible roles and dependencies
 	@scripts/lint

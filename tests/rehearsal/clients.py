@@ -1,13 +1,9 @@
-"""Clients that a load has besides those of load.py: one over HTTP/2, one that listens to a stream of events, and the
+"""What a load has besides the clients of load.py: one over HTTP/2, connections for those that listen to events, and the
 resolver that all of them ask."""
 
 from __future__ import annotations
 
-import dataclasses
-import http.client
 import itertools
-import json
-import random
 import socket
 import ssl
 import subprocess
@@ -16,26 +12,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-FRESH, KEPT, HTTP2, STREAM = "fresh connection", "kept connection", "HTTP/2", "stream of events"
+from support.listener import Failure
+
+FRESH, KEPT, HTTP2 = "fresh connection", "kept connection", "HTTP/2"
 
 TTL = 20  # seconds for which a client's resolver keeps an answer; the domain's record allows 60
-DEAD_AFTER = 40  # seconds without a line; the service writes one every 15 s
 RATE = 5  # requests a second of an HTTP/2 client
 TURN = 100  # requests of one process of curl, on one connection unless the server closes it
-
-
-@dataclasses.dataclass
-class Failure:
-    """A request that was not answered as promised. Times are those of `time.monotonic`, in seconds."""
-
-    kind: str
-    begun: float
-    text: str
-    at: float = dataclasses.field(default_factory=time.monotonic)
-    clock: str = dataclasses.field(default_factory=lambda: time.strftime("%H:%M:%S"))
-
-    def __str__(self) -> str:
-        return f"{self.clock} after {self.at - self.begun:.2f} s, {self.kind}: {self.text}"
 
 
 class Resolver:
@@ -115,78 +98,11 @@ class Http2Client:
             self.failures.append(Failure(HTTP2, time.monotonic(), line))
 
 
-class Listener:
-    """Listens to an account's events, and resumes whenever the stream ends."""
+def connections(resolver: Resolver, domain: str, authority: Path) -> Callable[[], socket.socket]:
+    """Opens a connection over TLS to the next of the addresses, each time that it is called."""
+    tls = ssl.create_default_context(cafile=authority)
 
-    def __init__(self, resolver: Resolver, domain: str, authority: Path, account: str, token: str) -> None:
-        self._resolver, self._domain = resolver, domain
-        self._tls = ssl.create_default_context(cafile=authority)
-        self._path, self._token = f"/users/{account}/events", token
-        self._last = ""
-        self.heard: list[int] = []
-        self.streams = 0
-        self.failures: list[Failure] = []
-        self._over = threading.Event()
-        self._listening = threading.Event()
-        self._socket: socket.socket | None = None
-        self._thread = threading.Thread(target=self._work, daemon=True)
+    def connect() -> socket.socket:
+        return tls.wrap_socket(socket.create_connection((resolver.one(), 443), 15), server_hostname=domain)
 
-    def start(self) -> None:
-        """Begins; returns when it listens."""
-        self._thread.start()
-        if not self._listening.wait(60):
-            raise TimeoutError(f"no stream of events: {list(map(str, self.failures))}")
-
-    def stop(self) -> None:
-        """Ends it."""
-        self._over.set()
-        if self._socket:
-            self._socket.close()
-        self._thread.join(2)
-
-    def _work(self) -> None:
-        while not self._over.is_set():
-            begun, pause = time.monotonic(), 1.0
-            try:
-                pause = self._listen()
-            except Exception as fault:  # whichever it was, a client would have seen it
-                if not self._over.is_set():
-                    self.failures.append(Failure(STREAM, begun, repr(fault)))
-            self._over.wait(pause * random.uniform(1, 1.5))
-
-    def _listen(self) -> float:
-        """One stream. Returns the seconds until the next; raises if it cannot be begun."""
-        plain = socket.create_connection((self._resolver.one(), 443), 15)
-        self._socket = connection = self._tls.wrap_socket(plain, server_hostname=self._domain)
-        connection.settimeout(DEAD_AFTER)
-        lines = [f"GET {self._path} HTTP/1.1", f"Host: {self._domain}", f"Authorization: Bearer {self._token}"]
-        lines += [f"Last-Event-ID: {self._last}"] if self._last else []
-        with connection:
-            connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            if answer.status != 200:
-                raise http.client.HTTPException(f"status {answer.status}: {answer.read(200)!r}")
-            self.streams += 1
-            try:
-                return self._read(answer)
-            except (OSError, http.client.HTTPException):
-                return 1.0  # the line was cut, which a client resumes
-
-    def _read(self, answer: http.client.HTTPResponse) -> float:
-        event: dict[str, str] = {}
-        pause = 1.0
-        for raw in answer:
-            line = raw.decode().rstrip("\n")
-            if line:
-                name, _, value = line.partition(":")
-                event[name] = value.removeprefix(" ")
-                continue
-            self._last = event.get("id", self._last)
-            pause = int(event.get("retry", 1000)) / 1000
-            if event.get("event") == "message":
-                self.heard.append(json.loads(event["data"])["id"])
-            if event.get("event") == "hello":
-                self._listening.set()
-            event = {}
-        return pause
+    return connect

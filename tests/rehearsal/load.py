@@ -22,8 +22,9 @@ import threading
 import time
 from pathlib import Path
 
-from rehearsal.clients import FRESH, KEPT, Failure, Http2Client, Listener, Resolver
+from rehearsal.clients import FRESH, KEPT, Http2Client, Resolver, connections
 from rehearsal.processes import wait_until
+from support.listener import Failure, Listener
 
 CLIENTS = 8
 TIMEOUT = 15  # seconds for one request
@@ -95,7 +96,8 @@ class Load:
         client = (self._resolver, self._domain, self._authority)
         path = f"/users/{self._receiver}/messages?per_page=1"
         self._http2 = [Http2Client(*client, path, self._receiver_token) for _ in range(2)]
-        self._listeners = [Listener(*client, self._receiver, self._receiver_token) for _ in range(2)]
+        account = (self._domain, self._receiver, self._receiver_token)
+        self._listeners = [Listener(connections(*client), *account) for _ in range(2)]
         for other in (*self._listeners, *self._http2):
             other.start()
 

@@ -16,7 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ PATIENCE = 60
 START_PATIENCE = 120
 # Nothing of the machine's own settings reaches the service or a client.
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG")
+# Fast, since the data of most tests need not outlive their server.
 MYSQL_OPTIONS = ("--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=OFF")
 
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -90,11 +91,12 @@ def docker(*arguments: str, check: bool = True) -> str:
 class Mysql:
     """A MySQL server in a container."""
 
-    def __init__(self, image: str, folder: Path) -> None:
-        """`folder` is for the files with its password."""
-        self.image, self.folder = image, folder
+    def __init__(self, image: str, folder: Path, options: Sequence[str] = MYSQL_OPTIONS, port: int = 0) -> None:
+        """`folder` is for the files with its password. Docker chooses the port, and another one whenever the container
+        is started again, unless one is given."""
+        self.image, self.folder, self.options = image, folder, options
         self.container = f"herolo-test-{secrets.token_hex(6)}"
-        self.port = 0
+        self.port = port
         self._password = secrets.token_hex(16)
 
     def start(self) -> None:
@@ -103,7 +105,7 @@ class Mysql:
         write_secret(variables, f"MYSQL_ROOT_PASSWORD={self._password}\nMYSQL_PWD={self._password}\n")
         docker(
             *("run", "--detach", "--name", self.container, "--label", LABEL, "--env-file", str(variables)),
-            *("--publish", "127.0.0.1::3306", self.image, *MYSQL_OPTIONS),
+            *("--publish", f"127.0.0.1:{self.port or ''}:3306", self.image, *self.options),
         )
         try:
             until(self._accepts_connections, "MySQL accepts connections", START_PATIENCE)
