@@ -87,15 +87,19 @@ class Http2Client:
             assert self._process.stdin and self._process.stdout
             self._process.stdin.write(f'oauth2-bearer = "{self._token}"\n')
             self._process.stdin.close()
+            has_connection = False
             for line in self._process.stdout:
-                self._count(line.rstrip("\n"))
+                has_connection = self._count(line.rstrip("\n"), has_connection)
             self._process.wait()
 
-    def _count(self, line: str) -> None:
+    def _count(self, line: str, has_connection: bool) -> bool:
+        """Counts an answer or a failure. Returns whether the next request has a connection that has worked."""
         if line.startswith("200 2 "):
             self.answers += 1
-        elif not self._over.is_set():
-            self.failures.append(Failure(HTTP2, time.monotonic(), line))
+            return True
+        if not self._over.is_set():
+            self.failures.append(Failure(HTTP2, time.monotonic(), line, is_first=not has_connection))
+        return False
 
 
 def connections(resolver: Resolver, domain: str, authority: Path) -> Callable[[], socket.socket]:

@@ -27,6 +27,7 @@ from rehearsal.processes import wait_until
 from support.listener import Failure, Listener
 
 CLIENTS = 8
+HTTP2_CLIENTS = 2
 TIMEOUT = 15  # seconds for one request
 RATE = 48  # requests a second of all clients together
 ENOUGH = 100  # requests before the change under test, and after it
@@ -95,7 +96,7 @@ class Load:
     def _start_other_kinds(self) -> None:
         client = (self._resolver, self._domain, self._authority)
         path = f"/users/{self._receiver}/messages?per_page=1"
-        self._http2 = [Http2Client(*client, path, self._receiver_token) for _ in range(2)]
+        self._http2 = [Http2Client(*client, path, self._receiver_token) for _ in range(HTTP2_CLIENTS)]
         account = (self._domain, self._receiver, self._receiver_token)
         self._listeners = [Listener(connections(*client), *account) for _ in range(2)]
         for other in (*self._listeners, *self._http2):
@@ -176,7 +177,7 @@ class Load:
         while not self._over.wait(max(0, due - time.monotonic())) and len(self._failures) < MOST_FAILURES:
             due += pause
             turn += 1
-            start = time.monotonic()
+            start, is_first = time.monotonic(), connection is None
             try:
                 connection = connection or self._connect()
                 closes = self._one_request(connection, turn % 4 if mine else 0, mine)
@@ -184,7 +185,7 @@ class Load:
                     self._durations.append(time.monotonic() - start)
             except Exception as fault:  # whichever it was, a client would have seen it
                 closes = True
-                self._note_failure(fault, start, number)
+                self._note_failure(fault, start, number, is_first)
             if connection and (closes or not self._keeps_connection(number)):
                 connection.close()
                 connection = None
@@ -193,10 +194,10 @@ class Load:
     def _keeps_connection(number: int) -> bool:
         return number % 2 == 0
 
-    def _note_failure(self, fault: Exception, start: float, number: int) -> None:
+    def _note_failure(self, fault: Exception, start: float, number: int, is_first: bool) -> None:
         kind = KEPT if self._keeps_connection(number) else FRESH
         with self._lock:
-            self._failures.append(Failure(kind, start, repr(fault)))
+            self._failures.append(Failure(kind, start, repr(fault), is_first))
 
     def _one_request(self, connection: http.client.HTTPSConnection, kind: int, mine: list[int]) -> bool:
         """Sends one request and checks its answer. Returns whether the server closes the connection."""

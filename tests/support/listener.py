@@ -23,6 +23,7 @@ class Failure:
     kind: str
     begun: float
     text: str
+    is_first: bool = True  # of its connection, so no connection that worked was broken
     at: float = dataclasses.field(default_factory=time.monotonic)
     clock: str = dataclasses.field(default_factory=lambda: time.strftime("%H:%M:%S"))
 
