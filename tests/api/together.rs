@@ -217,6 +217,24 @@ async fn concurrent_marks_share_a_commit_and_stay_the_receivers_own() {
     );
 }
 
+/// Although the other may follow before the message is read for the answer.
+#[tokio::test]
+async fn of_opposite_marks_each_is_answered_with_what_it_has_set() {
+    const ROUNDS: usize = 100;
+    let (_service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
+    for sender in [&alice, &bob] {
+        let id = sender.send(&bob, "to be marked").await;
+        for _ in 0..ROUNDS {
+            let marks = [true, false].map(|read| marking(&bob, id, read));
+            let answers = all(ask_all(marks)).await;
+
+            assert_eq!(statuses(&answers), [200, 200]);
+            assert_eq!(answers[0].json["read"], true, "{}", answers[0].text);
+            assert_eq!(answers[1].json["read"], false, "{}", answers[1].text);
+        }
+    }
+}
+
 #[tokio::test]
 async fn concurrent_deletions_share_a_commit_with_the_same_outcome() {
     const MESSAGES: usize = 20;

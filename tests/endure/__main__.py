@@ -9,18 +9,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from endure.database import Database
-from endure.faults import Bench, database_faults, kill_connections, kill_mysql, kill_replicas
+from endure.faults import Bench, database_faults, kill_connections, kill_mysql, kill_replicas, stay_calm
 from endure.histories import check_histories
 from endure.live import cut_streams
 from endure.report import NotRun, Row, circumstances, table, write_report
 from endure.settings import Settings, parse
 
 DIRECT: dict[str, Callable[[Bench], Row]] = {
+    "none": stay_calm,
     "kills": kill_replicas,
     "mysql-kills": kill_mysql,
     "connections": kill_connections,
-    "histories": lambda bench: check_histories(bench.direct, bench.settings.times("histories")),
-    "events": lambda bench: cut_streams(bench.direct, bench.settings["rate"], bench.settings.times("events")),
+    "histories": lambda bench: check_histories(bench.direct, bench.settings),
+    "events": lambda bench: cut_streams(bench.direct, bench.settings),
 }
 # What the matrix has besides. Each is a row, so that nothing is left out silently.
 ELSEWHERE = (

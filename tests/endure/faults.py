@@ -39,6 +39,14 @@ class Bench:
         return Trial(name, deployment, load, self.settings[heal_limit])
 
 
+def stay_calm(bench: Bench) -> Row:
+    """No fault: what the machine makes of the load."""
+    trial = bench.trial("none", bench.direct)
+    with Prober(bench.direct) as prober, trial.load:
+        time.sleep(bench.settings["calm-seconds"])
+    return trial.judge(bench.settings["answer-limit"], prober)
+
+
 def kill_replicas(bench: Bench) -> Row:
     """Kills one replica after another while requests are under way, and starts it again."""
     trial = bench.trial("replica killed", bench.direct)

@@ -105,17 +105,17 @@ class Ledger:
     def compare(self, inboxes: dict[str, list[dict]]) -> Findings:
         """Compares the sends with what the receivers can read."""
         found: collections.Counter[tuple[str, str]] = collections.Counter()
-        ids: dict[str, int] = {}
+        ids: dict[str, set[int]] = collections.defaultdict(set)
         for receiver, messages in inboxes.items():
             self.check_inbox(receiver, messages)
             for message in messages:
                 found[receiver, message["message"]] += 1
-                ids[message["message"]] = message["id"]
+                ids[message["message"]].add(message["id"])
         sends = self.sends.values()
         acknowledged = [send for send in sends if send.id is not None]
         return Findings(
             acknowledged=len(acknowledged),
             unresolved=len(self.sends) - len(acknowledged),
-            lost=[send.text for send in acknowledged if ids.get(send.text) != send.id],
+            lost=[send.text for send in acknowledged if send.id not in ids[send.text]],
             doubled=[text for (_, text), times in found.items() if times > 1],
         )

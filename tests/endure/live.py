@@ -12,6 +12,7 @@ from collections.abc import Callable
 from endure.deployment import Deployment
 from endure.load import USERS, Load
 from endure.report import Row
+from endure.settings import Settings
 from support.listener import Listener
 from support.services import until
 
@@ -31,10 +32,10 @@ def connections(deployment: Deployment, start: int) -> Callable[[], socket.socke
     return connect
 
 
-def cut_streams(deployment: Deployment, rate: float, number: int) -> Row:
+def cut_streams(deployment: Deployment, settings: Settings) -> Row:
     """Sends so many messages, and compares what each stream has announced with what was acknowledged."""
     begun, cuts = time.monotonic(), 0
-    load = Load(deployment, rate, "events")
+    load = Load(deployment, settings["rate"], "events")
     listeners = [
         Listener(connections(deployment, index), "herolo", user.name, user.token, PAUSE)
         for index, user in enumerate(load.users)
@@ -43,7 +44,7 @@ def cut_streams(deployment: Deployment, rate: float, number: int) -> Row:
         listener.start()
     try:
         with load:
-            while len(load.ledger.sends) < number:
+            while len(load.ledger.sends) < settings["events"]:
                 time.sleep(CUT_SECONDS * random.uniform(0.5, 1.5))
                 random.choice(listeners).cut()
                 cuts += 1
@@ -56,8 +57,8 @@ def cut_streams(deployment: Deployment, rate: float, number: int) -> Row:
         for listener in listeners:
             listener.stop()
     attempts = load.ledger.attempts
-    failed = [f"{attempt.kind} {attempt.status} {attempt.fault}" for attempt in attempts if attempt.has_failed]
-    failed += [str(failure) for listener in listeners for failure in listener.failures]
+    failed = [f"{attempt.kind} {attempt.status or attempt.fault}" for attempt in attempts if attempt.has_failed]
+    failed += [failure.text for listener in listeners for failure in listener.failures]
     row = Row(
         fault="event streams cut",
         times=cuts,
@@ -74,8 +75,11 @@ def cut_streams(deployment: Deployment, rate: float, number: int) -> Row:
     )
     if missed or doubled:
         row.misses.append(f"{missed} events missed and {doubled} doubled")
-    if failed or load.ledger.wrong:
-        row.misses.append(f"{len(failed)} requests failed: {[*failed, *load.ledger.wrong][:3]}")
+    if load.ledger.wrong:
+        row.misses.append(f"{len(load.ledger.wrong)} wrong answers: {load.ledger.wrong[:3]}")
+    if failed:
+        told = row.misses if settings["heal-limit"] else row.notes
+        told.append(f"{len(failed)} requests failed ({', '.join(sorted(set(failed))[:3])})")
     return row
 
 

@@ -32,12 +32,17 @@ class Running:
         return list(range(self.running))
 
 
-def misses(attempts: list[tuple[float, float, int]], running: int = 3, replica: int | None = None) -> list[str]:
-    """What is told of these attempts (beginning, end, status), while a fault lasts from 10 to 20."""
+def misses(
+    attempts: list[tuple[float, float, int]], running: int = 3, replica: int | None = None, limit: float = 1
+) -> list[str]:
+    """What is told of these attempts (beginning, end, status), while a fault lasts from 10 to 20.
+
+    The limits are multiplied by `limit`.
+    """
     load = Inboxes([Attempt(begun, ended, "send", 0, status) for begun, ended, status in attempts])
-    trial = Trial("fault", Running(running), load, HEAL_LIMIT)
+    trial = Trial("fault", Running(running), load, limit * HEAL_LIMIT)
     trial.outages.append(Outage(10, 20, replica))
-    return trial.judge(ANSWER_LIMIT).misses
+    return trial.judge(limit * ANSWER_LIMIT).misses
 
 
 GOOD = [(0, 1, 201), (21, 22, 201)]
@@ -64,6 +69,14 @@ def test_what_heals_late_or_never_is_told() -> None:
     """Late is when the last failure is; never is without a success."""
     assert "it took more than 5 s to heal" in misses([*GOOD, (24, 26, 503)])
     assert "it did not heal" in misses([(0, 1, 201), (21, 22, 503)])
+
+
+def test_without_limits_no_time_is_judged() -> None:
+    """But what never heals is told."""
+    late = [*GOOD, (12, 18, 503), (30, 31, 503)]
+    assert len(misses(late)) == 3
+    assert misses(late, limit=0) == []
+    assert misses([(0, 1, 201), (21, 22, 503)], limit=0) == ["it did not heal"]
 
 
 def test_a_replica_that_has_ended_is_told() -> None:

@@ -72,7 +72,8 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
             if marked.rows_affected() == 0 {
                 return Ok(None);
             }
-            select_one(connection, &self.caller, self.id).await
+            let message = select_one(connection, &self.caller, self.id).await?;
+            Ok(message.map(marked_as::<READ>))
         })
     }
 
@@ -89,6 +90,14 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
                 marked.map(|all| all.into_iter().map(BatchOutcome::Done).collect()),
             )
         })
+    }
+}
+
+/// The message as it was marked, although another request may have marked it otherwise before it was read.
+fn marked_as<const READ: bool>(message: Message) -> Message {
+    Message {
+        read: READ,
+        ..message
     }
 }
 
@@ -117,7 +126,8 @@ async fn mark_all<const READ: bool>(
             None => None,
             // A sender sees a message with all its receivers.
             Some(row) if row.try_get("is_to_oneself")? => {
-                select_one(connection, &request.caller, request.id).await?
+                let message = select_one(connection, &request.caller, request.id).await?;
+                message.map(marked_as::<READ>)
             }
             Some(row) => {
                 let content = content(row, sender(row)?)?;
