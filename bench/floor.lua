@@ -29,6 +29,14 @@ local PAGE = "SELECT m.id, sender.username AS sender, m.subject, m.body, m.creat
   .. "FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id "
   .. "STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id WHERE r.receiver_id = ? AND r.is_deleted = FALSE"
 
+local LOCK_SENT = "SELECT m.sender_id, m.id, r.receiver_id FROM messages AS m "
+  .. "LEFT JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id AND r.is_deleted = FALSE "
+  .. "WHERE m.sender_id = ? AND m.id = ? FOR UPDATE"
+
+-- What event streams learn of a mark or a deletion.
+local RECORD = "INSERT INTO message_changes (user_id, kind, message_ids, created_at) VALUES "
+local ONE_CHANGE = "(?, 'read', ?, UTC_TIMESTAMP(3))"
+
 -- Each operation: its statements, with the types of their parameters and the columns of the work that are bound to
 -- them. Values of a column are numbers or texts as the type says.
 local operations = {
@@ -52,21 +60,32 @@ local operations = {
     { "COMMIT" },
   },
   mark = {
+    { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } },
+    { "BEGIN" },
     {
-      "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
+      "UPDATE receipts FORCE INDEX (PRIMARY) SET is_read = ? "
+        .. "WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
       { BIGINT, 3 }, { BIGINT, 1 }, { BIGINT, 2 },
     },
-    { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } },
+    { RECORD .. ONE_CHANGE, { BIGINT, 1 }, { TEXT, 2 } },
+    { "COMMIT" },
   },
   delete = {
+    { "BEGIN" },
+    { LOCK_SENT, { BIGINT, 1 }, { BIGINT, 2 } },
     { "DELETE FROM messages WHERE sender_id = ? AND id = ?", { BIGINT, 1 }, { BIGINT, 2 } },
+    { RECORD .. ONE_CHANGE .. ", " .. ONE_CHANGE, { BIGINT, 1 }, { TEXT, 2 }, { BIGINT, 3 }, { TEXT, 2 } },
+    { "COMMIT" },
   },
   remove = {
-    { "DELETE FROM messages WHERE sender_id = ? AND id = ?", { BIGINT, 1 }, { BIGINT, 2 } },
+    { "BEGIN" },
+    { LOCK_SENT, { BIGINT, 1 }, { BIGINT, 2 } },
     {
       "UPDATE receipts SET is_deleted = TRUE WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?",
       { BIGINT, 1 }, { BIGINT, 2 },
     },
+    { RECORD .. ONE_CHANGE, { BIGINT, 1 }, { TEXT, 2 } },
+    { "COMMIT" },
   },
 }
 operations.unknown = operations.read

@@ -12,6 +12,7 @@ mod support;
 mod account;
 mod auth;
 mod blocks;
+mod changes;
 mod errors;
 mod faults;
 mod flood;

@@ -17,7 +17,7 @@ use crate::support::{
 const MESSAGES: u32 = 4_000;
 
 /// Rows of other users.
-const OF_OTHERS: [&str; 5] = [
+const OF_OTHERS: [&str; 6] = [
     "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
          SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
     "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
@@ -30,6 +30,8 @@ const OF_OTHERS: [&str; 5] = [
     "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at) \
          SELECT UNHEX(SHA2(id, 256)), 1000 + id DIV 4, 'password-reset', UNHEX(SHA2(id DIV 4, 256)), \
          UTC_TIMESTAMP(3) + INTERVAL 10 + id % 20 MINUTE FROM messages",
+    "INSERT INTO message_changes (user_id, kind, message_ids, created_at) \
+         SELECT 1000 + id DIV 4, 'read', id, UTC_TIMESTAMP(3) FROM messages",
 ];
 
 /// Two users, of whom one received many messages, most of which are read.
@@ -68,7 +70,9 @@ async fn big_inbox_with(adjust: impl FnOnce(&mut Config)) -> (Service, User, Use
         database.execute(statement).await;
     }
     database
-        .execute("ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes")
+        .execute(
+            "ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes, message_changes",
+        )
         .await;
     (service, alice, bob)
 }
@@ -215,8 +219,20 @@ async fn use_mails(service: &Service, smtp: &SmtpServer) {
     until("the owner is told", async || smtp.mails().len() > 1).await;
 }
 
-/// A client that reconnects, receives a message, and skips an id that is abandoned.
-async fn listen(alice: &User, bob: &User) {
+/// A change that is assigned an id and is not committed.
+async fn roll_back_a_change(service: &Service) {
+    let mut session = service.database.connect().await;
+    for statement in [
+        "START TRANSACTION",
+        "INSERT INTO message_changes (user_id, kind, message_ids, created_at) VALUES (1, 'read', '1', NOW(3))",
+        "ROLLBACK",
+    ] {
+        session.execute(statement).await.expect("it is right");
+    }
+}
+
+/// A client that reconnects, receives messages and changes, and skips ids that are abandoned.
+async fn listen(service: &Service, alice: &User, bob: &User) {
     let mut listener = Listener::after(bob, Some("1")).await;
     for _ in 0..150 {
         listener.next().await.expect("what was missed");
@@ -224,6 +240,12 @@ async fn listen(alice: &User, bob: &User) {
     alice.delete(alice.send(bob, "passed over").await).await;
     drop(listener);
     let mut listener = Listener::of(bob).await;
+    let last_id = listener.last_id.clone();
+    for change in [true, false] {
+        bob.mark(1, change).await;
+        roll_back_a_change(service).await;
+    }
+    drop(Listener::after(bob, Some(&last_id)).await.next().await);
     alice.delete(alice.send(alice, "passed over").await).await;
     let heard = alice.send(bob, "heard").await;
     let reply = NewMessage::to("bob").with("in_reply_to", heard).json();
@@ -231,7 +253,8 @@ async fn listen(alice: &User, bob: &User) {
     loop {
         alice.send(bob, "heard").await;
         let event = listener.next().await.expect("an event");
-        if event.name == "message" && !event.id.contains('-') {
+        // No id is missing between messages, or between changes.
+        if event.name == "message" && !event.id.contains('_') {
             break;
         }
     }
@@ -311,6 +334,7 @@ async fn use_several_marks(bob: &User, last: u64) {
     let (few, many): (Vec<u64>, Vec<u64>) = ((1..=10).collect(), (1..=100).collect());
     for body in [
         json!({"read": true, "ids": few}),
+        json!({"read": false, "ids": many}),
         json!({"read": true, "ids": many}),
         json!({"read": true, "until": last}),
     ] {
@@ -439,7 +463,7 @@ fn assert_all_kinds(of_the_api: &[String]) {
     for together in [
         "FOR SHARE SKIP LOCKED",
         "FORCE INDEX (users_username)",
-        "is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
+        "is_read = ? WHERE is_read = ? AND (receiver_id, is_deleted, message_id) IN (",
         "is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
         "DELETE FROM messages WHERE (sender_id, id) IN (",
         "LEFT JOIN LATERAL (",
@@ -466,7 +490,7 @@ async fn every_statement_walks_a_key() {
     let (service, alice, bob) = big_inbox_with(|config| smtp.serve(config)).await;
     use_mails(&service, &smtp).await;
     use_everything(&service, &alice, &bob).await;
-    listen(&alice, &bob).await;
+    listen(&service, &alice, &bob).await;
     let mut connection = service.database.connect().await;
     // Only /readyz reads a whole table: that of the few applied migrations.
     let of_the_api: Vec<_> = prepared(&service, &mut connection)
@@ -555,7 +579,7 @@ async fn marking_all_examines_only_what_it_changes() {
     /// The messages 1, 1001, 2001 and 3001.
     const UNREAD: u64 = 4;
     let (service, _, bob) = big_inbox().await;
-    for (changed, most) in [(UNREAD, 2 * UNREAD), (0, 0)] {
+    for (changed, most) in [(UNREAD, 3 * UNREAD), (0, 0)] {
         let before = examined(&service).await;
         let all = json!({"read": true, "until": MESSAGES});
         let answer = bob.patch("/messages", &all).await;
@@ -657,6 +681,9 @@ async fn statements_of(service: &Service, request: impl AsyncFn() -> u16) -> u64
 
 /// The lookup of the caller's token.
 const CHECK: u64 = 1;
+/// A transaction that locks what it changes, changes it, and records that by one insert, however many messages it
+/// changes.
+const CHANGE: u64 = 5;
 
 #[tokio::test]
 async fn no_read_makes_more_round_trips_than_it_needs() {
@@ -714,33 +741,45 @@ async fn no_write_makes_more_round_trips_than_it_needs() {
         let send = async || alice.post("/messages", &receivers).await.status;
         assert_eq!(statements_of(&service, send).await, CHECK + 4, "sending");
     }
+    // The message is read, and if its status differs, an update and an insert follow between BEGIN and COMMIT.
     let mark = async || bob.mark(id, true).await.status;
-    assert_eq!(statements_of(&service, mark).await, CHECK + 2, "marking");
+    assert_eq!(statements_of(&service, mark).await, CHECK + 5, "marking");
+    assert_eq!(statements_of(&service, mark).await, CHECK + 1, "repeating");
     let mark = async || {
         let ids = json!({"read": false, "ids": [id, 9]});
         bob.patch("/messages", &ids).await.status
     };
-    assert_eq!(statements_of(&service, mark).await, CHECK + 1, "by ids");
+    assert_eq!(
+        statements_of(&service, mark).await,
+        CHECK + CHANGE,
+        "by ids"
+    );
     // The search for messages to change, and a change in portions of a hundred.
     for (until, read, portions) in [(0, true, 0), (250, false, 3), (9, true, 1)] {
         let mark = async || {
             let all = json!({"read": read, "until": until + 1});
             bob.patch("/messages", &all).await.status
         };
-        let expected = CHECK + 1 + portions;
+        let expected = CHECK + 1 + portions * CHANGE;
         assert_eq!(statements_of(&service, mark).await, expected, "to {until}");
     }
     let delete = async || bob.delete(id).await.status;
     assert_eq!(
         statements_of(&service, delete).await,
-        CHECK + 2,
+        CHECK + CHANGE,
         "as receiver"
     );
     let delete = async || alice.delete(id).await.status;
     assert_eq!(
         statements_of(&service, delete).await,
-        CHECK + 1,
+        CHECK + CHANGE,
         "as sender"
+    );
+    let delete = async || alice.delete(id).await.status;
+    assert_eq!(
+        statements_of(&service, delete).await,
+        CHECK + CHANGE - 1,
+        "again"
     );
 
     let password = json!({"password": "password of bob"});

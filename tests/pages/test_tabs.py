@@ -20,7 +20,10 @@ def test_a_deleted_message_cannot_be_read_in_an_open_page(service: Service, tab:
     gone = page.get_by_role("heading", name="This message is gone")
     one.sign_in(alice.name)
     expect(page.locator("#rows a")).to_have_count(2)
-    # The list stays as it is now.
+    # The list stays as it is now, and no event tells of a deletion.
+    page.route("**/events", lambda _: None)
+    page.reload()
+    expect(page.locator("#rows a")).to_have_count(2)
     listed = alice.ask("GET", "/messages?per_page=20")
     page.route("**/messages?*", lambda route: route.fulfill(json=listed))
     bob.ask("DELETE", f"/messages/{secret}")
@@ -37,6 +40,7 @@ def test_a_deleted_message_cannot_be_read_in_an_open_page(service: Service, tab:
     expect(page.get_by_text("Not for long.")).to_have_count(0)
     # A click on the current tab also detects a deleted message.
     third = bob.send(alice.name, "Third")
+    one.come_back()
     expect(one.row("Third")).to_be_visible()
     page.get_by_role("link", name="Inbox").click()
     bob.ask("DELETE", f"/messages/{third}")
@@ -63,6 +67,54 @@ def test_tabs_agree_on_what_is_read_and_deleted(service: Service, tab: Callable[
     two.come_back()
     expect(two.page.locator("#rows .unread")).to_have_count(0)
     expect(two.page.locator("#unread-badge")).to_be_hidden()
+
+
+def test_changes_of_other_devices_show_at_once(service: Service, tab: Callable[..., Tab]) -> None:
+    """Marks, deletions and the unread count, in a tab that nobody touches."""
+    bob, alice = sign_up(service, "bob-live"), sign_up(service, "alice-live")
+    ids = [bob.send(alice.name, subject) for subject in ("Apple", "Pear", "Plum")]
+    one = tab("desk-light")
+    one.sign_in(alice.name)
+    page = one.page
+    badge, unread = page.locator("#unread-badge"), page.locator("#rows .unread")
+    expect(badge).to_have_text("3")
+    expect(page.locator("#line-text")).to_have_text("Live")
+    alice.ask("PATCH", "/messages", {"read": True, "ids": ids[:2]})
+    expect(unread).to_have_count(1)
+    expect(badge).to_have_text("1")
+    alice.ask("PATCH", f"/messages/{ids[0]}", {"read": False})
+    expect(unread).to_have_count(2)
+    expect(badge).to_have_text("2")
+    alice.ask("DELETE", f"/messages/{ids[0]}")
+    expect(one.row("Apple")).to_have_count(0)
+    expect(badge).to_have_text("1")
+    # The sender deletes a message that is not open, and one that is.
+    bob.ask("DELETE", f"/messages/{ids[1]}")
+    expect(one.row("Pear")).to_have_count(0)
+    one.row("Plum").click()
+    expect(page.locator(".message-text")).to_be_visible()
+    mark = page.locator("[data-mark]")
+    expect(mark).to_have_text("Mark unread")
+    alice.ask("PATCH", f"/messages/{ids[2]}", {"read": False})
+    expect(mark).to_have_text("Mark read")
+    bob.ask("DELETE", f"/messages/{ids[2]}")
+    expect(page.get_by_role("heading", name="This message is gone")).to_be_visible()
+    expect(page.locator("#rows a")).to_have_count(0)
+    expect(badge).to_be_hidden()
+
+
+def test_the_list_of_unread_messages_follows_other_devices(service: Service, tab: Callable[..., Tab]) -> None:
+    """A message that is read elsewhere leaves it, and one that is marked as unread returns."""
+    bob, alice = sign_up(service, "bob-only"), sign_up(service, "alice-only")
+    ids = [bob.send(alice.name, subject) for subject in ("Apple", "Pear")]
+    one = tab("desk-light")
+    one.sign_in(alice.name)
+    one.page.locator("#unread-only").check()
+    expect(one.page.locator("#rows a")).to_have_count(2)
+    alice.ask("PATCH", f"/messages/{ids[0]}", {"read": True})
+    expect(one.page.locator("#rows a")).to_have_count(1)
+    alice.ask("PATCH", f"/messages/{ids[0]}", {"read": False})
+    expect(one.page.locator("#rows a")).to_have_count(2)
 
 
 def test_a_failed_mark_does_not_replace_the_text(service: Service, tab: Callable[..., Tab]) -> None:

@@ -33,7 +33,7 @@ let countTimer;
 let syncTimer;
 
 const listener = new Listener({
-  // Deletions and read marks are not events, so a new stream triggers a reload.
+  // A new stream does not tell what happened before it.
   hello: () => sync(),
   message: (message) => {
     if (seenIds.has(message.id)) return;
@@ -41,8 +41,7 @@ const listener = new Listener({
     if (feed.arrive(message)) setUnread(unread + 1);
     // A count in progress may include the message already, so the service counts again.
     if (document.hidden) return;
-    clearTimeout(countTimer);
-    countTimer = setTimeout(countUnread, COUNT_DELAY);
+    countSoon();
     showToast(`New message from ${shown(message.sender)}: ${titleOf(message)}`, {
       name: "Read",
       run: () => {
@@ -50,8 +49,28 @@ const listener = new Listener({
       },
     });
   },
+  marked: (ids, read) => {
+    feed.marked(ids, read);
+    if (!document.hidden) reading.marked(ids, read);
+    followCount();
+  },
+  deleted: (ids) => {
+    feed.deleted(ids);
+    reading.deleted(ids);
+    followCount();
+  },
   state: showConnection,
 });
+
+function countSoon() {
+  clearTimeout(countTimer);
+  countTimer = setTimeout(countUnread, COUNT_DELAY);
+}
+
+/** Counts unread messages after a change; of hidden tabs the one with the stream does so, and tells the others. */
+function followCount() {
+  if (!document.hidden || listener.hasStream()) countSoon();
+}
 
 /** Reloads the data that are shown; a hidden tab does so when it is shown again. Calls in quick succession are one. */
 function sync() {

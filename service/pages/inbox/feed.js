@@ -25,7 +25,7 @@ const boxes = { inbox: newBox(), unread: newBox(), sent: newBox(), found: newBox
 let shownBox = "inbox";
 let selected = null;
 let drawn = new Map(); // the rows by message id, with the state that they show
-const removed = new Set(); // the ids of messages that were deleted in this tab
+const removed = new Set(); // the ids of messages that were deleted
 let loads = 0; // the number of the last load; results of earlier loads are discarded
 let loaded = 0; // the number of the last load that has ended
 const arrivals = new Map(); // messages by id that arrived since the last load began, and may be missing in its response
@@ -193,7 +193,7 @@ export function arrive(message) {
   return isNew || !boxes.inbox.isLoaded;
 }
 
-/** Whether the message was deleted in this tab. */
+/** Whether the message was deleted, as far as this tab knows. */
 export const isRemoved = (id) => removed.has(id);
 
 /** Updates the boxes with the current state of a message. */
@@ -211,6 +211,21 @@ export function mark(isMarked, read) {
   for (const target of boxesWith(isReceived))
     target.items = target.items.map((item) => (isMarked(item.id) ? { ...item, read } : item));
   render();
+}
+
+/** Follows marks that were made in any tab or by another client. */
+export function marked(ids, read) {
+  const isNews = boxesWith(isReceived).some(({ items }) =>
+    items.some((item) => ids.has(item.id) && item.read !== read),
+  );
+  if (isNews) mark((id) => ids.has(id), read);
+  // The list of unread messages changes, and the response of a load in progress may be from before the marks.
+  if ((isNews && shownBox === "unread") || loaded < loads) refresh(true);
+}
+
+/** Follows deletions that were made in any tab or by another client. */
+export function deleted(ids) {
+  if ([...ids].some((id) => !removed.has(id))) remove(ids);
 }
 
 /** Removes messages from all boxes. Returns the row that gets the focus, and a function that puts messages back. */

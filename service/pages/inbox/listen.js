@@ -1,4 +1,4 @@
-// The event stream with new messages. It is read with `fetch`, because an EventSource cannot send a token.
+// The event stream with new messages and changes. It is read with `fetch`, because an EventSource cannot send a token.
 
 import { pause, toProblem } from "/inbox/api.js";
 import { announce, byId, showToast } from "/inbox/dom.js";
@@ -52,7 +52,10 @@ export class Parser {
   }
 }
 
-/** Receives events until it is stopped. Calls `hello()`, `message(message)` and `state("live" | "waiting" | "off")`. */
+/**
+ * Receives events until it is stopped. Calls `hello()`, `message(message)`, `marked(ids, read)`, `deleted(ids)` and
+ * `state("live" | "waiting" | "off")`.
+ */
 export class Listener {
   #callbacks;
   #isOn = false;
@@ -84,6 +87,11 @@ export class Listener {
     this.#lastId = "";
     this.#queue?.abort();
     this.#end();
+  }
+
+  /** Whether this tab has the stream. */
+  hasStream() {
+    return this.#ownership !== null;
   }
 
   /** Handles a change of the tab's visibility. */
@@ -222,10 +230,14 @@ export class Listener {
   /** Handles an event from the stream or from the tab that has it. Unknown kinds are ignored. */
   #take({ type, data, id }) {
     if (id) this.#lastId = id;
-    // Both require a reload: "reset" means that events are missing.
-    if (type === "hello") this.#callbacks.state("live");
-    if (type === "hello" || type === "reset") this.#callbacks.hello();
-    else if (type === "message") this.#callbacks.message(JSON.parse(data));
+    const { state, hello, message, marked, deleted } = this.#callbacks;
+    const value = JSON.parse(data);
+    if (type === "hello") state("live");
+    // All require a reload: "reset" and "refetch" mean that events are missing.
+    if (["hello", "reset", "refetch"].includes(type)) hello();
+    else if (type === "message") message(value);
+    else if (type === "marked") marked(new Set(value.ids), value.read);
+    else if (type === "deleted") deleted(new Set(value.ids));
   }
 
   #setState(state) {

@@ -56,6 +56,16 @@ export async function show(box, id) {
 /** Checks whether the open message still exists and is unchanged. */
 export const recheck = () => (open?.message ? check(generation, () => {}) : null);
 
+/** Follows marks that were made in any tab or by another client. */
+export function marked(ids, read) {
+  if (open?.message && ids.has(open.id) && open.message.read !== read) recheck();
+}
+
+/** Follows deletions that were made in any tab or by another client. */
+export function deleted(ids) {
+  if (open && ids.has(open.id)) renderProblem(new Problem(404));
+}
+
 /** Loads and shows the open message. Returns it, or null if that fails. */
 async function check(mine, withoutService) {
   const { box, id } = open;

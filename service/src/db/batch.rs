@@ -38,7 +38,7 @@ pub(crate) struct BatchLimits {
 impl BatchLimits {
     /// The larger the batch, the less a commit costs per item; a second batch runs while the first waits for the disk.
     /// For sends, this also bounds how many message ids are allocated and not yet committed; see
-    /// `live::IN_FLIGHT_WINDOW`.
+    /// `live::followed_table`.
     pub(crate) const GROUP_COMMIT: Self = Self {
         concurrency: 2,
         max_in_flight: 4,

@@ -34,7 +34,7 @@ impl<const N: usize> SizedStatement<N> {
     }
 
     /// The smallest statement with a placeholder for each of the values, and the number of its placeholders.
-    fn for_len(&self, len: usize) -> (usize, &'static str) {
+    pub(crate) fn for_len(&self, len: usize) -> (usize, &'static str) {
         debug_assert!(len <= self.capacity());
         let sized = self.0.iter().find(|(capacity, _)| *capacity >= len);
         *sized.unwrap_or(&self.0[N - 1])

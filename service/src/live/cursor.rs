@@ -1,167 +1,158 @@
-//! The cursor of a stream: the messages that the client has. Ids are assigned before messages are committed: of two
-//! concurrent sends, the one with the lower id may commit last. So a cursor is not "up to 9", but "up to 9, without 8".
+//! The cursor of a stream: the messages and changes that the client has. It is the id of an event.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
+use crate::live::id_cursor::IdCursor;
 use crate::live::id_ranges::IdRanges;
 use crate::model::invalid::Invalid;
-use crate::model::message::MessageId;
 
-/// Ids before the newest that may belong to messages not yet committed. More than this cannot be in flight at once: a
-/// replica sends four batches of 64 messages, and some individually.
-pub(super) const IN_FLIGHT_WINDOW: u64 = 2_000;
-/// The maximum length of a written cursor, in bytes. It is sent in a header, which proxies limit to 8 KiB or more.
-/// Every combination of ids that can be in flight at once fits; a test checks that.
-const MAX_LENGTH: usize = 4_096;
+/// Where the ids of changes begin in a written cursor. No message has a higher id, because JSON numbers are exact up to
+/// 2^53 only.
+const CHANGES: u64 = 10_000_000_000_000_000;
 
-/// The messages that a client has, as far as they are addressed to it: all up to `reached`, without `missing`.
+/// The messages and changes that a client has.
 ///
-/// It is written as `9`; as `9-7` if 7 is missing, and `9-7+1` if 7 and the one after it are. Further ranges follow,
-/// each relative to the end of the one before it: `20-3+4_5` misses 3 to 7, and 12. An earlier form, `20-3.12`, listed
-/// each id; clients may have stored it, so it is still accepted. The cursor is the id of an event.
+/// It is written as a single [`IdCursor`], in which the ids of changes follow those of all messages that there can be:
+/// `10000000000000005-10+9999999999999989` is the message 9 and the change 5. So it has the form that earlier versions
+/// know. To those it is ahead of the database, so that they reset the stream; they would refuse any other form, and
+/// clients would not reconnect.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StreamCursor {
-    pub(super) reached: u64,
-    /// None above `reached`.
-    pub(super) missing: IdRanges,
+    pub(super) messages: IdCursor,
+    /// `None` in a cursor of an earlier version, and in `0`.
+    pub(super) changes: Option<IdCursor>,
 }
 
 impl StreamCursor {
+    pub(super) fn new(messages: IdCursor, changes: IdCursor) -> Self {
+        Self {
+            messages,
+            changes: Some(changes),
+        }
+    }
+
     /// # Errors
     /// The reason, as a phrase that continues "Last-Event-ID".
     pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
-        Self::read(text).ok_or_else(|| Invalid::from("must be the unchanged id of an event"))
+        let whole = IdCursor::parse(text);
+        let whole = whole.ok_or_else(|| Invalid::from("must be the unchanged id of an event"))?;
+        Ok(Self::divide(whole))
     }
 
-    fn read(text: &str) -> Option<Self> {
-        if text.len() > MAX_LENGTH {
-            return None;
+    fn divide(whole: IdCursor) -> Self {
+        let Some(reached) = whole.reached.checked_sub(CHANGES) else {
+            return Self {
+                messages: whole,
+                changes: None,
+            };
+        };
+        let mut messages = whole.up_to(CHANGES - 1);
+        // The last range of missing ids is what lies between the messages and the changes.
+        if let Some(last) = messages.missing.pop_last_if_to(CHANGES - 1) {
+            messages.reached = last - 1;
         }
-        let (reached, ranges) = match text.split_once('-') {
-            Some((reached, ranges)) => (reached, Some(ranges)),
-            None => (text, None),
+        let changes = IdCursor {
+            reached,
+            missing: whole.missing.shifted_down(CHANGES),
         };
-        let missing = match ranges {
-            None => IdRanges::default(),
-            Some(ranges) if ranges.contains('.') => parse_ids(ranges)?,
-            Some(ranges) => parse_ranges(ranges)?,
+        Self::new(messages, changes)
+    }
+
+    fn whole(&self) -> IdCursor {
+        let Some(changes) = &self.changes else {
+            return self.messages.clone();
         };
-        // No message has the id 0; it is the cursor before the first message.
-        let reached = if reached == "0" { 0 } else { number(reached)? };
-        (missing.last() <= Some(reached)).then_some(Self { reached, missing })
+        let mut missing = self.messages.missing.clone();
+        if self.messages.reached < CHANGES - 1 {
+            missing.append(self.messages.reached + 1, CHANGES - 1);
+        }
+        for (first, last) in changes.missing.ranges() {
+            missing.append(CHANGES + first, CHANGES + last);
+        }
+        IdCursor {
+            reached: CHANGES + changes.reached,
+            missing,
+        }
     }
 
     /// Whether a client with this cursor has this message, if it is addressed to it.
-    pub(crate) fn covers(&self, id: u64) -> bool {
-        id <= self.reached && !self.missing.contains(id)
+    pub(super) fn covers_message(&self, id: u64) -> bool {
+        self.messages.covers(id)
     }
 
-    /// The first message that is not covered.
-    pub(super) fn next(&self) -> u64 {
-        self.missing.first().unwrap_or(self.reached + 1)
+    /// Whether a client with this cursor has this change, if it is one of its user.
+    pub(super) fn covers_change(&self, id: u64) -> bool {
+        let changes = self.changes.as_ref();
+        changes.is_some_and(|changes| changes.covers(id))
     }
 
-    /// The cursor that covers the messages of both.
-    pub(crate) fn union(&self, other: &Self) -> Self {
-        let reached = self.reached.max(other.reached);
-        let missing = self.not_covered().intersection(&other.not_covered());
+    /// The highest change that is covered.
+    pub(super) fn reached_change(&self) -> u64 {
+        self.changes.as_ref().map_or(0, |changes| changes.reached)
+    }
+
+    /// The cursor that covers what either one does.
+    pub(super) fn union(&self, other: &Self) -> Self {
+        let changes = match (&self.changes, &other.changes) {
+            (Some(one), Some(two)) => Some(one.union(two)),
+            (one, two) => one.as_ref().or(two.as_ref()).cloned(),
+        };
         Self {
-            reached,
-            missing: missing.up_to(reached),
+            messages: self.messages.union(&other.messages),
+            changes,
         }
     }
 
-    fn not_covered(&self) -> IdRanges {
-        let mut ids = self.missing.clone();
-        ids.append(self.reached + 1, u64::MAX);
-        ids
-    }
-
-    /// The same cursor, truncated after this message.
-    pub(crate) fn up_to(&self, id: u64) -> Self {
-        let reached = self.reached.min(id);
+    /// This cursor and the messages of another one up to this one.
+    pub(super) fn with_messages(&self, other: &Self, up_to: u64) -> Self {
         Self {
-            reached,
-            missing: self.missing.up_to(reached),
+            messages: self.messages.union(&other.messages.up_to(up_to)),
+            changes: self.changes.clone(),
         }
     }
 
-    /// Records a committed message. Ids that were skipped may be committed later.
-    pub(super) fn record(&mut self, id: u64) {
-        if id <= self.reached {
-            self.missing.remove(id);
-            return;
-        }
-        // More than the window cannot be in flight at once; the ids of a restored database may jump.
-        let first = (self.reached + 1).max(id.saturating_sub(IN_FLIGHT_WINDOW));
-        if first < id {
-            self.missing.append(first, id - 1);
-            self.missing.retain_last(IN_FLIGHT_WINDOW);
-        }
-        self.reached = id;
+    /// This cursor and the changes of another one up to this one.
+    pub(super) fn with_changes(&self, other: &Self, up_to: u64) -> Self {
+        let changes = other.changes.as_ref().map(|changes| changes.up_to(up_to));
+        self.union(&Self {
+            messages: IdCursor::default(),
+            changes,
+        })
     }
 
     /// The memory of the missing ids.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.missing.ranges())
+        let changes = self.changes.as_ref().map_or(0, IdCursor::bytes);
+        self.messages.bytes() + changes
     }
 }
 
-/// Parses a number in the form of ids: from 1 to 2^63 - 1, without a sign or leading zeros.
-fn number(text: &str) -> Option<u64> {
-    MessageId::parse(text).map(MessageId::get)
-}
-
-/// `3.7.8`, the earlier form.
-fn parse_ids(text: &str) -> Option<IdRanges> {
-    let mut ids = IdRanges::default();
-    for id in text.split('.') {
-        let id = number(id)?;
-        if ids.last() >= Some(id) {
-            return None;
-        }
-        ids.append(id, id);
-    }
-    Some(ids)
-}
-
-/// `3_4+1`
-fn parse_ranges(text: &str) -> Option<IdRanges> {
-    let mut ids = IdRanges::default();
-    for range in text.split('_') {
-        let (gap, more) = match range.split_once('+') {
-            Some((gap, more)) => (number(gap)?, number(more)?),
-            None => (number(range)?, 0),
-        };
-        // Ranges without a gap between them would be one range.
-        if ids.last().is_some() && gap < 2 {
-            return None;
-        }
-        let first = ids.last().unwrap_or(0).checked_add(gap)?;
-        ids.append(first, first.checked_add(more)?);
-    }
-    Some(ids)
-}
-
-/// A cursor that would be too long is written as an earlier one: then messages may be sent twice, but none is skipped.
 impl fmt::Display for StreamCursor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MAX_RANGES_LENGTH: usize = MAX_LENGTH - "18446744073709551615".len();
-        let (mut reached, mut before, mut ranges) = (self.reached, 0, String::new());
-        for (first, last) in self.missing.ranges() {
-            let separator = if before == 0 { '-' } else { '_' };
-            let mut range = format!("{separator}{}", first - before);
-            if last > first {
-                write!(range, "+{}", last - first)?;
-            }
-            if ranges.len() + range.len() > MAX_RANGES_LENGTH {
-                reached = first - 1;
-                break;
-            }
-            ranges += &range;
-            before = *last;
+        self.whole().fmt(formatter)
+    }
+}
+
+impl IdRanges {
+    /// Removes the last range if it ends with this id; returns its first id.
+    fn pop_last_if_to(&mut self, id: u64) -> Option<u64> {
+        let (first, last) = self.ranges().last().copied()?;
+        if last != id {
+            return None;
         }
-        write!(formatter, "{reached}{ranges}")
+        *self = self.up_to(first - 1);
+        Some(first)
+    }
+
+    /// The ids from this one on, relative to it.
+    fn shifted_down(&self, by: u64) -> Self {
+        let mut shifted = Self::default();
+        for (first, last) in self.ranges() {
+            if *last >= by {
+                shifted.append(first.saturating_sub(by), last - by);
+            }
+        }
+        shifted
     }
 }
 
@@ -169,129 +160,76 @@ impl fmt::Display for StreamCursor {
 mod tests {
     use super::*;
 
-    fn cursor(text: &str) -> StreamCursor {
+    fn ids(text: &str) -> IdCursor {
+        IdCursor::parse(text).unwrap_or_else(|| panic!("{text}"))
+    }
+
+    fn parse(text: &str) -> StreamCursor {
         StreamCursor::parse(text).unwrap_or_else(|_| panic!("{text}"))
     }
 
     #[test]
-    fn a_cursor_is_parsed_as_it_is_written_and_not_otherwise() {
-        const LARGEST: &str = "9223372036854775807-1+9223372036854775806";
-        for text in ["0", "9", "9-8", "9-2_5+1", "9-1+8", "20-3+4_5", LARGEST] {
-            assert_eq!(cursor(text).to_string(), text);
-        }
-        let wrong = "|-|9-|09|9-10|9-8+2|9-8_2|9-8_1|9-8_0|9-8+0|9-0|0-0|x|9-x| 9|9-8_|9-_8|9-8+|9-+8|9-2+1+1|9--8|\
-            9-8.7|9-8.8|9-7.|9-.7|9-3_2.8|9-9223372036854775807_9223372036854775807_9223372036854775807";
-        for text in wrong.split('|') {
-            assert!(StreamCursor::parse(text).is_err(), "{text:?}");
-        }
-        assert!(StreamCursor::parse(&format!("9{}", "-8".repeat(MAX_LENGTH))).is_err());
-    }
-
-    #[test]
-    fn a_cursor_in_the_earlier_form_is_parsed() {
-        for (earlier, now) in [("9-7.8", "9-7+1"), ("9-2.7.8", "9-2_5+1")] {
-            assert_eq!(cursor(earlier).to_string(), now);
-        }
-    }
-
-    #[test]
-    fn a_late_message_is_missing_until_it_is_recorded() {
-        let mut cursor = cursor("5");
-        cursor.record(8);
-        assert_eq!(cursor.to_string(), "8-6+1");
-        cursor.record(6);
-        assert_eq!(cursor.to_string(), "8-7");
-        assert!(cursor.covers(6) && !cursor.covers(7) && !cursor.covers(9));
-    }
-
-    #[test]
-    fn a_union_covers_what_either_cursor_does() {
-        let cases = [
-            ("9-8", "5", "9-8"),
-            ("9-3.8", "5-4", "9-8"),
-            ("9-3", "5-3", "9-3"),
-            ("9-8", "12-10", "12-10"),
-            ("9-8", "12-8.10", "12-8_2"),
-            ("0", "4-2", "4-2"),
-        ];
-        for (one, other, both) in cases {
-            assert_eq!(cursor(one).union(&cursor(other)).to_string(), both);
-            assert_eq!(cursor(other).union(&cursor(one)).to_string(), both);
-        }
-    }
-
-    #[test]
-    fn a_cursor_is_truncated_at_any_id() {
-        assert_eq!(cursor("9-3.8").up_to(8).to_string(), "8-3_5");
-        assert_eq!(cursor("9-3.8").up_to(20).to_string(), "9-3_5");
-    }
-
-    /// For any combination of missing ids that can be in flight at once.
-    #[test]
-    fn every_cursor_within_the_window_is_written_whole() {
-        let begin = u64::MAX / 4;
-        for (gap, run) in [
-            (1, 1),
-            (1, 2),
-            (2, 1),
-            (1, 11),
-            (10, 2),
-            (11, 11),
-            (1, 1_999),
-        ] {
-            let mut cursor = StreamCursor {
-                reached: begin,
-                missing: IdRanges::default(),
-            };
-            while cursor.reached < begin + IN_FLIGHT_WINDOW {
-                for _ in 0..gap {
-                    cursor.record(cursor.reached + 1);
-                }
-                cursor.record(cursor.reached + run + 1);
+    fn a_cursor_is_parsed_as_it_is_written() {
+        for messages in ["0", "9", "9-8", "20-3+4_5", "9007199254740991-1+8"] {
+            assert_eq!(parse(messages).messages, ids(messages));
+            assert_eq!(parse(messages).changes, None);
+            assert_eq!(parse(messages).to_string(), messages);
+            for changes in ["0", "7", "7-6", "20-3+4_5"] {
+                let cursor = StreamCursor::new(ids(messages), ids(changes));
+                assert_eq!(parse(&cursor.to_string()), cursor, "{cursor}");
             }
-            let written = cursor.to_string();
-            assert!(
-                written.len() <= MAX_LENGTH,
-                "{gap} {run}: {}",
-                written.len()
-            );
-            assert_eq!(self::cursor(&written), cursor, "{gap} {run}");
         }
     }
 
     #[test]
-    fn a_cursor_too_long_to_write_skips_no_message() {
-        let mut cursor = cursor("1");
-        for number in 1..2_000 {
-            cursor.record(number * 1_000);
-            cursor.missing = IdRanges::default();
-        }
-        for number in 2_000..4_000_u64 {
-            cursor.reached = number * 1_000;
-            cursor
-                .missing
-                .append(number * 1_000 - 500, number * 1_000 - 500);
-        }
-        let written = cursor.to_string();
-        let read = StreamCursor::parse(&written).expect("valid");
-        assert!((1..=4_000_000).all(|id| cursor.covers(id) || !read.covers(id)));
-        assert!(written.len() <= MAX_LENGTH && read.reached < cursor.reached);
+    fn a_written_cursor_is_one_of_ids_that_no_message_has() {
+        let cursor = StreamCursor::new(ids("9-8"), ids("5-4"));
+        let written = "10000000000000005-8_2+9999999999999989_5";
+        assert_eq!(cursor.to_string(), written);
+        let as_before = ids(written);
+        assert!((1..=20).all(|id| as_before.covers(id) == cursor.covers_message(id)));
     }
 
     #[test]
-    fn jumps_of_the_ids_cost_no_more_than_the_window() {
-        let mut cursor = cursor("1");
-        for leap in 1..10 {
-            cursor.record(leap * (u64::MAX / 20));
-            assert!(cursor.missing.iter().count() as u64 <= IN_FLIGHT_WINDOW);
+    fn a_forged_cursor_is_written_as_it_was_parsed() {
+        for forged in [
+            "9223372036854775807",
+            "9223372036854775807-1+9223372036854775805",
+            "10000000000000005-10000000000000000",
+            "10000000000000005-9999999999999999+3",
+        ] {
+            assert_eq!(parse(forged).to_string(), forged);
         }
     }
 
     #[test]
-    fn a_forged_cursor_of_huge_ranges_costs_no_more_than_those() {
-        let forged = cursor("9223372036854775807-1+4000000000000000000_2+5000000000000000000");
-        let both = forged.union(&cursor("9000-5_3"));
-        assert_eq!(both.missing.ranges().len(), 4);
-        assert!(both.covers(9_000) && !both.covers(8));
+    fn messages_and_changes_are_covered_separately() {
+        let cursor = StreamCursor::new(ids("9"), ids("5-4"));
+        assert!(cursor.covers_message(9) && !cursor.covers_message(10));
+        assert!(cursor.covers_change(5) && !cursor.covers_change(4) && !cursor.covers_change(6));
+        assert!(!parse("9").covers_change(1));
+        let other = StreamCursor::new(ids("20"), ids("8-7"));
+        assert_eq!(
+            cursor.with_messages(&other, 12),
+            StreamCursor::new(ids("12"), ids("5-4"))
+        );
+        assert_eq!(
+            cursor.with_changes(&other, 7),
+            StreamCursor::new(ids("9"), ids("6"))
+        );
+        assert_eq!(parse("9").union(&other), other);
+    }
+
+    #[test]
+    fn a_cursor_too_long_to_write_repeats_changes_before_messages() {
+        let mut changes = ids("1");
+        for id in 2..4_000 {
+            changes.record(2 * id, u64::MAX);
+        }
+        let cursor = StreamCursor::new(ids("9-8"), changes);
+        let read = parse(&cursor.to_string());
+        assert_eq!(read.messages, cursor.messages);
+        assert!(read.reached_change() < cursor.reached_change());
+        assert!((1..8_000).all(|id| cursor.covers_change(id) || !read.covers_change(id)));
     }
 }

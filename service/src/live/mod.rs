@@ -1,14 +1,18 @@
-//! Event streams: new messages, delivered to connected clients. Each replica has one tailer, which follows the ids of
-//! all messages, however many clients are connected, and delivers new messages to the subscribers of that replica.
-//! Replicas do not communicate: each reads from the database what the others wrote.
+//! Event streams: new messages, and changes of messages, delivered to connected clients. Each replica has one tailer,
+//! which follows the ids of all messages and changes, however many clients are connected, and delivers new ones to the
+//! subscribers of that replica. Replicas do not communicate: each reads from the database what the others wrote.
 
 mod background;
+mod changes;
 mod cursor;
+mod followed_table;
 mod hub;
+mod id_cursor;
 mod id_ranges;
 mod memory_budget;
 mod registry;
 mod routes;
+mod sequence;
 mod store;
 mod stream;
 mod subscriber;

@@ -75,7 +75,7 @@ impl SubscriberRegistry {
         }
     }
 
-    /// Activates all pending subscribers: between two polls, so that each active one receives all messages of a poll.
+    /// Activates all pending subscribers: between two polls, so that each active one receives all news of a poll.
     pub(super) fn activate(&mut self, cursor: &StreamCursor) {
         self.all()
             .for_each(|subscriber| subscriber.activate(cursor));
@@ -145,6 +145,8 @@ mod tests {
     use chrono::Utc;
 
     use super::*;
+    use crate::live::store::NewMessage;
+    use crate::live::subscriber::News;
     use crate::model::message::{Content, MessageId, Subject, Text};
     use crate::model::user::Username;
 
@@ -160,9 +162,12 @@ mod tests {
             created_at: Utc::now(),
         };
         let charge = budget.charge(content.memory_bytes());
-        Arc::new(Delivery {
+        let message = NewMessage {
             content,
             reply_viewers: Vec::new(),
+        };
+        Arc::new(Delivery {
+            news: News::Message(message),
             cursor: StreamCursor::default(),
             charge,
         })

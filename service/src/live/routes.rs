@@ -16,6 +16,7 @@ use crate::auth::{Caller, TokenExpiry};
 use crate::db::Database;
 use crate::http::problem::Problem;
 use crate::http::request::optional_header;
+use crate::live::changes::{DeletedEvent, MarkedEvent};
 use crate::live::cursor::StreamCursor;
 use crate::live::hub::Hub;
 use crate::live::stream::{CHUNK_SIZE, SubscriberStream};
@@ -31,7 +32,10 @@ const HEADERS: [(&str, &str); 2] = [
 
 /// These operations in the OpenAPI document.
 #[derive(OpenApi)]
-#[openapi(paths(events), components(schemas(EventFields)))]
+#[openapi(
+    paths(events),
+    components(schemas(EventFields, MarkedEvent, DeletedEvent))
+)]
 pub(crate) struct Docs;
 
 /// Attaches the route of events and the hub with its background tasks.
@@ -51,16 +55,21 @@ fn routes() -> Vec<Route> {
 #[expect(dead_code, reason = "describes events")]
 pub(crate) struct EventFields {
     /// The kind of event. Kinds may be added; ignore those that you do not know.
-    #[schema(pattern = "^(hello|message|reset|goodbye)$", example = "message")]
+    #[schema(
+        pattern = "^(hello|message|marked|deleted|refetch|reset|goodbye)$",
+        example = "message"
+    )]
     event: String,
-    /// The position after this event, for `Last-Event-ID`. Not a number: `9-8` means that message 8 may still arrive.
+    /// The position after this event, for `Last-Event-ID`. Not a number: it also tells which earlier messages and
+    /// changes may still come.
     #[schema(
         max_length = 4096,
         pattern = "^(0|[1-9][0-9]*)(-[1-9][0-9]*([+][1-9][0-9]*)?(_[1-9][0-9]*([+][1-9][0-9]*)?)*)?$",
-        example = "42"
+        example = "10000000000000007-43+9999999999999956"
     )]
     id: String,
-    /// JSON: a `Message` if the event is a `message`, else an empty object.
+    /// JSON: a `Message` if the event is a `message`, a `MarkedEvent` if it is `marked`, a `DeletedEvent` if it is
+    /// `deleted`, else an empty object.
     #[schema(content_media_type = "application/json", example = "{}")]
     data: String,
     /// Milliseconds to wait before reconnecting; only with `goodbye`.
@@ -68,16 +77,19 @@ pub(crate) struct EventFields {
     retry: Option<u64>,
 }
 
-/// Listen to your messages as they arrive.
+/// Listen to your messages as they arrive and change.
 ///
 /// The response is a stream of Server-Sent Events. `hello` comes first. A `message` event has the message as its data,
-/// as its receiver reads it. `reset` means that the database was restored from a backup: messages that you received may
-/// no longer exist, so read the inbox again. `goodbye` announces the end of the stream: it is four minutes old, the
-/// token has expired or was revoked, or this replica is about to stop; reconnect after `retry` milliseconds. Comments
-/// between events keep the connection alive.
+/// as its receiver reads it. `marked` and `deleted` tell, also to the client that has done it, which messages were
+/// marked as read or unread, and which were deleted by the user, or by their sender for all receivers; ignore ids that
+/// you do not know. `refetch` means that some of those events are missing, because the position is older than a day or
+/// of an earlier version: read the lists again. `reset` means that the database was restored from a backup: messages
+/// that you received may no longer exist, so read the inbox again. `goodbye` announces the end of the stream: it is
+/// four minutes old, the token has expired or was revoked, or this replica is about to stop; reconnect after `retry`
+/// milliseconds. Comments between events keep the connection alive.
 ///
-/// To resume, send the id of the last event as `Last-Event-ID`, to any replica: you get the messages that you missed,
-/// each once.
+/// To resume, send the id of the last event as `Last-Event-ID`, to any replica: you get the messages and changes
+/// that you missed, each once.
 ///
 /// Clients that buffer the whole response show nothing for minutes; `curl -N` shows each event immediately. An account
 /// can have up to 16 streams per replica.
@@ -86,10 +98,13 @@ pub(crate) struct EventFields {
     responses(
     (status = 200, description = "The stream, as text; each event has the fields of the schema `Event`.",
         content_type = "text/event-stream",
-        body = String, example = "id:41\nevent:hello\ndata:{}\n\nid:42\nevent:message\n\
+        body = String, example = "id:10000000000000006-42+9999999999999957\nevent:hello\ndata:{}\n\n\
+            id:10000000000000006-43+9999999999999956\nevent:message\n\
             data:{\"id\":42,\"sender\":\"alice\",\"receiver\":\"bob\",\"subject\":\"Lunch\",\
             \"message\":\"At noon?\",\"created_at\":\"2026-11-22T12:00:00.000Z\",\
-            \"read\":false}\n\nretry:1234\nid:42\nevent:goodbye\ndata:{}\n\n"),
+            \"read\":false}\n\n\
+            id:10000000000000007-43+9999999999999956\nevent:marked\ndata:{\"ids\":[42],\"read\":true}\n\n\
+            retry:1234\nid:10000000000000007-43+9999999999999956\nevent:goodbye\ndata:{}\n\n"),
     crate::http::docs::AuthProblems,
     crate::http::docs::StreamLimits,
     crate::http::docs::Unavailable,

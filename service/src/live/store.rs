@@ -8,9 +8,7 @@ use sqlx::query::Query;
 use sqlx::{MySql, Row};
 
 use crate::auth::{Caller, store as auth};
-use crate::db::{Database, Error, MAX_BATCH, SizedStatement, is_locked, with_connection};
-use crate::live::cursor::{IN_FLIGHT_WINDOW, StreamCursor};
-use crate::live::id_ranges::IdRanges;
+use crate::db::{Database, Error, MAX_BATCH, SizedStatement, with_connection};
 use crate::messages::store::{content, received_message};
 use crate::model::message::{Content, Message};
 use crate::model::user::{UserId, Username};
@@ -71,16 +69,10 @@ mod by_ids {
         "?",
         ") AND r.receiver_id = ? AND r.is_deleted = FALSE"
     );
-    /// Fails if a transaction is inserting or deleting one of them.
-    pub(super) const IN_FLIGHT: SizedStatement<1> = sized_statement!(
-        [100],
-        "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN (",
-        "?",
-        ") FOR SHARE NOWAIT"
-    );
 }
 
-fn query_by_ids(
+/// A statement with these ids, up to [`MAX_IDS`].
+pub(super) fn query_by_ids(
     statement: &SizedStatement<1>,
     ids: &[u64],
 ) -> Query<'static, MySql, MySqlArguments> {
@@ -95,30 +87,6 @@ fn receipts(rows: &[MySqlRow]) -> Vec<ReceiptRow> {
         is_deleted: row.get("is_deleted"),
     };
     rows.iter().map(receipt).collect()
-}
-
-/// The cursor at the newest message. Ids shortly before it that do not exist may be in flight.
-pub(super) async fn newest(database: &Database) -> Result<StreamCursor, Error> {
-    with_connection!(database, |connection| {
-        let newest: Option<u64> = sqlx::query_scalar("SELECT MAX(id) FROM messages")
-            .fetch_one(&mut *connection)
-            .await?;
-        let reached = newest.unwrap_or(0);
-        let begin = reached.saturating_sub(IN_FLIGHT_WINDOW);
-        let there: Vec<u64> =
-            sqlx::query_scalar("SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id > ?")
-                .bind(begin)
-                .fetch_all(connection)
-                .await?;
-        let mut missing = IdRanges::default();
-        if begin + 1 < reached {
-            missing.append(begin + 1, reached - 1);
-        }
-        for id in there {
-            missing.remove(id);
-        }
-        Ok(StreamCursor { reached, missing })
-    })
 }
 
 /// The receipts after this id, all those of a message together, and whether there may be more.
@@ -159,25 +127,25 @@ pub(super) async fn receipts_of(
     Ok(receipts(&rows))
 }
 
-/// Whether a transaction is inserting or deleting one of these messages, up to [`MAX_IDS`]. An uncommitted message is
-/// locked by its transaction.
-pub(super) async fn are_in_flight(database: &Database, ids: &[u64]) -> Result<bool, Error> {
-    let looked = with_connection!(database, |connection| {
-        query_by_ids(&by_ids::IN_FLIGHT, ids)
-            .fetch_all(connection)
-            .await
-    });
-    match looked {
-        Ok(_) => Ok(false),
-        Err(error) if is_locked(&error) => Ok(true),
-        Err(error) => Err(error),
-    }
-}
-
 /// A message, and the users who see that it is a reply.
 pub(super) struct NewMessage {
     pub(super) content: Content,
     pub(super) reply_viewers: Vec<u64>,
+}
+
+impl NewMessage {
+    /// The content as this user sees it.
+    pub(super) fn content_for(&self, user: UserId) -> Content {
+        let is_viewer = self.reply_viewers.contains(&u64::from(user));
+        Content {
+            in_reply_to: self.content.in_reply_to.filter(|_| is_viewer),
+            ..self.content.clone()
+        }
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.content.memory_bytes() + size_of_val(&self.reply_viewers[..])
+    }
 }
 
 /// Those of these messages, up to [`MAX_IDS`], that still exist.
@@ -246,26 +214,6 @@ pub(super) async fn epochs(database: &Database, ids: &[u64]) -> Result<Vec<(u64,
     Ok(epochs)
 }
 
-/// Whether the database has assigned this id or a later one, to a message that may be in flight, deleted, or rolled
-/// back. It has not if the id is forged, or was assigned after the backup from which the database was restored.
-pub(super) async fn has_assigned(database: &Database, id: u64) -> Result<bool, Error> {
-    let table: String = with_connection!(database, |connection| {
-        // The value in information_schema may be a day old.
-        let row = sqlx::raw_sql("SHOW CREATE TABLE messages")
-            .fetch_one(connection)
-            .await?;
-        row.try_get(1)
-    })?;
-    Ok(id < next_id(&table))
-}
-
-/// The next id to be assigned, from the definition of the table, which omits the first one.
-fn next_id(table: &str) -> u64 {
-    let options = table.rsplit_once(" AUTO_INCREMENT=");
-    let digits = options.map(|(_, rest)| rest.split(' ').next().unwrap_or(rest));
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(1)
-}
-
 /// A message of a backlog, and its size.
 #[derive(Clone, Copy)]
 pub(super) struct BacklogEntry {
@@ -323,21 +271,4 @@ pub(super) async fn backlog_messages(
     })?;
     messages.sort_unstable_by_key(|message| message.id);
     Ok(messages)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::next_id;
-
-    #[test]
-    fn the_next_id_is_read_from_the_definition_of_the_table() {
-        let table = |options: &str| {
-            format!(
-                "CREATE TABLE `messages` (\n  `id` bigint AUTO_INCREMENT,\n) \
-                 ENGINE=InnoDB{options} DEFAULT CHARSET=utf8mb4"
-            )
-        };
-        assert_eq!(next_id(&table("")), 1);
-        assert_eq!(next_id(&table(" AUTO_INCREMENT=43")), 43);
-    }
 }

@@ -1,4 +1,5 @@
-//! The event stream of one subscriber: first the backlog of messages that it missed, then new messages.
+//! The event stream of one subscriber: first the messages that it missed, then the changes that it missed, then new
+//! messages and changes.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -11,10 +12,13 @@ use rocket::tokio::time::sleep;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error};
+use crate::live::changes::{self, Change};
 use crate::live::cursor::StreamCursor;
+use crate::live::followed_table::{CHANGES, MESSAGES};
 use crate::live::hub::Subscription;
+use crate::live::id_cursor::IdCursor;
 use crate::live::store::{self, BacklogEntry};
-use crate::live::subscriber::{Delivery, EventReader, HEARTBEAT, Notification};
+use crate::live::subscriber::{Delivery, EventReader, HEARTBEAT, Missed, News, Notification};
 use crate::model::message::Message;
 
 /// The bytes that are passed to the network at once. The HTTP library buffers sixteen such chunks for a client that
@@ -32,23 +36,26 @@ pub(super) struct SubscriberStream {
     database: Database,
     caller: Caller,
     subscription: Subscription,
-    /// Messages after this cursor are delivered by the tailer.
+    /// Messages and changes after this cursor are delivered by the tailer.
     start: StreamCursor,
-    /// The messages that the client has, which is the id of the events.
+    /// The messages and changes that the client has, which is the id of the events.
     cursor: StreamCursor,
     backlog: Backlog,
 }
 
-/// The messages up to `start` that the client may not have.
+/// The messages and changes up to `start` that the client may not have.
 enum Backlog {
     /// The subscription was just activated: whether the client is ahead of the database is not known yet.
     Unchecked,
-    /// Entries that were read, and the id from which further entries are to be read.
-    Pending(VecDeque<BacklogEntry>, Option<u64>),
+    /// Entries of messages that were read, and the id from which further entries are to be read.
+    Messages(VecDeque<BacklogEntry>, Option<u64>),
+    /// The messages are read; and the id from which changes are to be read, if there may be more.
+    Changes(Option<u64>),
     Empty,
 }
 
 const RESET: Step = Step::Event("reset", Cow::Borrowed("{}"));
+const REFETCH: Step = Step::Event("refetch", Cow::Borrowed("{}"));
 
 /// One step of a stream.
 enum Step {
@@ -81,8 +88,14 @@ impl SubscriberStream {
     /// Whether the client has ids that the database never assigned: they are forged, or from before a restore.
     async fn is_ahead(&self) -> Result<bool, Error> {
         // The replica that sent the id may have been a moment ahead of this one.
-        let reached = self.cursor.reached;
-        Ok(reached > self.start.reached && !store::has_assigned(&self.database, reached).await?)
+        let (message, change) = (self.cursor.messages.reached, self.cursor.reached_change());
+        if message > self.start.messages.reached
+            && !MESSAGES.has_assigned(&self.database, message).await?
+        {
+            return Ok(true);
+        }
+        Ok(change > self.start.reached_change()
+            && !CHANGES.has_assigned(&self.database, change).await?)
     }
 
     fn reset(&mut self, cursor: StreamCursor) -> Step {
@@ -142,8 +155,8 @@ impl SubscriberStream {
     /// The next step. Cancel-safe: the future may be dropped while it waits.
     async fn next(&mut self) -> Step {
         if self.subscription.subscriber.is_active() {
-            if let Some(message) = self.subscription.subscriber.next_backlog_message() {
-                return self.backlog_event(&message);
+            if let Some(missed) = self.subscription.subscriber.next_missed() {
+                return self.missed_event(&missed);
             }
             if !matches!(self.backlog, Backlog::Empty) {
                 return self.catch_up().await;
@@ -155,7 +168,7 @@ impl SubscriberStream {
                 self.backlog = Backlog::Unchecked;
                 Step::Quiet
             }
-            Notification::Message(delivery) => self.delivery_event(&delivery),
+            Notification::News(delivery) => self.delivery_event(&delivery),
             Notification::Reset(cursor) => self.reset(cursor),
             Notification::Probe => Step::Heartbeat,
             Notification::Overflowed => {
@@ -166,7 +179,7 @@ impl SubscriberStream {
         }
     }
 
-    /// Works through the backlog, oldest message first.
+    /// Works through the backlog, oldest first.
     async fn catch_up(&mut self) -> Step {
         let progress = match &self.backlog {
             Backlog::Unchecked => self.check_cursor().await,
@@ -186,31 +199,73 @@ impl SubscriberStream {
         if self.is_ahead().await? {
             return Ok(self.reset(self.start.clone()));
         }
-        self.backlog = Backlog::Pending(VecDeque::new(), Some(self.cursor.next()));
-        Ok(Step::Quiet)
+        let next = self.cursor.messages.next();
+        let is_complete = self.has_kept_changes().await?;
+        if !is_complete {
+            self.cursor = self.cursor.with_changes(&self.start, u64::MAX);
+        }
+        self.backlog = Backlog::Messages(VecDeque::new(), Some(next));
+        Ok(if is_complete { Step::Quiet } else { REFETCH })
     }
 
-    /// Reads the entries of the backlog or, if some are known, their messages into the subscriber's buffer.
+    /// Whether all changes that the client may have missed are kept. A client without messages has missed none:
+    /// messages of the backlog are sent as they are now.
+    async fn has_kept_changes(&mut self) -> Result<bool, Error> {
+        let both = self.cursor.with_changes(&self.start, u64::MAX);
+        match &self.cursor.changes {
+            Some(known) if both != self.cursor => {
+                Ok(!changes::are_incomplete_from(&self.database, known.next()).await?)
+            }
+            Some(_) => Ok(true),
+            None => {
+                let has_messages = self.cursor.messages.reached > 0;
+                if !has_messages {
+                    self.cursor = both;
+                }
+                Ok(!has_messages)
+            }
+        }
+    }
+
+    /// Reads the entries of the backlog or, if some are known, their messages into the subscriber's buffer; and then
+    /// the changes.
     async fn read_backlog(&mut self) -> Result<Step, Error> {
         match &mut self.backlog {
-            Backlog::Pending(known, _) if !known.is_empty() => {
+            Backlog::Messages(known, _) if !known.is_empty() => {
                 let batch = batch(known);
                 let messages =
                     store::backlog_messages(&self.database, &self.caller, &batch).await?;
                 known.drain(..batch.len());
-                self.buffer(messages);
+                self.buffer(messages.into_iter().map(Missed::Message));
             }
-            Backlog::Pending(known, Some(from)) => {
-                let ids = *from..=self.start.reached;
+            Backlog::Messages(known, Some(from)) => {
+                let ids = *from..=self.start.messages.reached;
                 let (entries, has_more) =
                     store::backlog(&self.database, &self.caller, &ids).await?;
                 let last = entries.last().filter(|_| has_more);
                 let next = last.map(|last| last.id + 1);
                 let is_new = |entry: &BacklogEntry| {
-                    self.start.covers(entry.id) && !self.cursor.covers(entry.id)
+                    self.start.covers_message(entry.id) && !self.cursor.covers_message(entry.id)
                 };
                 known.extend(entries.into_iter().filter(is_new));
-                self.backlog = Backlog::Pending(std::mem::take(known), next);
+                self.backlog = Backlog::Messages(std::mem::take(known), next);
+            }
+            Backlog::Messages(_, None) => {
+                self.cursor = self.cursor.with_messages(&self.start, u64::MAX);
+                let is_missing = self.cursor != self.cursor.union(&self.start);
+                let known = self.cursor.changes.as_ref().filter(|_| is_missing);
+                self.backlog = Backlog::Changes(known.map(IdCursor::next));
+            }
+            Backlog::Changes(Some(from)) => {
+                let ids = *from..=self.start.reached_change();
+                let (mut missed, has_more) =
+                    changes::of_caller(&self.database, &self.caller, &ids).await?;
+                let last = missed.last().filter(|_| has_more);
+                self.backlog = Backlog::Changes(last.map(|last| last.id + 1));
+                missed.retain(|change| {
+                    self.start.covers_change(change.id) && !self.cursor.covers_change(change.id)
+                });
+                self.buffer(missed.into_iter().map(Missed::Change));
             }
             _ => {
                 self.cursor = self.cursor.union(&self.start);
@@ -220,32 +275,50 @@ impl SubscriberStream {
         Ok(Step::Quiet)
     }
 
-    /// Buffers messages of the backlog in the subscriber until they are written.
-    fn buffer(&self, messages: Vec<Message>) {
+    /// Buffers messages and changes of the backlog in the subscriber until they are written.
+    fn buffer(&self, missed: impl Iterator<Item = Missed>) {
         let Subscription { hub, subscriber } = &self.subscription;
-        let charged = messages.into_iter().map(|message| {
-            let charge = hub.budget.charge(message.memory_bytes());
-            (message, charge)
+        let charged = missed.map(|missed| {
+            let bytes = match &missed {
+                Missed::Message(message) => message.memory_bytes(),
+                Missed::Change(change) => change.memory_bytes(),
+            };
+            (missed, hub.budget.charge(bytes))
         });
         subscriber.queue_backlog(charged);
         hub.enforce_budget();
     }
 
-    fn backlog_event(&mut self, message: &Message) -> Step {
-        self.cursor = self.cursor.union(&self.start.up_to(message.id.get()));
-        message_event(message)
+    fn missed_event(&mut self, missed: &Missed) -> Step {
+        match missed {
+            Missed::Message(message) => {
+                let id = message.id.get();
+                self.cursor = self.cursor.with_messages(&self.start, id);
+                message_event(message)
+            }
+            Missed::Change(change) => {
+                self.cursor = self.cursor.with_changes(&self.start, change.id);
+                change_event(change)
+            }
+        }
     }
 
-    /// A new message, unless the client already has it from a replica that was ahead of this one.
+    /// A new message or change, unless the client already has it from a replica that was ahead of this one.
     fn delivery_event(&mut self, delivery: &Delivery) -> Step {
-        let is_new = !self.cursor.covers(delivery.content.id.get());
+        let is_known = match &delivery.news {
+            News::Message(message) => self.cursor.covers_message(message.content.id.get()),
+            News::Change(change) => self.cursor.covers_change(change.id),
+        };
         self.cursor = self.cursor.union(&delivery.cursor);
-        if !is_new {
-            return Step::Quiet;
+        match &delivery.news {
+            _ if is_known => Step::Quiet,
+            News::Message(message) => {
+                let receiver = self.caller.username().clone();
+                let content = message.content_for(self.caller.id());
+                message_event(&Message::of_receiver(content, receiver, false))
+            }
+            News::Change(change) => change_event(change),
         }
-        let receiver = self.caller.username().clone();
-        let content = delivery.content_for(self.caller.id());
-        message_event(&Message::of_receiver(content, receiver, false))
     }
 }
 
@@ -263,4 +336,10 @@ fn batch(known: &VecDeque<BacklogEntry>) -> Vec<u64> {
 fn message_event(message: &Message) -> Step {
     let data = serde_json::to_string(message).unwrap_or_default();
     Step::Event("message", data.into())
+}
+
+fn change_event(change: &Change) -> Step {
+    change
+        .event()
+        .map_or(Step::Quiet, |(name, data)| Step::Event(name, data.into()))
 }

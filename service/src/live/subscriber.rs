@@ -12,51 +12,51 @@ use rocket::tokio::io::{AsyncRead, ReadBuf};
 use rocket::tokio::sync::Notify;
 use rocket::tokio::time::Instant;
 
+use crate::live::changes::Change;
 use crate::live::cursor::StreamCursor;
 use crate::live::memory_budget::MemoryCharge;
-use crate::model::message::{Content, Message};
-use crate::model::user::UserId;
+use crate::live::store::NewMessage;
+use crate::model::message::Message;
 
 #[cfg(test)]
 mod tests;
 
 /// Interval of the comments that keep a connection alive. Shorter than the idle timeouts of proxies.
 pub(super) const HEARTBEAT: Duration = Duration::from_secs(15);
-/// Messages that one subscriber can queue. Beyond that the queue overflows, and the stream catches up from the
-/// database.
+/// Messages and changes that one subscriber can queue. Beyond that the queue overflows, and the stream catches up from
+/// the database.
 const MAX_QUEUED: usize = 64;
-/// The bytes of those messages.
+/// The bytes of those.
 const MAX_QUEUED_BYTES: usize = 512 * 1024;
 /// How long an event may be in progress while the client reads no byte of it.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A new message, shared by all subscribers that receive it.
+/// What a tailer delivers.
+pub(super) enum News {
+    Message(NewMessage),
+    Change(Change),
+}
+
+/// A new message or change, shared by all subscribers that receive it.
 pub(super) struct Delivery {
-    pub(super) content: Content,
-    /// The users who see that it is a reply.
-    pub(super) reply_viewers: Vec<u64>,
-    /// The cursor of a client that has this message.
+    pub(super) news: News,
+    /// The cursor of a client that has it.
     pub(super) cursor: StreamCursor,
     pub(super) charge: MemoryCharge,
 }
 
-impl Delivery {
-    /// The content as this user sees it.
-    pub(super) fn content_for(&self, user: UserId) -> Content {
-        let is_viewer = self.reply_viewers.contains(&u64::from(user));
-        Content {
-            in_reply_to: self.content.in_reply_to.filter(|_| is_viewer),
-            ..self.content.clone()
-        }
-    }
+/// A message or change that a client has missed.
+pub(super) enum Missed {
+    Message(Message),
+    Change(Change),
 }
 
 /// A notification to a subscriber.
 pub(super) enum Notification {
-    /// Messages after this cursor are delivered from now on.
+    /// Messages and changes after this cursor are delivered from now on.
     Activated(StreamCursor),
-    Message(Arc<Delivery>),
-    /// The database was restored; this is its newest message.
+    News(Arc<Delivery>),
+    /// The database was restored; this is the cursor at its newest message and change.
     Reset(StreamCursor),
     /// The stream has to write a comment, to detect whether the client is still connected.
     Probe,
@@ -85,10 +85,10 @@ pub(super) struct Subscriber {
 
 struct State {
     status: Status,
-    /// Messages from before the activation, which are written first.
-    backlog: VecDeque<(Message, MemoryCharge)>,
+    /// Messages and changes from before the activation, which are written first.
+    backlog: VecDeque<(Missed, MemoryCharge)>,
     notifications: VecDeque<Notification>,
-    /// Bytes of the messages in `notifications`.
+    /// Bytes of the news in `notifications`.
     queued: usize,
     /// The event that is being written, and how much of it is.
     text: Vec<u8>,
@@ -161,7 +161,7 @@ impl Subscriber {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Activates a subscriber that waits for it: from now on messages are delivered to it.
+    /// Activates a subscriber that waits for it: from now on news are delivered to it.
     pub(super) fn activate(&self, start: &StreamCursor) {
         let mut state = self.state();
         if state.status == Status::Pending {
@@ -173,7 +173,7 @@ impl Subscriber {
         }
     }
 
-    /// Queues a message for an active subscriber.
+    /// Queues a message or change for an active subscriber.
     pub(super) fn deliver(&self, delivery: &Arc<Delivery>) {
         let mut state = self.state();
         if state.status != Status::Active {
@@ -186,12 +186,12 @@ impl Subscriber {
             state.queued += bytes;
             state
                 .notifications
-                .push_back(Notification::Message(Arc::clone(delivery)));
+                .push_back(Notification::News(Arc::clone(delivery)));
         }
         self.changed.notify_one();
     }
 
-    /// Drops messages that were queued before the database was restored. A pending subscriber compares its cursor once
+    /// Drops what was queued before the database was restored. A pending subscriber compares its cursor once
     /// it is activated.
     pub(super) fn reset(&self, cursor: &StreamCursor) {
         let mut state = self.state();
@@ -272,8 +272,8 @@ impl Subscriber {
                     return Some(cursor);
                 }
                 Notification::Overflowed => self.request_activation(),
-                // A stream begins with a write in any case; and no message is queued before an activation.
-                Notification::Probe | Notification::Message(_) => {}
+                // A stream begins with a write in any case; and nothing is queued before an activation.
+                Notification::Probe | Notification::News(_) => {}
                 Notification::Closed => return None,
             }
         }
@@ -290,26 +290,26 @@ impl Subscriber {
             return Some(Notification::Probe);
         }
         let notifications = state.notifications.pop_front();
-        if let Some(Notification::Message(delivery)) = &notifications {
+        if let Some(Notification::News(delivery)) = &notifications {
             state.queued -= delivery.charge.bytes();
         }
         notifications
     }
 
-    /// Whether messages are delivered: the stream is not closed, and no queue was dropped.
+    /// Whether news are delivered: the stream is not closed, and no queue was dropped.
     pub(super) fn is_active(&self) -> bool {
         self.state().status == Status::Active
     }
 
-    pub(super) fn queue_backlog(&self, backlog: impl IntoIterator<Item = (Message, MemoryCharge)>) {
+    pub(super) fn queue_backlog(&self, backlog: impl IntoIterator<Item = (Missed, MemoryCharge)>) {
         let mut state = self.state();
         if state.status == Status::Active {
             state.backlog.extend(backlog);
         }
     }
 
-    pub(super) fn next_backlog_message(&self) -> Option<Message> {
-        self.state().backlog.pop_front().map(|(message, _)| message)
+    pub(super) fn next_missed(&self) -> Option<Missed> {
+        self.state().backlog.pop_front().map(|(missed, _)| missed)
     }
 
     /// Starts to write an event, unless one was truncated: then the connection has to end.

@@ -1,20 +1,20 @@
-//! The tailer of a replica: follows the messages in the database and delivers new ones to subscribers.
+//! The tailer of a replica: follows the messages and changes in the database and delivers new ones to subscribers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rocket::tokio::time::Instant;
 
 use crate::db::{Database, Error};
-use crate::live::cursor::{IN_FLIGHT_WINDOW, StreamCursor};
+use crate::live::changes::{self, Change};
+use crate::live::cursor::StreamCursor;
+use crate::live::followed_table;
 use crate::live::hub::Hub;
+use crate::live::sequence::Sequence;
 use crate::live::store::{self, NewMessage, ReceiptRow};
-use crate::live::subscriber::Delivery;
+use crate::live::subscriber::{Delivery, News};
 
-/// After this time, an id without a lock is abandoned. The ids of messages in one group commit are assigned at once,
-/// before the first of them is inserted and locked; this is longer than the whole commit may take.
-const ABANDONED_AFTER: Duration = Duration::from_secs(4);
 /// Polls in a row before subscribers are activated and revocations read again.
 const MAX_POLLS_PER_ROUND: usize = 10;
 /// Messages that are in memory at once before they are delivered, of up to 64 KiB each.
@@ -25,13 +25,12 @@ const RESTORE_CHECK_INTERVAL: Duration = Duration::from_secs(15);
 /// covers more time than this.
 const MAX_REVOCATION_GAP: Duration = Duration::from_secs(5);
 
-/// Delivers new messages, and tracks which ones were delivered.
+/// Delivers new messages and changes, and tracks which ones were delivered.
 pub(super) struct Tailer<'a> {
     database: &'a Database,
     hub: &'a Hub,
-    cursor: StreamCursor,
-    /// The time at which each id was first found missing.
-    missing_since: BTreeMap<u64, Instant>,
+    messages: Sequence,
+    changes: Sequence,
     /// The time of the last check for a restore.
     checked: Instant,
     /// The time at which revocations were last read.
@@ -39,37 +38,47 @@ pub(super) struct Tailer<'a> {
 }
 
 impl<'a> Tailer<'a> {
-    /// Starts at the newest message, or resumes where an earlier tailer stopped.
+    /// Starts at the newest message and change, or resumes where an earlier tailer stopped.
     pub(super) async fn start(
         database: &'a Database,
         hub: &'a Hub,
         resume_at: Option<StreamCursor>,
     ) -> Result<Self, Error> {
-        let cursor = match &resume_at {
-            Some(cursor) => cursor.clone(),
-            None => store::newest(database).await?,
-        };
+        let is_resumed = resume_at.is_some();
+        let StreamCursor { messages, changes } = resume_at.unwrap_or_default();
         let mut tailer = Self {
             database,
             hub,
-            cursor,
-            missing_since: BTreeMap::new(),
+            messages: Sequence::new(&followed_table::MESSAGES, messages),
+            changes: Sequence::new(&followed_table::CHANGES, changes.unwrap_or_default()),
             checked: Instant::now(),
             revocations_seen: None,
         };
-        if resume_at.is_some() {
+        if is_resumed {
             tailer.check_for_restore().await?;
+        } else {
+            tailer.restart().await?;
         }
-        tailer.track_missing();
         Ok(tailer)
     }
 
-    /// One round: activates pending subscribers, closes streams of revoked tokens, and delivers new messages.
+    /// Starts over at the newest change and message. The changes come first, so that no change precedes its message.
+    async fn restart(&mut self) -> Result<(), Error> {
+        self.changes.restart(self.database).await?;
+        self.messages.restart(self.database).await
+    }
+
+    fn cursor(&self) -> StreamCursor {
+        StreamCursor::new(self.messages.cursor.clone(), self.changes.cursor.clone())
+    }
+
+    /// One round: activates pending subscribers, closes streams of revoked tokens, and delivers new messages and
+    /// changes.
     pub(super) async fn run_round(&mut self) -> Result<(), Error> {
         if self.checked.elapsed() > RESTORE_CHECK_INTERVAL {
             self.check_for_restore().await?;
         }
-        self.hub.registry().activate(&self.cursor);
+        self.hub.registry().activate(&self.cursor());
         self.close_revoked().await?;
         for _ in 0..MAX_POLLS_PER_ROUND {
             if !self.poll().await? {
@@ -80,17 +89,16 @@ impl<'a> Tailer<'a> {
     }
 
     /// A database that was restored from a backup has not assigned the ids that the tailer knows, and will assign them
-    /// to other messages.
+    /// to other messages and changes.
     async fn check_for_restore(&mut self) -> Result<(), Error> {
-        if !store::has_assigned(self.database, self.cursor.reached).await? {
+        let (messages, changes) = (&self.messages, &self.changes);
+        if messages.is_ahead(self.database).await? || changes.is_ahead(self.database).await? {
             tracing::warn!(
-                reached = self.cursor.reached,
+                reached = messages.cursor.reached,
                 "the database was restored to an earlier state; resetting all event streams"
             );
-            self.cursor = store::newest(self.database).await?;
-            self.missing_since.clear();
-            self.hub.registry().reset(&self.cursor);
-            self.track_missing();
+            self.restart().await?;
+            self.hub.registry().reset(&self.cursor());
         }
         self.checked = Instant::now();
         Ok(())
@@ -113,28 +121,64 @@ impl<'a> Tailer<'a> {
         Ok(())
     }
 
-    fn track_missing(&mut self) {
-        let missing: BTreeSet<_> = self.cursor.missing.iter().collect();
-        self.missing_since.retain(|id, _| missing.contains(id));
-        for id in missing {
-            self.missing_since.entry(id).or_insert_with(Instant::now);
+    /// Delivers new messages and changes; returns whether there may be more.
+    ///
+    /// The changes are read before the messages and delivered after them, so that every change follows its message.
+    /// They wait until all messages are delivered.
+    async fn poll(&mut self) -> Result<bool, Error> {
+        let (changes, has_more_changes) = self.new_changes().await?;
+        if self.poll_messages().await? {
+            return Ok(true);
         }
+        self.deliver_changes(changes);
+        Ok(has_more_changes)
     }
 
     /// Delivers new messages; returns whether there may be more.
-    async fn poll(&mut self) -> Result<bool, Error> {
-        // Bounded by the window.
-        let missing: Vec<_> = self.cursor.missing.iter().collect();
-        debug_assert!(missing.len() as u64 <= IN_FLIGHT_WINDOW);
+    async fn poll_messages(&mut self) -> Result<bool, Error> {
         let mut receipts = Vec::new();
-        for some in missing.chunks(store::MAX_IDS) {
+        for some in self.messages.missing().chunks(store::MAX_IDS) {
             receipts.extend(store::receipts_of(self.database, some).await?);
         }
-        let (new, has_more) = store::receipts_after(self.database, self.cursor.reached).await?;
+        let reached = self.messages.cursor.reached;
+        let (new, has_more) = store::receipts_after(self.database, reached).await?;
         receipts.extend(new);
         self.deliver_all(&receipts).await?;
-        self.track_missing();
+        self.messages.track_missing();
         Ok(has_more)
+    }
+
+    /// The new changes in the order of their ids, and whether there may be more. Missing ids are read last: a change
+    /// that precedes another one of the same message, and was committed in between, must not be found after it.
+    async fn new_changes(&self) -> Result<(Vec<Change>, bool), Error> {
+        let reached = self.changes.cursor.reached;
+        let (new, has_more) = changes::after(self.database, reached).await?;
+        let mut found = Vec::new();
+        for some in self.changes.missing().chunks(store::MAX_IDS) {
+            found.extend(changes::committed(self.database, some).await?);
+        }
+        found.sort_unstable_by_key(|change| change.id);
+        found.extend(new);
+        Ok((found, has_more))
+    }
+
+    fn deliver_changes(&mut self, changes: Vec<Change>) {
+        let mut registry = self.hub.registry();
+        for change in changes {
+            self.changes.record(change.id);
+            if !registry.has(change.user) {
+                continue;
+            }
+            let (user, bytes) = (change.user, change.memory_bytes());
+            let delivery = self.delivery(News::Change(change), bytes);
+            registry.deliver(user, &delivery);
+            // From here on only the queues hold the change, so dropping those frees it.
+            drop(delivery);
+            registry.enforce_budget(&self.hub.budget);
+        }
+        registry.cursor = Some(self.cursor());
+        drop(registry);
+        self.changes.track_missing();
     }
 
     /// Delivers in the order of ids, so that the cursor never passes an undelivered message; a few contents at a time.
@@ -174,11 +218,12 @@ impl<'a> Tailer<'a> {
             .collect();
         let mut registry = self.hub.registry();
         for (id, subscribed) in receivers {
-            self.cursor.record(id);
+            self.messages.record(id);
             let Some(message) = contents.remove(&id) else {
                 continue;
             };
-            let delivery = self.delivery(message);
+            let bytes = message.memory_bytes();
+            let delivery = self.delivery(News::Message(message), bytes);
             for receiver in subscribed {
                 registry.deliver(receiver, &delivery);
             }
@@ -186,51 +231,33 @@ impl<'a> Tailer<'a> {
             drop(delivery);
             registry.enforce_budget(&self.hub.budget);
         }
-        registry.cursor = Some(self.cursor.clone());
+        registry.cursor = Some(self.cursor());
     }
 
-    fn delivery(&self, message: NewMessage) -> Arc<Delivery> {
-        let NewMessage {
-            content,
-            reply_viewers,
-        } = message;
-        let viewers_bytes = size_of_val(&reply_viewers[..]);
-        let bytes = content.memory_bytes() + viewers_bytes + self.cursor.bytes();
+    fn delivery(&self, news: News, bytes: usize) -> Arc<Delivery> {
+        let cursor = self.cursor();
         Arc::new(Delivery {
-            content,
-            reply_viewers,
-            cursor: self.cursor.clone(),
-            charge: self.hub.budget.charge(bytes),
+            news,
+            charge: self.hub.budget.charge(bytes + cursor.bytes()),
+            cursor,
         })
     }
 
-    /// Drops missing ids that no transaction can commit any more: sends that were rolled back, and deleted messages. If
-    /// one of the ids is locked, all of them are tracked for another period, so that they do not delay others.
+    /// Drops missing ids that no transaction can commit any more. The next poll finds those that were committed after
+    /// the last one.
     async fn drop_abandoned_ids(&mut self) -> Result<(), Error> {
-        let old = |since: &Instant| since.elapsed() > ABANDONED_AFTER;
-        let old: Vec<_> = self
-            .missing_since
-            .iter()
-            .filter(|(_, since)| old(since))
-            .map(|(id, _)| *id)
-            .take(store::MAX_IDS)
-            .collect();
-        if old.is_empty() {
-            return Ok(());
+        let messages = self.messages.abandoned(self.database).await?;
+        if !messages.is_empty() {
+            let committed = store::receipts_of(self.database, &messages).await?;
+            let committed = committed.iter().map(|receipt| receipt.message);
+            self.messages.drop_abandoned(&messages, committed);
         }
-        if store::are_in_flight(self.database, &old).await? {
-            for id in old {
-                self.missing_since.insert(id, Instant::now());
-            }
-            return Ok(());
+        let changes = self.changes.abandoned(self.database).await?;
+        if !changes.is_empty() {
+            let committed = changes::committed(self.database, &changes).await?;
+            let committed = committed.iter().map(|change| change.id);
+            self.changes.drop_abandoned(&changes, committed);
         }
-        // Committed after the last poll: the next one finds it.
-        let committed = store::receipts_of(self.database, &old).await?;
-        let committed: BTreeSet<_> = committed.iter().map(|receipt| receipt.message).collect();
-        for id in old.iter().filter(|id| !committed.contains(id)) {
-            self.cursor.missing.remove(*id);
-        }
-        self.track_missing();
         Ok(())
     }
 }

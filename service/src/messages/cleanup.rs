@@ -1,4 +1,4 @@
-//! Cleanup jobs: expired idempotency keys, and messages and replies of deleted accounts.
+//! Cleanup jobs: expired idempotency keys and changes, and messages and replies of deleted accounts.
 
 use rocket::futures::future::{BoxFuture, FutureExt as _};
 use rocket::tokio::time::sleep;
@@ -12,6 +12,17 @@ use crate::users;
 pub(crate) fn idempotency_keys(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
     async move {
         while store::delete_expired_keys(database).await? {
+            sleep(PAUSE).await;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+/// Deletes changes that event streams no longer tell.
+pub(crate) fn changes(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
+    async move {
+        while store::delete_expired_changes(database).await? {
             sleep(PAUSE).await;
         }
         Ok(())

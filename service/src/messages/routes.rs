@@ -41,6 +41,7 @@ pub(crate) fn stage() -> AdHoc {
         let jobs = managed::<Jobs>(&rocket);
         jobs.add(cleanup::sent_by_deleted_accounts);
         jobs.add(cleanup::idempotency_keys);
+        jobs.add(cleanup::changes);
         rocket
             .manage(Messages::new(database, budget))
             .mount("/", routes())

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod block;
+pub(crate) mod change;
 pub(crate) mod email;
 mod guessable;
 mod id;

@@ -41,6 +41,18 @@ impl Event {
     }
 }
 
+/// The id of an event after which a client has the messages up to this one, perhaps without one before it, and the
+/// changes up to this one.
+pub(crate) fn position(message: u64, missing: Option<u64>, change: u64) -> String {
+    const CHANGES: u64 = 10_000_000_000_000_000;
+    let next = message + 1;
+    let (missing, gap) = match missing {
+        Some(missing) => (format!("{missing}_"), next - missing),
+        None => (String::new(), next),
+    };
+    format!("{}-{missing}{gap}+{}", CHANGES + change, CHANGES - 1 - next)
+}
+
 /// An open stream of events.
 pub(crate) struct Listener {
     response: Response,

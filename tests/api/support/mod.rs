@@ -17,7 +17,7 @@ pub(crate) use account::Account;
 pub(crate) use api::{Answer, User, problem, unavailable};
 pub(crate) use crowd::{AHEAD, all, ask_all, at_once};
 pub(crate) use database::TestDatabase;
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Event, Listener, position};
 pub(crate) use new_message::NewMessage;
 pub(crate) use process::{Finished, Herolo, Process, finish};
 pub(crate) use proxy::Proxy;

@@ -1,18 +1,21 @@
 use super::*;
+use crate::live::id_cursor::IdCursor;
 
 fn subscriber() -> Subscriber {
     Subscriber::new(1, 1, Instant::now())
 }
 
 fn cursor(reached: u64) -> StreamCursor {
-    StreamCursor {
+    let messages = IdCursor {
         reached,
-        ..StreamCursor::default()
-    }
+        ..IdCursor::default()
+    };
+    StreamCursor::new(messages, IdCursor::default())
 }
 
 async fn reached(subscriber: &Subscriber) -> Option<u64> {
-    subscriber.activation().await.map(|cursor| cursor.reached)
+    let cursor = subscriber.activation().await;
+    cursor.map(|cursor| cursor.messages.reached)
 }
 
 #[rocket::async_test]

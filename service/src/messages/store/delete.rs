@@ -1,48 +1,57 @@
 //! Deletes messages that the caller sent, for all their receivers, and messages that the caller received, from the
 //! caller's inbox only.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Connection, FromRow};
+use sqlx::mysql::MySqlConnection;
+use sqlx::{Connection, FromRow, Row};
 
 use crate::auth::Caller;
 use crate::db::{
-    Batch, BatchLimits, BatchOutcome, Database, Error, run_individually, unless_locked,
-    with_connection,
+    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, SizedStatement, run_individually,
+    sized_statement, unless_locked, with_connection,
 };
+use crate::messages::store::changes::{Changes, MAX_USERS};
 use crate::messages::store::message_key::{
     MessageKey, SizedByKeys, bind, message_key, sized_by_keys,
 };
+use crate::model::change::ChangeKind;
 use crate::model::message::MessageId;
 
 /// A request to delete a message.
 pub(crate) struct DeleteRequest(MessageKey);
 
-const DELETE_ONE_SENT: &str = "DELETE FROM messages WHERE sender_id = ? AND id = ?";
-const DELETE_ONE_RECEIVED: &str = "UPDATE receipts SET is_deleted = TRUE \
-     WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
-const FIND_SENT: SizedByKeys = sized_by_keys!(
-    "SELECT sender_id, id FROM messages WHERE (sender_id, id) IN (",
+/// Locks the messages that the callers sent, with the receipts that are not deleted; `receiver_id` is NULL if there are
+/// none. The messages are locked before their receipts, as by `DELETE`.
+const LOCK_SENT: SizedStatement<4> = sized_statement!(
+    [1, 4, 16, 64],
+    "SELECT m.sender_id, m.id, r.receiver_id FROM messages AS m \
+     LEFT JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id AND r.is_deleted = FALSE \
+     WHERE (m.sender_id, m.id) IN (",
     "(?,?)",
-    ")"
+    ") FOR UPDATE"
 );
-const FIND_RECEIVED: SizedByKeys = sized_by_keys!(
-    "SELECT receiver_id, message_id FROM receipts WHERE (receiver_id, is_deleted, message_id) IN (",
+const LOCK_RECEIVED: SizedByKeys = sized_by_keys!(
+    "SELECT receiver_id, message_id FROM receipts FORCE INDEX (PRIMARY) \
+     WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
-    ")"
+    ") FOR UPDATE"
 );
-const DELETE_SENT: SizedByKeys = sized_by_keys!(
+const DELETE_SENT: SizedStatement<4> = sized_statement!(
+    [1, 4, 16, 64],
     "DELETE FROM messages WHERE (sender_id, id) IN (",
     "(?,?)",
     ")"
 );
-const DELETE_RECEIVED: SizedByKeys = sized_by_keys!(
+const DELETE_RECEIVED: SizedStatement<4> = sized_statement!(
+    [1, 4, 16, 64],
     "UPDATE receipts SET is_deleted = TRUE WHERE (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
+const _: () = assert!(LOCK_SENT.capacity() >= MAX_BATCH && DELETE_SENT.capacity() >= MAX_BATCH);
+const _: () = assert!(DELETE_RECEIVED.capacity() >= MAX_BATCH);
 
 impl DeleteRequest {
     pub(crate) fn new(caller: &Caller, id: MessageId) -> Self {
@@ -58,15 +67,10 @@ impl Batch for DeleteRequest {
     const LIMITS: BatchLimits = BatchLimits::GROUP_COMMIT;
 
     async fn run_one(&self, database: &Database) -> Result<bool, Error> {
-        let Self((user, message)) = *self;
+        let keys = [self.0];
         with_connection!(database, |connection| {
-            for statement in [DELETE_ONE_SENT, DELETE_ONE_RECEIVED] {
-                let query = sqlx::query(statement).bind(user).bind(message);
-                if query.execute(&mut *connection).await?.rows_affected() == 1 {
-                    return Ok(true);
-                }
-            }
-            Ok(false)
+            let gone = delete_all(connection, &keys).await?;
+            Ok(gone.is_some_and(|gone| !gone.is_empty()))
         })
     }
 
@@ -92,63 +96,90 @@ impl Batch for DeleteRequest {
     }
 }
 
-/// Deletes the messages, and returns those that existed; `None`, without deleting any, if one of them is deleted
-/// concurrently.
+/// Deletes the messages, and returns those that existed; `None`, without deleting any, if several messages have more
+/// receivers than one statement can record.
 async fn delete_all(
     connection: &mut MySqlConnection,
     keys: &[MessageKey],
 ) -> sqlx::Result<Option<HashSet<MessageKey>>> {
-    let sent = find(connection, &FIND_SENT, keys).await?;
-    let others: Vec<_> = keys
+    let mut transaction = connection.begin().await?;
+    let (sent, mut changes) = lock_sent(&mut transaction, keys).await?;
+    let others: BTreeSet<_> = keys
         .iter()
         .copied()
         .filter(|key| !sent.contains(key))
         .collect();
-    let received = find(connection, &FIND_RECEIVED, &others).await?;
-    if sent.is_empty() && received.is_empty() {
-        return Ok(Some(HashSet::new()));
+    let received = delete_received(&mut transaction, others).await?;
+    changes.extend(received.iter().copied());
+    let has_too_many = keys.len() > 1 && changes.users() > MAX_USERS;
+    if changes.is_empty() || has_too_many {
+        transaction.rollback().await?;
+        return Ok((!has_too_many).then(HashSet::new));
     }
-    let mut transaction = connection.begin().await?;
-    // Receipts first, because deleting a message also deletes its receipts.
-    let are_all_there = change(&mut transaction, &DELETE_RECEIVED, &received).await?
-        && change(&mut transaction, &DELETE_SENT, &sent).await?;
-    if !are_all_there {
-        return Ok(None);
-    }
+    execute(&mut transaction, &DELETE_SENT, &sent).await?;
+    changes
+        .record(&mut transaction, ChangeKind::Deleted)
+        .await?;
     transaction.commit().await?;
-    Ok(Some(&sent | &received))
+    Ok(Some(sent.into_iter().chain(received).collect()))
 }
 
-/// The messages that exist.
-async fn find(
+/// Locks the messages that exist, and returns them with all users who lose them: the senders, and the receivers who
+/// have not deleted them.
+async fn lock_sent(
     connection: &mut MySqlConnection,
-    statement: &SizedByKeys,
     keys: &[MessageKey],
-) -> sqlx::Result<HashSet<MessageKey>> {
-    if keys.is_empty() {
-        return Ok(HashSet::new());
+) -> sqlx::Result<(BTreeSet<MessageKey>, Changes)> {
+    let (statement, values) = LOCK_SENT.for_values(keys);
+    let locking = bind(sqlx::query(statement), values);
+    let (mut sent, mut changes) = (BTreeSet::new(), Changes::default());
+    for row in locking.fetch_all(connection).await? {
+        let (sender, message): MessageKey = (row.try_get("sender_id")?, row.try_get("id")?);
+        let receiver: Option<u64> = row.try_get("receiver_id")?;
+        sent.insert((sender, message));
+        changes.extend(
+            [sender]
+                .into_iter()
+                .chain(receiver)
+                .map(|user| (user, message)),
+        );
     }
-    let (statement, values) = statement.for_values(keys);
-    let found = bind(sqlx::query(statement), values);
-    let rows: Vec<MySqlRow> = found.fetch_all(connection).await?;
-    rows.iter().map(MessageKey::from_row).collect()
+    Ok((sent, changes))
 }
 
-/// Executes a statement, and returns whether it changed all of the messages.
-async fn change(
+/// Deletes the received messages that exist, and returns them.
+async fn delete_received(
     connection: &mut MySqlConnection,
-    statement: &SizedByKeys,
-    keys: &HashSet<MessageKey>,
-) -> sqlx::Result<bool> {
-    if keys.is_empty() {
-        return Ok(true);
+    mut keys: BTreeSet<MessageKey>,
+) -> sqlx::Result<BTreeSet<MessageKey>> {
+    // Of a single message, the number of changed rows tells whether it exists.
+    if keys.len() > 1 {
+        let all: Vec<_> = keys.into_iter().collect();
+        let (statement, values) = LOCK_RECEIVED.for_values(&all);
+        let locking = bind(sqlx::query(statement), values);
+        let rows = locking.fetch_all(&mut *connection).await?;
+        let found: sqlx::Result<_> = rows.iter().map(MessageKey::from_row).collect();
+        keys = found?;
     }
-    let mut keys: Vec<_> = keys.iter().copied().collect();
-    // In the order of ids, so that two transactions do not deadlock.
-    keys.sort_unstable_by_key(|key| key.1);
+    if execute(connection, &DELETE_RECEIVED, &keys).await? == 0 {
+        keys.clear();
+    }
+    Ok(keys)
+}
+
+/// Executes a statement if there are keys, and returns the number of rows that it changed.
+async fn execute(
+    connection: &mut MySqlConnection,
+    statement: &SizedStatement<4>,
+    keys: &BTreeSet<MessageKey>,
+) -> sqlx::Result<u64> {
+    if keys.is_empty() {
+        return Ok(0);
+    }
+    let keys: Vec<_> = keys.iter().copied().collect();
     let (statement, values) = statement.for_values(&keys);
-    let changed = bind(sqlx::query(statement), values)
+    let done = bind(sqlx::query(statement), values)
         .execute(connection)
         .await?;
-    Ok(changed.rows_affected() == keys.len() as u64)
+    Ok(done.rows_affected())
 }

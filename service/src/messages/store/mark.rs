@@ -1,20 +1,21 @@
 //! Marks received messages as read or unread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sqlx::Row;
 use sqlx::mysql::MySqlConnection;
+use sqlx::{Connection, Row};
 
 use crate::auth::Caller;
 use crate::db::{
-    Batch, BatchLimits, BatchOutcome, Database, Error, unless_locked, with_connection,
+    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, SizedStatement, run_individually,
+    sized_statement, unless_locked, with_connection,
 };
+use crate::messages::store::changes::Changes;
 use crate::messages::store::find::select_one;
-use crate::messages::store::message_key::{
-    MessageKey, SizedByKeys, bind, message_key, sized_by_keys,
-};
+use crate::messages::store::message_key::{MessageKey, bind, message_key};
 use crate::messages::store::row::{content, message_columns, sender};
+use crate::model::change::ChangeKind;
 use crate::model::message::{Message, MessageId};
 
 /// A request to mark a received message as read or unread.
@@ -23,17 +24,21 @@ pub(crate) struct MarkRequest<const READ: bool> {
     id: MessageId,
 }
 
-const ONE: &str = "UPDATE receipts SET is_read = ? WHERE receiver_id = ? AND is_deleted = FALSE AND message_id = ?";
-const SEVERAL: SizedByKeys = sized_by_keys!(
-    "UPDATE receipts SET is_read = ? WHERE (receiver_id, is_deleted, message_id) IN (",
+/// Changes only receipts with the other status. It locks them by the primary key, as all other changes of receipts do;
+/// see `mark_several`.
+const MARK: SizedStatement<4> = sized_statement!(
+    [1, 4, 16, 64],
+    "UPDATE receipts FORCE INDEX (PRIMARY) SET is_read = ? WHERE is_read = ? \
+     AND (receiver_id, is_deleted, message_id) IN (",
     "(?,0,?)",
     ")"
 );
-const MESSAGES: SizedByKeys = sized_by_keys!(
+const MESSAGES: SizedStatement<4> = sized_statement!(
+    [1, 4, 16, 64],
     concat!(
         "SELECT ",
         message_columns!(sender, viewer: "r.receiver_id"),
-        ", r.receiver_id, m.sender_id = r.receiver_id AS is_to_oneself \
+        ", r.is_read, r.receiver_id, m.sender_id = r.receiver_id AS is_to_oneself \
      FROM receipts AS r FORCE INDEX (PRIMARY) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
      STRAIGHT_JOIN users AS sender ON sender.id = m.sender_id \
      WHERE (r.receiver_id, r.is_deleted, r.message_id) IN ("
@@ -41,6 +46,8 @@ const MESSAGES: SizedByKeys = sized_by_keys!(
     "(?,0,?)",
     ")"
 );
+
+const _: () = assert!(MARK.capacity() >= MAX_BATCH && MESSAGES.capacity() >= MAX_BATCH);
 
 impl<const READ: bool> MarkRequest<READ> {
     pub(crate) fn new(caller: Caller, id: MessageId) -> Self {
@@ -60,65 +67,58 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
     const LIMITS: BatchLimits = BatchLimits::GROUP_COMMIT;
 
     async fn run_one(&self, database: &Database) -> Result<Option<Message>, Error> {
-        let (receiver, message) = self.key();
+        let (requests, keys) = ([self], [self.key()]);
         with_connection!(database, |connection| {
-            let marked = sqlx::query(ONE)
-                .bind(READ)
-                .bind(receiver)
-                .bind(message)
-                .execute(&mut *connection)
-                .await?;
-            // MySQL counts the rows that matched, including those that did not change.
-            if marked.rows_affected() == 0 {
-                return Ok(None);
+            loop {
+                // Each repetition follows another transaction that has changed the receipt.
+                if let Some(mut marked) = mark_all(connection, &requests, &keys).await? {
+                    return Ok(marked.pop().flatten());
+                }
             }
-            let message = select_one(connection, &self.caller, self.id).await?;
-            Ok(message.map(marked_as::<READ>))
         })
     }
 
-    /// A single statement, which is a transaction of its own, marks all messages; another one reads them.
     async fn run_batch(
         database: &Database,
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Option<Message>>>, Error> {
+        let requests: Vec<_> = all.iter().map(|one| &**one).collect();
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
         with_connection!(database, |connection| {
-            let marked = mark_all(connection, all, &keys).await;
+            let marked = mark_all(connection, &requests, &keys).await;
             unless_locked(
                 all,
-                marked.map(|all| all.into_iter().map(BatchOutcome::Done).collect()),
+                marked.map(|marked| match marked {
+                    None => run_individually(all),
+                    Some(marked) => marked.into_iter().map(BatchOutcome::Done).collect(),
+                }),
             )
         })
     }
 }
 
-/// The message as it was marked, although another request may have marked it otherwise before it was read.
-fn marked_as<const READ: bool>(message: Message) -> Message {
-    Message {
-        read: READ,
-        ..message
-    }
-}
-
-/// Marks the messages, and returns them as their receivers see them.
+/// Marks the messages, and returns them as their receivers see them; `None`, without marking any, if one of them is
+/// changed concurrently. Nothing is written for messages that have the status already.
 async fn mark_all<const READ: bool>(
     connection: &mut MySqlConnection,
-    all: &[Arc<MarkRequest<READ>>],
+    all: &[&MarkRequest<READ>],
     keys: &[MessageKey],
-) -> sqlx::Result<Vec<Option<Message>>> {
-    let (statement, values) = SEVERAL.for_values(keys);
-    bind(sqlx::query(statement).bind(READ), values)
-        .execute(&mut *connection)
-        .await?;
+) -> sqlx::Result<Option<Vec<Option<Message>>>> {
     let (statement, values) = MESSAGES.for_values(keys);
     let rows = bind(sqlx::query(statement), values)
         .fetch_all(&mut *connection)
         .await?;
     let mut found = HashMap::with_capacity(rows.len());
+    let mut others = BTreeSet::new();
     for row in &rows {
         let key: MessageKey = (row.try_get("receiver_id")?, row.try_get("id")?);
+        if row.try_get::<bool, _>("is_read")? != READ {
+            others.insert(key);
+        }
         found.insert(key, row);
+    }
+    if !others.is_empty() && !change(connection, READ, &others).await? {
+        return Ok(None);
     }
     let mut messages = Vec::with_capacity(all.len());
     for (request, key) in all.iter().zip(keys) {
@@ -127,7 +127,10 @@ async fn mark_all<const READ: bool>(
             // A sender sees a message with all its receivers.
             Some(row) if row.try_get("is_to_oneself")? => {
                 let message = select_one(connection, &request.caller, request.id).await?;
-                message.map(marked_as::<READ>)
+                message.map(|message| Message {
+                    read: READ, // although another request may have marked it otherwise before it was read
+                    ..message
+                })
             }
             Some(row) => {
                 let content = content(row, sender(row)?)?;
@@ -136,5 +139,29 @@ async fn mark_all<const READ: bool>(
             }
         });
     }
-    Ok(messages)
+    Ok(Some(messages))
+}
+
+/// Changes the status of all the receipts and records that, or returns `false`.
+async fn change(
+    connection: &mut MySqlConnection,
+    read: bool,
+    keys: &BTreeSet<MessageKey>,
+) -> sqlx::Result<bool> {
+    let mut transaction = connection.begin().await?;
+    let keys: Vec<_> = keys.iter().copied().collect();
+    let (statement, values) = MARK.for_values(&keys);
+    let marked = bind(sqlx::query(statement).bind(read).bind(!read), values)
+        .execute(&mut *transaction)
+        .await?;
+    if marked.rows_affected() != keys.len() as u64 {
+        transaction.rollback().await?;
+        return Ok(false);
+    }
+    let changes: Changes = keys.into_iter().collect();
+    changes
+        .record(&mut transaction, ChangeKind::marked(read))
+        .await?;
+    transaction.commit().await?;
+    Ok(true)
 }

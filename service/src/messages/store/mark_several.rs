@@ -1,11 +1,11 @@
 //! Marks several received messages as read or unread by one request.
 
-use sqlx::MySql;
-use sqlx::mysql::MySqlArguments;
-use sqlx::query::Query;
+use sqlx::Connection;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, SizedStatement, sized_statement, with_connection};
+use crate::messages::store::changes::{Changes, MAX_IDS_PER_ROW};
+use crate::model::change::ChangeKind;
 use crate::model::marking::{IDS, Marking, Selection};
 use crate::model::message::MessageId;
 
@@ -23,18 +23,27 @@ pub(crate) struct Marked {
 /// The newest messages with the other status. The index has them next to each other, however large the inbox is.
 const FIND: &str = "SELECT message_id FROM receipts FORCE INDEX (receipts_read) \
      WHERE receiver_id = ? AND is_deleted = FALSE AND is_read = ? AND message_id <= ? ORDER BY message_id DESC LIMIT ?";
-/// Locks the receipts by the primary key in the order of ids, as all other changes of receipts do. By `receipts_read`,
-/// which it changes, it would lock the entries of the two indexes in the opposite order, and deadlock with them.
+/// Locks those of the receipts that have the other status, by the primary key in the order of ids, as all other changes
+/// of receipts do. By `receipts_read`, which they change, it would lock the entries of the two indexes in the opposite
+/// order, and deadlock with them.
+const LOCK: SizedStatement<2> = sized_statement!(
+    [10, 100],
+    "SELECT message_id FROM receipts FORCE INDEX (PRIMARY) \
+     WHERE receiver_id = ? AND is_deleted = FALSE AND is_read = ? AND message_id IN (",
+    "?",
+    ") FOR UPDATE"
+);
 const MARK: SizedStatement<2> = sized_statement!(
     [10, 100],
     "UPDATE receipts FORCE INDEX (PRIMARY) SET is_read = ? \
-     WHERE receiver_id = ? AND is_deleted = FALSE AND is_read = ? AND message_id IN (",
+     WHERE receiver_id = ? AND is_deleted = FALSE AND message_id IN (",
     "?",
     ")"
 );
-const _: () = assert!(MARK.capacity() >= *IDS.end());
+const _: () = assert!(LOCK.capacity() >= *IDS.end() && MARK.capacity() >= LOCK.capacity());
+const _: () = assert!(LOCK.capacity() <= MAX_IDS_PER_ROW);
 
-/// Marks the messages in portions, each of which is a statement and thus a transaction of its own: no change waits for
+/// Marks the messages in portions, each of which is a transaction of its own: no change waits for
 /// more than one portion. If one of them fails, those before it stay, and the request can be repeated.
 pub(crate) async fn mark_several(
     database: &Database,
@@ -54,7 +63,7 @@ pub(crate) async fn mark_several(
             let has_more = ids.len() > MAX_CHANGES;
             ids.truncate(MAX_CHANGES);
             let mut changed = 0;
-            for portion in ids.chunks(MARK.capacity()) {
+            for portion in ids.chunks(LOCK.capacity()) {
                 changed += mark_portion(database, caller, read, portion).await?;
             }
             Ok(Marked { changed, has_more })
@@ -87,17 +96,31 @@ async fn mark_portion(
     read: bool,
     ids: &[u64],
 ) -> Result<u64, Error> {
-    let marked = with_connection!(database, |connection| {
-        query(caller, read, ids).execute(connection).await
-    })?;
-    Ok(marked.rows_affected())
-}
-
-fn query(caller: &Caller, read: bool, ids: &[u64]) -> Query<'static, MySql, MySqlArguments> {
-    let (statement, ids) = MARK.for_values(ids);
-    let query = sqlx::query(statement)
-        .bind(read)
-        .bind(u64::from(caller.id()))
-        .bind(!read);
-    ids.fold(query, |query, id| query.bind(*id))
+    let user = u64::from(caller.id());
+    with_connection!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let (statement, values) = LOCK.for_values(ids);
+        let locking = sqlx::query_scalar(statement).bind(user).bind(!read);
+        let changed: Vec<u64> = values
+            .fold(locking, |query, id| query.bind(*id))
+            .fetch_all(&mut *transaction)
+            .await?;
+        if changed.is_empty() {
+            transaction.rollback().await?;
+            return Ok(0);
+        }
+        let (statement, values) = MARK.for_values(&changed);
+        let marking = sqlx::query(statement).bind(read).bind(user);
+        values
+            .fold(marking, |query, id| query.bind(*id))
+            .execute(&mut *transaction)
+            .await?;
+        let count = changed.len() as u64;
+        let changes: Changes = changed.into_iter().map(|id| (user, id)).collect();
+        changes
+            .record(&mut transaction, ChangeKind::marked(read))
+            .await?;
+        transaction.commit().await?;
+        Ok(count)
+    })
 }

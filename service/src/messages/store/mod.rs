@@ -1,6 +1,7 @@
 //! Messages in MySQL. Every statement is restricted to its caller: as the sender, or as a receiver who has not deleted
 //! the message. A statement that finds nothing does not reveal whether the message exists for another user.
 
+mod changes;
 mod cleanup;
 mod collector;
 mod conversation;
@@ -21,6 +22,7 @@ mod send;
 mod send_batch;
 mod sent;
 
+pub(crate) use self::changes::delete_expired_changes;
 pub(crate) use self::cleanup::{delete_expired_keys, delete_messages_of, delete_replies_of};
 pub(crate) use self::collector::{Bounds, MessagePage, PageState};
 pub(crate) use self::delete::DeleteRequest;
