@@ -69,7 +69,7 @@ def main() -> int:
     settings = parse(sys.argv[1:])
     with tempfile.TemporaryDirectory(prefix="herolo-endure-") as folder:
         rows = run(settings, Path(folder))
-    print("\n".join(table(rows)))
+    print("\n".join([circumstances(settings), "", *table(rows)]))
     if settings.report:
         write_report(Path(settings.report), rows, circumstances(settings))
     return int(any(isinstance(row, Row) and row.misses for row in rows))

@@ -91,7 +91,8 @@ def circumstances(settings: Settings) -> str:
     build = "the release build" if "release" in Path(settings.binary).parts else "a debug build"
     note = f" {settings.note}" if settings.note else ""
     rate = f"{settings['rate']:g} requests offered a second"
-    return f"Measured on {datetime.date.today().isoformat()} on {machine()}, with {build} and {rate}.{note}"
+    judged = "" if settings["heal-limit"] else " Times, and requests that fail without a fault, were not judged."
+    return f"Measured on {datetime.date.today().isoformat()} on {machine()}, with {build} and {rate}.{judged}{note}"
 
 
 def write_report(file: Path, rows: list[Row | NotRun], introduction: str) -> None:
