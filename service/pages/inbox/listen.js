@@ -73,6 +73,11 @@ export class Listener {
     });
   }
 
+  /** Whether this tab has the stream. */
+  get hasStream() {
+    return this.#ownership !== null;
+  }
+
   start() {
     if (this.#isOn) return;
     this.#isOn = true;
