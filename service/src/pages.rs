@@ -85,7 +85,11 @@ const INBOX: &[File] = &[
     file!("/inbox/api.js", JavaScript, "inbox/api.js"),
     file!("/inbox/blocks.js", JavaScript, "inbox/blocks.js"),
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
-    file!("/inbox/conversation.js", JavaScript, "inbox/conversation.js"),
+    file!(
+        "/inbox/conversation.js",
+        JavaScript,
+        "inbox/conversation.js"
+    ),
     file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
     file!("/inbox/forms.js", JavaScript, "inbox/forms.js"),

@@ -273,7 +273,7 @@ function showSending(key, text) {
   else byId("send").setAttribute("aria-disabled", "true");
 }
 
-/** Sends a message. A reply whose original was deleted in the meantime is sent without it; returns whether it was not. */
+/** Sends a message. A reply whose original was deleted in the meantime is sent without it. Returns false then. */
 async function submitReply(key, written, body, wait) {
   const { in_reply_to: original, ...alone } = body;
   // The last attempt was without it, and may have succeeded.
