@@ -36,7 +36,7 @@ def test_a_conversation_is_read_in_every_look(service: Service, tab: Callable[..
     expect(page.locator("#unread-badge")).to_have_text("2")
     one.open(f"/#/inbox/{harbour}")
     original = page.locator("#original")
-    expect(original).to_contain_text(f"In reply to You to {bob.name}")
+    expect(original).to_contain_text(f"In reply to your message to {bob.name}")
     expect(original).to_contain_text("Gladly. Where?")
     one.examine("reply")
     original.click()

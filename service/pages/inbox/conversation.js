@@ -19,10 +19,9 @@ const hashOf = (id) => `#/conversation/${id}`;
 const isOwn = (message) => message.sender === session.username();
 const isKept = (message) => !feed.isRemoved(message.id);
 const linkTo = (message) => `#/${isOwn(message) ? "sent" : "inbox"}/${message.id}`;
-const nameOf = (message) =>
-  isOwn(message)
-    ? `You to ${nameList(feed.receiversOf(message).map((one) => one.username))}`
-    : nameList([message.sender]);
+/** The receivers of an own message, or the sender of another one. */
+const peerOf = (message) =>
+  nameList(isOwn(message) ? feed.receiversOf(message).map((one) => one.username) : [message.sender]);
 
 /** Shows in `place` what the message answers, and a link to its conversation. Without an answer, it stays as it is. */
 export async function describe(message, place) {
@@ -61,7 +60,12 @@ function quote(original) {
   return make(
     "a",
     { class: "quote", href: linkTo(original), id: "original" },
-    make("span", { class: "hint" }, "In reply to ", make("bdi", {}, nameOf(original))),
+    make(
+      "span",
+      { class: "hint" },
+      isOwn(original) ? "In reply to your message to " : "In reply to ",
+      make("bdi", {}, peerOf(original)),
+    ),
     make("b", { dir: "auto" }, titleOf(original)),
     make("span", { dir: "auto" }, beginning(original.message)),
   );
@@ -133,7 +137,8 @@ function render() {
 
 /** A message of the view. */
 function letter(message, isFresh) {
-  const name = nameOf(message);
+  const name = peerOf(message);
+  const title = `Open the message ${isOwn(message) ? "to" : "by"} ${name}, ${exactly(message.created_at)}`;
   const open = { class: "link", id: `letter-${message.id}`, href: linkTo(message) };
   const time = make("time", { datetime: message.created_at }, exactly(message.created_at));
   return make(
@@ -146,10 +151,16 @@ function letter(message, isFresh) {
       make(
         "div",
         {},
-        make("p", { class: "message-name" }, make("bdi", {}, name), isFresh && make("span", { class: "new" }, "New")),
+        make(
+          "p",
+          { class: "message-name" },
+          isOwn(message) && "You to ",
+          make("bdi", {}, name),
+          isFresh && make("span", { class: "new" }, "New"),
+        ),
         make("p", { class: "message-time" }, time),
       ),
-      make("a", { ...open, "aria-label": `Open the message by ${name}, ${exactly(message.created_at)}` }, "Open"),
+      make("a", { ...open, "aria-label": title }, "Open"),
     ),
     make("div", { class: "message-text", dir: "auto" }, ...linked(message.message)),
   );
