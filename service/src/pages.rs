@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use flate2::read::GzDecoder;
 use rocket::fairing::AdHoc;
-use rocket::http::{ContentType, Header, Method, Status};
+use rocket::http::{ContentType, Header, MediaType, Method, Status};
 use rocket::route::{Handler, Outcome, Route};
 use rocket::{Data, Request, Response};
 use sha2::{Digest as _, Sha256};
@@ -19,7 +19,7 @@ use crate::http::etag::IfNoneMatch;
 /// requests to its own service. No script may write HTML at all (<https://www.w3.org/TR/trusted-types/>), so user
 /// content stays text.
 const INBOX_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
 
 /// The content security policy of the reference. Swagger UI has icons in `data:` URLs, and renders descriptions as
@@ -29,6 +29,10 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// Assets may be cached, and are revalidated with each use: an unchanged one costs a 304.
 const CACHING: &str = "no-cache";
+
+/// The type of a web app manifest (<https://www.w3.org/TR/appmanifest/#media-type-registration>).
+const MANIFEST: ContentType =
+    ContentType(MediaType::const_new("application", "manifest+json", &[]));
 
 /// The name of the route of each asset.
 const ROUTE_NAME: &str = "static asset";
@@ -53,9 +57,12 @@ impl File {
 /// `file!(PATH, TYPE, "folder/name")`
 macro_rules! file {
     ($path:literal, $content_type:ident, $file:literal) => {
+        file!($path, (ContentType::$content_type), $file)
+    };
+    ($path:literal, ($content_type:expr), $file:literal) => {
         File {
             path: $path,
-            content_type: ContentType::$content_type,
+            content_type: $content_type,
             gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $file, ".gz")),
         }
     };
@@ -66,18 +73,30 @@ const INBOX: &[File] = &[
     file!("/inbox/style.css", CSS, "inbox/style.css"),
     file!("/inbox/icon.svg", SVG, "inbox/icon.svg"),
     file!("/inbox/icon-unread.svg", SVG, "inbox/icon-unread.svg"),
+    file!("/inbox/icon-maskable.svg", SVG, "inbox/icon-maskable.svg"),
+    file!(
+        "/inbox/manifest.webmanifest",
+        (MANIFEST),
+        "inbox/manifest.webmanifest"
+    ),
     file!("/inbox/app.js", JavaScript, "inbox/app.js"),
     file!("/inbox/access.js", JavaScript, "inbox/access.js"),
     file!("/inbox/account.js", JavaScript, "inbox/account.js"),
     file!("/inbox/api.js", JavaScript, "inbox/api.js"),
     file!("/inbox/blocks.js", JavaScript, "inbox/blocks.js"),
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
+    file!(
+        "/inbox/conversation.js",
+        JavaScript,
+        "inbox/conversation.js"
+    ),
     file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
     file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
     file!("/inbox/forms.js", JavaScript, "inbox/forms.js"),
     file!("/inbox/invitations.js", JavaScript, "inbox/invitations.js"),
     file!("/inbox/keys.js", JavaScript, "inbox/keys.js"),
     file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
+    file!("/inbox/notices.js", JavaScript, "inbox/notices.js"),
     file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
     file!("/inbox/recovery.js", JavaScript, "inbox/recovery.js"),
     file!("/inbox/search.js", JavaScript, "inbox/search.js"),

@@ -35,6 +35,7 @@ async fn everything_that_a_page_refers_to_is_there_and_of_its_type() {
                 Some((_, "css")) => "text/css; charset=utf-8",
                 Some((_, "js")) => "text/javascript",
                 Some((_, "svg")) => "image/svg+xml",
+                Some((_, "webmanifest")) => "application/manifest+json",
                 _ => "text/html; charset=utf-8",
             };
             assert_eq!(answer.header("Content-Type"), wanted, "{path}");
@@ -77,6 +78,7 @@ async fn a_page_may_run_its_own_files_and_nothing_else() {
     let inbox = service.get("/").await;
     let policy = inbox.header("Content-Security-Policy");
     assert!(policy.contains("require-trusted-types-for 'script'"));
+    assert!(policy.contains("manifest-src 'self'"));
 }
 
 #[tokio::test]
@@ -173,7 +175,7 @@ async fn a_page_can_be_read_only() {
 async fn the_inbox_stays_small() {
     let service = Service::start().await;
     let files = files(&service, "/").await;
-    assert!(files.len() <= 17, "{files:?}");
+    assert!(files.len() <= 18, "{files:?}");
     let mut bytes = 0;
     for path in &files {
         let packed = get_with(&service, path, "Accept-Encoding", "gzip").await;

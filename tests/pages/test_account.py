@@ -194,3 +194,65 @@ def test_an_account_is_deleted_after_a_question(service: Service, tab: Callable[
         expect(page.get_by_text(f"The account {name} is deleted.")).to_be_visible()
         assert service.request("GET", f"/users/{name}", token=user.token)[0] == 401
     until(lambda: bob.received() == [], "the end of their messages")
+
+
+def test_what_is_typed_as_a_password_can_be_shown(service: Service, tab: Callable[..., Tab]) -> None:
+    """By a button beside each field. When a form is sent, its fields are those of passwords again."""
+    alice = sign_up(service, "alice-reveals")
+    one = tab("phone-light")
+    one.expects("403", "422")
+    page = one.page
+    one.open()
+    field = page.get_by_label("Password", exact=True)
+    field.fill(PASSWORD)
+    page.get_by_role("button", name="Show password").click()
+    expect(field).to_have_attribute("type", "text")
+    expect(field).to_have_attribute("autocomplete", "current-password")
+    page.get_by_role("button", name="Hide password").click()
+    expect(field).to_have_attribute("type", "password")
+    page.get_by_label("Username").fill(alice.name)
+    page.get_by_role("button", name="Sign in").click()
+    open_account(one, alice.name)
+    form = part(one, "Password")
+    new = form.get_by_label("New password")
+    new.fill("short")
+    button = form.get_by_role("button", name="Show password").last
+    expect(button).to_have_accessible_description("New password")
+    button.click()
+    expect(new).to_have_attribute("type", "text")
+    expect(form.get_by_label("Current password")).to_have_attribute("type", "password")
+    one.examine("shown-password")
+    form.get_by_label("Current password").fill(PASSWORD)
+    form.get_by_role("button", name="Change password").click()
+    expect(page.locator("#password-form-new_password-error")).to_be_visible()
+    expect(new).to_have_attribute("type", "password")
+
+
+def test_a_part_that_failed_keeps_the_focus_when_it_is_tried_again(service: Service, tab: Callable[..., Tab]) -> None:
+    alice = sign_up(service, "alice-tries")
+    one = tab("desk-light")
+    one.expects("500")
+    page = one.page
+    one.sign_in(alice.name)
+    page.route("**/blocks", lambda route: route.fulfill(status=500, body=""))
+    open_account(one, alice.name)
+    again = part(one, "Blocked users").get_by_role("button", name="Try again")
+    again.focus()
+    with page.expect_response("**/blocks"):
+        page.keyboard.press("Enter")
+    expect(again).to_be_focused()
+    page.unroute("**/blocks")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You block nobody.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Blocked users")).to_be_focused()
+
+
+def test_each_invitation_has_a_button_of_its_own_name(service: Service, tab: Callable[..., Tab]) -> None:
+    alice = sign_up(service, "alice-invites-two")
+    for _ in range(2):
+        alice.ask("POST", "/invitations")
+    one = tab("desk-light")
+    one.sign_in(alice.name)
+    open_account(one, alice.name)
+    for number in (1, 2):
+        expect(one.page.get_by_role("button", name=f"Withdraw invitation {number}, made ")).to_have_count(1)

@@ -37,6 +37,14 @@ def test_a_sender_is_blocked_and_unblocked_in_every_look(service: Service, tab: 
     expect(page.get_by_text(f"{bob.name} is blocked.")).to_be_visible()
     assert blocked_by(alice) == [bob.name]
     bob.send(alice.name, "Unheard")
+    button = page.get_by_role("button", name="Unblock", exact=True)
+    one.examine("blocked")
+    button.click()
+    until(lambda: blocked_by(alice) == [], "the end of the block")
+    page.get_by_role("button", name="Undo").last.click()
+    until(lambda: blocked_by(alice) == [bob.name], "the block again")
+    one.reload()
+    expect(button).to_be_visible()
 
     page.get_by_role("link", name=f"Account of {alice.name}").click()
     expect(page.get_by_role("heading", name="Account", exact=True)).to_be_focused()

@@ -77,7 +77,7 @@ def test_a_send_with_a_lost_answer_is_retried_with_its_key(service: Service, tab
 
 
 def test_a_retry_after_is_shown_as_a_time(service: Service, tab: Callable[..., Tab]) -> None:
-    """The page shows the message of the service, and does not retry by itself."""
+    """In the unit that suits it. The page shows the message of the service, and does not retry by itself."""
     alice = sign_up(service, "alice-later")
     one = tab("phone-light")
     one.expects("429")
@@ -86,13 +86,13 @@ def test_a_retry_after_is_shown_as_a_time(service: Service, tab: Callable[..., T
 
     def refuse(route: Route) -> None:
         tries.append(route.request.method)
-        body = json.dumps({"detail": "You may send again in 90 seconds.", "status": 429})
+        body = json.dumps({"detail": "Too many messages; retry in 604796 s.", "status": 429})
         route.fulfill(status=429, headers={"Retry-After": "90", "Content-Type": "application/problem+json"}, body=body)
 
     one.write(alice.name, "Too much", "One more.")
     one.page.route("**/messages", refuse)
     one.send()
-    expect(one.page.get_by_role("alert").filter(has_text="You may send again in 90 seconds.")).to_be_visible()
+    expect(one.page.get_by_role("alert").filter(has_text="Too many messages; retry in 7 days.")).to_be_visible()
     expect(one.page.get_by_label("Message", exact=True)).to_have_value("One more.")
     assert tries == ["POST"], tries
     one.examine("too-many")
@@ -117,9 +117,15 @@ def test_a_failed_load_can_be_retried(service: Service, tab: Callable[..., Tab])
     one.sign_in(alice.name)
     expect(one.page.get_by_role("alert").filter(has_text="The fault is ours.")).to_be_visible()
     one.examine("failed")
+    again = one.page.get_by_role("button", name="Try again")
+    again.focus()
+    with one.page.expect_response("**/messages?*"):
+        one.page.keyboard.press("Enter")
+    expect(again).to_be_focused()
     fail["is_on"] = False
-    one.page.get_by_role("button", name="Try again").click()
+    one.page.keyboard.press("Enter")
     expect(one.row("There")).to_be_visible()
+    expect(one.page.get_by_role("heading", name="Inbox")).to_be_focused()
     one.open("/#/inbox/999999")
     expect(one.page.get_by_role("heading", name="This message is gone")).to_be_visible()
     one.examine("gone")

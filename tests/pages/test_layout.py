@@ -173,3 +173,58 @@ def test_the_focus_is_seen_in_the_tools_and_the_account(service: Service, tab: C
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Invite")).to_be_visible()
     walk("Delete account")
+
+
+def test_the_page_follows_the_font_size_of_the_browser(service: Service, tab: Callable[..., Tab]) -> None:
+    """Of which the layout depends, too."""
+    alice = sign_up(service, "alice-large-letters")
+    alice.send(alice.name, "Note", "Text.")
+    one = tab("desk-light")
+    page = one.page
+    one.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 28}})
+    one.sign_in(alice.name)
+    size = "parseFloat(getComputedStyle(document.querySelector('.row-subject')).fontSize)"
+    assert page.evaluate(size) == 0.875 * 28
+    one.row("Note").click()
+    expect(page.get_by_role("button", name="Back")).to_be_visible()
+    one.examine("large-letters")
+
+
+def test_an_empty_list_can_be_scrolled_by_keys(service: Service, tab: Callable[..., Tab]) -> None:
+    """Also below the form of a search that finds nothing."""
+    alice = sign_up(service, "alice-finds-nothing")
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+    page.set_viewport_size({"width": 320, "height": 480})
+    page.get_by_role("button", name="Search messages").click()
+    page.get_by_label("Words").fill("nowhere")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing found", exact=True)).to_be_visible()
+    one.examine("nothing-found-320")
+
+
+def test_equal_toasts_are_one(service: Service, tab: Callable[..., Tab]) -> None:
+    """With their number. Deletions that can be undone each have their own, which names the message."""
+    bob, alice = sign_up(service, "bob-equal"), sign_up(service, "alice-equal")
+    bob.send(alice.name, "One")
+    bob.send(alice.name, "Two")
+    one = tab("desk-light")
+    page = one.page
+    # Toasts stay long enough for a slow machine.
+    one.context.add_init_script("""const real = setTimeout;
+        window.setTimeout = (action, time) => real(action, time >= 7000 ? 100 * time : time);""")
+    one.sign_in(alice.name)
+    for _ in range(3):
+        one.row("One").click()
+        expect(page.get_by_role("button", name="Mark unread")).to_be_visible()
+        page.keyboard.press("u")
+        expect(page.get_by_text("Nothing selected")).to_be_visible()
+    expect(page.locator(".toast")).to_have_count(1)
+    expect(page.locator(".toast")).to_contain_text("Marked as unread. (3×)")
+    for subject in ("One", "Two"):
+        page.get_by_role("button", name="Select", exact=True).click()
+        page.get_by_label(f"Select “{subject}”").check()
+        page.get_by_role("button", name="Delete").click()
+    for subject in ("One", "Two"):
+        expect(page.locator(".toast").filter(has_text=f"1 message will be deleted: {subject}")).to_have_count(1)

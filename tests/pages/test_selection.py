@@ -183,3 +183,57 @@ def test_messages_that_others_lose_are_deleted_after_a_question(service: Service
     dialog.get_by_role("button", name="Delete").click()
     expect(page.locator("#rows .row-subject")).to_have_text(["Number 4", "Number 0"])
     until(lambda: len(bob.received()) == 2, "the deletion for everybody")
+
+
+def test_a_message_that_was_deleted_elsewhere_does_not_come_back(service: Service, tab: Callable[..., Tab]) -> None:
+    """Undo says so, and brings the others back."""
+    bob, alice = sign_up(service, "bob-elsewhere"), sign_up(service, "alice-elsewhere")
+    ids = [bob.send(alice.name, subject) for subject in ("One", "Two", "Three")]
+    one = tab("desk-light")
+    one.expects("404")
+    page = one.page
+    one.sign_in(alice.name)
+
+    def delete(*subjects: str) -> None:
+        page.get_by_role("button", name="Select", exact=True).click()
+        for subject in subjects:
+            page.get_by_label(f"Select “{subject}”").check()
+        page.get_by_role("button", name="Delete").click()
+        expect(one.row(subjects[0])).to_have_count(0)
+
+    delete("One", "Two")
+    alice.ask("DELETE", f"/messages/{ids[0]}")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 message of 2 cannot come back: deleted elsewhere")).to_be_visible()
+    expect(page.locator("#rows .row-subject")).to_have_text(["Three", "Two"])
+    delete("Three")
+    alice.ask("DELETE", f"/messages/{ids[2]}")
+    page.locator(".toast").filter(has_text="1 message will be deleted: Three").get_by_role(
+        "button", name="Undo"
+    ).click()
+    expect(page.get_by_text("The message cannot come back")).to_be_visible()
+    expect(page.locator("#rows .row-subject")).to_have_text(["Two"])
+
+
+def test_a_sign_out_tells_of_deletions_and_does_not_lose_them(service: Service, tab: Callable[..., Tab]) -> None:
+    """If one fails, the user stays signed in and learns the reason."""
+    bob, alice = sign_up(service, "bob-leaves"), sign_up(service, "alice-leaves")
+    bob.send(alice.name, "One")
+    one = tab("phone-light")
+    one.expects("500")
+    page = one.page
+    one.sign_in(alice.name)
+    page.get_by_role("button", name="Select", exact=True).click()
+    page.get_by_label("Select all").check()
+    page.get_by_role("button", name="Delete").click()
+    page.route("**/messages/*", lambda route: route.fulfill(status=500, body=""))
+    page.get_by_role("button", name="Sign out", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 message that you have just deleted cannot be brought back then.")
+    one.examine("sign-out-with-deletions")
+    dialog.get_by_role("button", name="Only this browser").click()
+    expect(dialog.get_by_role("heading")).to_have_text("Not signed out: The service has failed. Try again in a moment.")
+    page.unroute("**/messages/*")
+    dialog.get_by_role("button", name="Only this browser").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert [message["subject"] for message in alice.received()] == ["One"]

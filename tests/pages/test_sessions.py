@@ -21,16 +21,16 @@ def test_a_session_that_is_over_loses_no_draft(service: Service, tab: Callable[.
     again = one.page.get_by_role("dialog", name="Sign in again")
     expect(again).to_be_visible()
     one.examine("signed-out")
-    again.get_by_label("Password").fill("a wrong one")
+    again.get_by_label("Password of").fill("a wrong one")
     again.get_by_role("button", name="Sign in").click()
     expect(again.get_by_role("alert")).to_have_text("This is not the password of alice-over.")
-    expect(again.get_by_label("Password")).to_be_focused()
+    expect(again.get_by_label("Password of")).to_be_focused()
     one.page.keyboard.press("Escape")
     expect(again).to_be_hidden()
     expect(one.page.get_by_label("Message", exact=True)).to_have_value("With much thought.")
     one.send()
     expect(again).to_be_visible()
-    again.get_by_label("Password").fill(PASSWORD)
+    again.get_by_label("Password of").fill(PASSWORD)
     one.page.keyboard.press("Enter")
     until(lambda: [message["subject"] for message in bob.received()] == ["A long letter"], "the letter")
     one.is_live()
@@ -70,3 +70,30 @@ def test_a_sign_up_whose_answer_is_lost_can_be_tried_again(service: Service, tab
             expect(page.locator("#access-username-error")).to_have_text("Is taken.")
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     expect(page.locator("#me")).to_have_text("alice-sign-up")
+
+
+def test_declining_to_sign_in_again_is_asked_once(service: Service, tab: Callable[..., Tab]) -> None:
+    """Requests that were under way do not ask again; the next action does."""
+    alice = sign_up(service, "alice-declines")
+    alice.send(alice.name, "Note")
+    one = tab("desk-light")
+    one.expects("401")
+    page = one.page
+    one.sign_in(alice.name)
+    expect(one.row("Note")).to_be_visible()
+    held: list[Route] = []
+    page.route("**/messages?per_page*", lambda route: held.append(route))
+    one.come_back()
+    one.until(lambda: len(held) > 0, "the list is on its way")
+    alice.revoke_tokens()
+    again = page.get_by_role("dialog", name="Sign in again")
+    expect(again).to_be_visible()
+    again.get_by_role("button", name="Not now").click()
+    for route in held:
+        with page.expect_response("**/messages?per_page*"):
+            route.continue_()
+    page.unroute("**/messages?per_page*")
+    page.wait_for_timeout(500)
+    expect(again).to_be_hidden()
+    one.row("Note").click()
+    expect(again).to_be_visible()

@@ -139,3 +139,23 @@ def test_a_hidden_tab_tells_of_new_messages(service: Service, tab: Callable[...,
     expect(icon).to_have_attribute("href", "/inbox/icon-unread.svg")
     one.hide(False)
     expect(icon).to_have_attribute("href", "/inbox/icon.svg")
+
+
+def test_a_shortcut_deletes_the_open_message_or_the_selection(service: Service, tab: Callable[..., Tab]) -> None:
+    """The open message, unless the focus is in the list."""
+    bob, alice = sign_up(service, "bob-hash"), sign_up(service, "alice-hash")
+    for subject in ("Apple", "Pear"):
+        bob.send(alice.name, subject)
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+    one.row("Pear").focus()
+    page.keyboard.press("x")
+    one.row("Apple").click()
+    expect(page.get_by_role("heading", name="Apple")).to_be_focused()
+    page.keyboard.press("#")
+    page.get_by_role("dialog", name="Delete this message?").get_by_role("button", name="Delete").click()
+    expect(page.locator("#rows .row-subject")).to_have_text(["Pear"])
+    one.row("Pear").focus()
+    page.keyboard.press("#")
+    expect(page.locator("#rows a")).to_have_count(0)

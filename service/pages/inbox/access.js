@@ -1,7 +1,17 @@
 // The forms for signing in, for creating an account, and for signing in again when the session has expired.
 
 import { Problem } from "/inbox/api.js";
-import { announce, byId, clearErrors, setTitle, focusOn, showErrors } from "/inbox/dom.js";
+import {
+  announce,
+  ask,
+  byId,
+  clearErrors,
+  focusOn,
+  hidePasswords,
+  setTitle,
+  showErrors,
+  withReveal,
+} from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 
 let isNew = false; // whether the form creates an account
@@ -17,9 +27,7 @@ export function setUp(done, again) {
     if (await attempt(form, byId("access-submit"), enter)) done();
   });
   byId("access-switch").addEventListener("click", () => show(!isNew));
-  byId("access-reveal").addEventListener("change", (event) => {
-    byId("access-password").type = event.target.checked ? "text" : "password";
-  });
+  for (const field of document.querySelectorAll('input[type="password"]')) withReveal(field);
   setUpAgain(again);
 }
 
@@ -30,6 +38,13 @@ export function open(code) {
   show(isInvited && policy !== "closed");
   // Without an answer, the service itself refuses what it does not accept.
   session.serviceInfo().then(apply, () => {});
+  // An operator can switch the reference off.
+  fetch("/docs", { method: "HEAD" }).then(
+    ({ ok }) => {
+      byId("access-reference").hidden = !ok;
+    },
+    () => {},
+  );
 }
 
 /** Offers only the sign-ups that the service accepts. */
@@ -68,7 +83,7 @@ export function hide() {
   byId("access").hidden = true;
   form.reset();
   clearErrors(form);
-  byId("access-password").type = "password";
+  hidePasswords(form);
 }
 
 /** Whether the form is empty. */
@@ -102,6 +117,7 @@ export async function attempt(form, button, action) {
   const name = button.textContent;
   button.setAttribute("aria-disabled", "true");
   clearErrors(form);
+  hidePasswords(form);
   const timer = setTimeout(() => {
     button.textContent = "One moment…";
   }, 300);
@@ -124,6 +140,37 @@ export async function attempt(form, button, action) {
   }
 }
 
+/**
+ * Asks for the scope of signing out. `hasDrafts` tells whether drafts would be lost, and `deletions` which deletions
+ * cannot be undone afterwards (a text, or ""). `finish()` carries those out and `revoke()` revokes all tokens; both
+ * throw a problem if they fail. Returns whether this browser is to be signed out.
+ */
+export async function confirmLeaving({ hasDrafts, deletions, finish, revoke }) {
+  const name = session.username();
+  const text =
+    `“Sign out everywhere” revokes all access tokens of ${name}, those of other devices and programs, too. ` +
+    "“Only this browser” forgets the token here; it stays valid until it expires.";
+  const losses = (hasDrafts ? " What you have not sent is deleted." : "") + (deletions && ` ${deletions}`);
+  const choices = [
+    ["everywhere", "Sign out everywhere", hasDrafts ? "danger" : "primary"],
+    ["here", "Only this browser"],
+    ["no", "Stay signed in"],
+  ];
+  let title = "Sign out?";
+  for (;;) {
+    const answer = await ask(title, text + losses, choices, hasDrafts ? 2 : 0);
+    if (answer !== "here" && answer !== "everywhere") return false;
+    try {
+      await finish();
+      if (answer === "everywhere") await revoke();
+      return true;
+    } catch (problem) {
+      if (!(problem instanceof Problem)) throw problem;
+      title = `Not signed out: ${problem.message}`;
+    }
+  }
+}
+
 function setUpAgain(done) {
   const dialog = byId("again");
   const form = byId("again-form");
@@ -133,6 +180,7 @@ function setUpAgain(done) {
         byId("again-username").value = session.username();
         byId("again-who").textContent = session.username();
         clearErrors(form);
+        hidePasswords(form);
         form.elements.password.value = "";
         dialog.returnValue = "";
         dialog.showModal();

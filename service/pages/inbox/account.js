@@ -4,6 +4,7 @@ import * as blocks from "/inbox/blocks.js";
 import { ask, byId, focusOn, make, setTitle, showToast } from "/inbox/dom.js";
 import * as forms from "/inbox/forms.js";
 import * as invitations from "/inbox/invitations.js";
+import * as notices from "/inbox/notices.js";
 import * as session from "/inbox/session.js";
 
 /** Timeout of an export in ms. */
@@ -29,6 +30,7 @@ export function show(given) {
         "A new password signs all devices and programs out, except this browser.",
         password,
       ),
+      section("notices", "Notifications", notices.HINT, notices.choice),
       section("blocks", "Blocked users", "Their new messages do not reach you, and they are not told.", blocks.list),
       section("invitations", "Invitations", null, invitations.list),
       section("export", "Your data", "Your account and all your messages, in one JSON file.", download),
@@ -53,15 +55,22 @@ function section(id, name, hint, content) {
     place,
   );
   const fill = async () => {
+    // "Try again" had the focus, and goes.
+    const hadFocus = place.contains(document.activeElement);
     place.replaceChildren(make("div", { class: "skeleton" }, make("span")));
+    if (hadFocus) focusOn(byId(`${id}-title`));
+    const isHere = () => hadFocus && document.activeElement === byId(`${id}-title`);
     try {
       const found = await content();
-      if (found) place.replaceChildren(found);
-      else part.remove();
+      if (found) return place.replaceChildren(found);
+      if (isHere()) focusOn(byId("account-title"));
+      return part.remove();
     } catch (problem) {
       const again = make("button", { type: "button", class: "button", click: fill }, "Try again");
       place.replaceChildren(make("div", { class: "list-error", role: "alert" }, make("p", {}, problem.message), again));
+      if (isHere()) focusOn(again);
     }
+    return undefined;
   };
   fill();
   return part;

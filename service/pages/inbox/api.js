@@ -1,5 +1,7 @@
 // The API: requests, problems and retries.
 
+import { duration } from "/inbox/words.js";
+
 /** Timeout of a request in ms, longer than those of the service. Networks can drop requests silently. */
 const REQUEST_TIMEOUT = 20_000;
 /** Attempts of a request that can be retried. */
@@ -22,7 +24,7 @@ function defaultMessage(status) {
 /** An error of the service or the network. Its message is for users. */
 export class Problem extends Error {
   constructor(status, body = {}) {
-    super(body.detail || defaultMessage(status));
+    super(body.detail?.replace(/\b(\d+) s\b/g, (_, seconds) => duration(Number(seconds))) || defaultMessage(status));
     this.status = status; // 0: no response
     this.type = (body.type ?? "").split(":").at(-1);
     this.errors = body.errors ?? [];

@@ -29,6 +29,7 @@ let here = ""; // the fragment of the view that is shown
 let isLeaving = false; // whether the browser is on its way back
 let nextFocus = null; // the row that gets the focus when the list is shown again
 const seenIds = new Set(); // the ids of the messages that arrived; the list may have one before its event comes
+let refreshConversation = () => {}; // of its module, once it was loaded
 let countTimer;
 let syncTimer;
 
@@ -40,9 +41,10 @@ const listener = new Listener({
     seenIds.add(message.id);
     if (feed.arrive(message)) setUnread(unread + 1);
     // A count in progress may include the message already, so the service counts again.
-    if (document.hidden) return;
+    if (document.hidden) return notify(message);
+    refreshConversation();
     countSoon();
-    showToast(`New message from ${shown(message.sender)}: ${titleOf(message)}`, {
+    return showToast(`New message from ${shown(message.sender)}: ${titleOf(message)}`, {
       name: "Read",
       run: () => {
         location.hash = `#/inbox/${message.id}`;
@@ -57,6 +59,7 @@ const listener = new Listener({
   deleted: (ids) => {
     feed.deleted(ids);
     reading.deleted(ids);
+    if (!document.hidden) refreshConversation();
     followCount();
   },
   state: showConnection,
@@ -69,7 +72,13 @@ function countSoon() {
 
 /** Counts unread messages after a change; of hidden tabs the one with the stream does so, and tells the others. */
 function followCount() {
-  if (!document.hidden || listener.hasStream()) countSoon();
+  if (!document.hidden || listener.hasStream) countSoon();
+}
+
+/** Notifies of a message, if the user has chosen that. Of several hidden tabs, the one that has the stream does. */
+async function notify(message) {
+  if (session.hasNotices() && listener.hasStream)
+    (await import("/inbox/notices.js").catch(() => null))?.notify(message);
 }
 
 /** Reloads the data that are shown; a hidden tab does so when it is shown again. Calls in quick succession are one. */
@@ -80,6 +89,7 @@ function sync() {
     countUnread();
     feed.refresh(true);
     reading.recheck();
+    refreshConversation();
   }, SYNC_DELAY);
 }
 
@@ -117,18 +127,20 @@ function setUnread(count) {
   byId("read-all").hidden = unread === 0;
   showIcon();
   setTitle({ unread });
+  // On the icon of an installed page.
+  navigator.setAppBadge?.(unread).catch(() => {});
 }
 
 /** The views beside the boxes. */
-const ASIDE = ["write", "account"];
+const ASIDE = ["write", "account", "conversation"];
 
-/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/account`, `#/write` or `#/write/12`, a reply to a message. */
+/** `#/inbox`, `#/inbox/12`, `#/sent`, `#/sent/12`, `#/account`, `#/write` or `#/write/12`, a reply to a message, or
+ * `#/conversation/12`, the one with a message. */
 function place() {
-  const [name, id] = location.hash.replace(/^#\//, "").split("/");
-  return {
-    name: ["sent", ...ASIDE].includes(name) ? name : "inbox",
-    id: /^\d+$/.test(id ?? "") ? Number(id) : null,
-  };
+  const [name, text] = location.hash.replace(/^#\//, "").split("/");
+  const id = /^\d+$/.test(text ?? "") ? Number(text) : null;
+  const isKnown = ["sent", ...ASIDE].includes(name) && (id !== null || name !== "conversation");
+  return { name: isKnown ? name : "inbox", id };
 }
 
 function route() {
@@ -150,19 +162,43 @@ function route() {
     reading.clear();
     feed.select(name === "write" ? id : null);
     if (name === "write") compose.show(id);
-    else showAccount();
+    else if (name === "account") showAccount();
+    else showConversation(id);
   } else showBox(name, id);
   showDrafts();
 }
 
-/** Loads and shows the account. */
-async function showAccount() {
+/** Loads the module of a view. `show(module)` is called unless the user has gone elsewhere in the meantime. */
+async function load(module, name, show) {
+  const hash = location.hash;
   byId("pane").replaceChildren(make("div", { class: "skeleton reading" }, make("span"), make("span")));
-  const account = await import("/inbox/account.js").catch(() => null);
-  if (place().name !== "account" || !session.token()) return;
+  const view = await import(`/inbox/${module}.js`).catch(() => null);
+  if (location.hash !== hash || !session.token()) return;
+  if (view) show(view);
+  else showToast(`${name} cannot be shown. Check your connection and load the page again.`);
+}
+
+function showAccount() {
   const stream = { pause: () => listener.stop(), resume: () => listener.start() };
-  if (account) account.show({ close, signOut, keys: keys.showOverview, leave: () => leave(), ...stream });
-  else showToast("The account cannot be shown. Check your connection and load the page again.");
+  const actions = { close, signOut, keys: keys.showOverview, leave: () => leave(), ...stream };
+  load("account", "The account", (account) => account.show(actions));
+}
+
+function reply(message) {
+  location.hash = `#/write/${message.id}`;
+}
+
+function showConversation(id) {
+  load("conversation", "The conversation", (conversation) => {
+    refreshConversation = conversation.refresh;
+    conversation.show(id, { close, reply, changed });
+  });
+}
+
+/** Shows below a message what it answers. */
+async function describe(message, place) {
+  const conversation = await import("/inbox/conversation.js").catch(() => null);
+  conversation?.describe(message, place);
 }
 
 /** Replaces the current history entry. */
@@ -222,7 +258,9 @@ function close() {
   if (isLeaving) return;
   const before = history.state?.before;
   const { name } = place();
-  const isBelow = ASIDE.includes(name) ? before && !before.startsWith(`#/${name}`) : before === `#/${lastBox}`;
+  const isBelow = ASIDE.includes(name)
+    ? before && !before.startsWith(`#/${name}`)
+    : before === `#/${lastBox}` || before?.startsWith("#/conversation/");
   if (isBelow) {
     isLeaving = true;
     history.back();
@@ -272,32 +310,20 @@ function begin() {
 
 /** Asks for the scope of signing out, and whether drafts may be deleted. */
 async function signOut() {
-  const name = session.username();
-  const text =
-    `“Sign out everywhere” revokes all access tokens of ${name}, those of other devices and programs, too. ` +
-    "“Only this browser” forgets the token here; it stays valid until it expires." +
-    (compose.hasDrafts() ? " What you have not sent is deleted." : "");
-  const choices = [
-    ["everywhere", "Sign out everywhere", compose.hasDrafts() ? "danger" : "primary"],
-    ["here", "Only this browser"],
-    ["no", "Stay signed in"],
-  ];
-  let title = "Sign out?";
-  for (;;) {
-    const answer = await ask(title, text, choices, compose.hasDrafts() ? 2 : 0);
-    if (answer !== "here" && answer !== "everywhere") return undefined;
-    await selection.finishDeletions();
-    if (answer === "here") return leave();
-    try {
+  const isLeaving = await access.confirmLeaving({
+    hasDrafts: compose.hasDrafts(),
+    deletions: selection.describeDeletions(),
+    finish: selection.finishDeletions,
+    revoke: async () => {
       // A stream that ends on the revocation would ask for the password.
       listener.stop();
-      await session.revoke();
-      return leave();
-    } catch (problem) {
-      listener.start();
-      title = `Not signed out: ${problem.message}`;
-    }
-  }
+      await session.revoke().catch((problem) => {
+        listener.start();
+        throw problem;
+      });
+    },
+  });
+  if (isLeaving) leave();
 }
 
 /** Removes the user's messages from the page, except a draft that is open. */
@@ -370,10 +396,9 @@ function setUp() {
   });
   search.setUp(() => feed.show(boxOf(lastBox)));
   reading.setUp({
-    reply: (message) => {
-      location.hash = `#/write/${message.id}`;
-    },
+    reply,
     hasDraft: compose.hasDraft,
+    describe,
     changed,
     gone: (row) => {
       nextFocus = row;

@@ -1,17 +1,91 @@
-// The users that this user blocks: a section of the account.
+// The users that this user blocks: a section of the account, and the button at a message.
 
-import { avatar, byId, focusOn, make, showToast } from "/inbox/dom.js";
+import { ask, avatar, byId, focusOn, icon, make, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 import { exactly } from "/inbox/words.js";
 
 const pathOf = (name) => session.own(`/blocks/${encodeURIComponent(name)}`);
 
+const BAR = "M10 3a7 7 0 1 0 .01 0M5.2 5.2l9.6 9.6";
+const CHECK = "M10 3a7 7 0 1 0 .01 0M7 10l2.2 2.2L13 8";
+
+let known = null; // the blocked users as far as they are known: { of, names }, `names` being the promise of a set
+
+async function load() {
+  const of = session.username();
+  const { blocks } = await session.callAs("GET", session.own("/blocks"));
+  known = { of, names: Promise.resolve(new Set(blocks.map((block) => block.username))) };
+  return blocks;
+}
+
+/** The names of the blocked users, which are loaded once. */
+function names() {
+  const of = session.username();
+  if (known?.of !== of) known = { of, names: load().then(() => known.names) };
+  const { names } = known;
+  names.catch(() => {
+    if (known?.names === names) known = null;
+  });
+  return names;
+}
+
 /** The list, in an element that shows changes. */
 export async function list() {
-  const { blocks } = await session.callAs("GET", session.own("/blocks"));
+  const blocks = await load();
   const place = make("div", {});
   render(place, blocks);
   return place;
+}
+
+/** Blocks or unblocks a user. Returns whether that succeeded; if not, a toast tells the reason. */
+async function change(name, isBlocked) {
+  try {
+    await session.callAs(isBlocked ? "PUT" : "DELETE", pathOf(name));
+  } catch (problem) {
+    showToast(`Not ${isBlocked ? "blocked" : "unblocked"}: ${problem.message}`);
+    return false;
+  }
+  await names().then(
+    (all) => all[isBlocked ? "add" : "delete"](name),
+    () => {},
+  );
+  const button = byId("block");
+  if (button?.dataset.name === name) label(button, isBlocked);
+  return true;
+}
+
+function label(button, isBlocked) {
+  button.toggleAttribute("data-blocked", isBlocked);
+  button.replaceChildren(icon(isBlocked ? CHECK : BAR), make("span", {}, isBlocked ? "Unblock" : "Block"));
+}
+
+/** Makes the button at a message say what it does, once it is known whether its sender is blocked. */
+export async function follow(name, button) {
+  const all = await names().catch(() => null);
+  if (all) label(button, all.has(name));
+}
+
+/** Unblocks the sender of a message, or blocks them after a confirmation that says what it means. */
+export async function toggle(name, button) {
+  const undo = (isBlocked, words) => ({
+    name: "Undo",
+    run: async () => (await change(name, isBlocked)) && showToast(words),
+  });
+  const blocked = `${name} is blocked.`;
+  const unblocked = `${name} is unblocked. New messages by ${name} reach you again.`;
+  if ("blocked" in button.dataset) {
+    if (await change(name, false)) showToast(unblocked, undo(true, blocked));
+    return;
+  }
+  const text =
+    `New messages by ${name} will not reach you, and ${name} is not told. Those that you have stay. ` +
+    `You can unblock ${name} here and in your account; messages that were sent in between do not come back.`;
+  const choices = [
+    ["yes", "Block", "danger"],
+    ["no", "Cancel"],
+  ];
+  if ((await ask(`Block ${name}?`, text, choices, 1)) !== "yes") return;
+  if (await change(name, true)) showToast(blocked, undo(false, `${name} is unblocked.`));
 }
 
 function render(place, blocks) {
@@ -45,12 +119,7 @@ function render(place, blocks) {
 }
 
 async function unblock(place, blocks, block) {
-  try {
-    await session.callAs("DELETE", pathOf(block.username));
-  } catch (problem) {
-    showToast(`Not unblocked: ${problem.message}`);
-    return;
-  }
+  if (!(await change(block.username, false))) return;
   const hadFocus = place.contains(document.activeElement);
   render(
     place,
@@ -58,12 +127,7 @@ async function unblock(place, blocks, block) {
   );
   if (hadFocus) focusOn(place.querySelector("button") ?? byId("blocks-title"));
   const again = async () => {
-    try {
-      await session.callAs("PUT", pathOf(block.username));
-      if (place.isConnected) render(place, blocks);
-    } catch (problem) {
-      showToast(`Not blocked: ${problem.message}`);
-    }
+    if ((await change(block.username, true)) && place.isConnected) render(place, blocks);
   };
   showToast(`${block.username} is unblocked. New messages by ${block.username} reach you again.`, {
     name: "Undo",

@@ -14,6 +14,7 @@ const TEXT_LIMIT = 65_535; // bytes
 const NEAR = 0.8;
 /** The key of the draft of a new message; the drafts of replies have the ids of the messages. */
 const NEW = "new";
+const MAX_SUGGESTIONS = 50;
 const USERNAME = /^[a-z0-9][a-z0-9._-]{2,63}$/i;
 
 let actions; // sent(isShown), changed(), close(), open(hash)
@@ -72,6 +73,17 @@ export async function show(id) {
   render(key, all()[key] ?? blank);
 }
 
+/** Offers the users of the loaded messages, those of the newest ones first, for the last name in the field. */
+function suggest({ value }) {
+  const before = value.slice(0, value.search(/[^\s,;]*$/));
+  const others = new Set(before.split(/[\s,;]+/));
+  const items = feed.loadedItems().sort((one, other) => other.id - one.id);
+  const names = items.flatMap((item) => [item.sender, ...feed.receiversOf(item).map((one) => one.username)]);
+  const isOffered = (name) => name && name !== session.username() && !isGone(name) && !others.has(name);
+  const options = [...new Set(names.filter(isOffered))].slice(0, MAX_SUGGESTIONS);
+  byId("compose-people").replaceChildren(...options.map((name) => make("option", { value: before + name })));
+}
+
 function render(key, { to, subject, message }) {
   const title = key === NEW ? "New message" : `Reply to ${to}`;
   const form = make(
@@ -99,9 +111,10 @@ function render(key, { to, subject, message }) {
     field(
       "to",
       "To",
-      make("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false" }),
+      make("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false", list: "compose-people" }),
       "Usernames, with commas between them.",
     ),
+    make("datalist", { id: "compose-people" }),
     field("subject", "Subject", make("input", { autocomplete: "off", dir: "auto" })),
     field("message", "Message", make("textarea", { rows: "12", dir: "auto" })),
     make(
@@ -116,6 +129,7 @@ function render(key, { to, subject, message }) {
   form.elements.subject.value = subject;
   form.elements.message.value = message;
   byId("pane").replaceChildren(form);
+  form.elements.to.addEventListener("focus", () => suggest(form.elements.to));
   actions.changed();
   setTitle({ view: title });
   count(form);
@@ -161,6 +175,7 @@ function changed(event) {
   const written = writtenIn(form);
   keep(key, isSame(written, blank) ? null : { ...all()[key], ...written });
   count(form);
+  if (event.target === form.elements.to) suggest(form.elements.to);
 }
 
 const writtenIn = ({ elements: { to, subject, message } }) => ({
@@ -199,7 +214,7 @@ function faultOf(name) {
     : "is not a username: those have 3 to 64 letters, digits, dots, dashes or underscores";
 }
 
-/** The body of the request: `receiver` for one name, `receivers` for several. */
+/** The body of the request: `receiver` for one name, `receivers` for several; a reply has the id of its original. */
 function content(form) {
   const { to, subject, message } = writtenIn(form);
   const names = to.split(/[\s,;]+/).filter(Boolean);
@@ -215,7 +230,9 @@ function content(form) {
     if (fault) errors.push({ pointer: "#/to", detail: `“${name}” ${fault}` });
   }
   if (errors.length > 0) throw new Problem(422, { errors });
-  return { ...(names.length === 1 ? { receiver: names[0] } : { receivers: names }), subject, message };
+  const { key } = form.dataset;
+  const original = key === NEW ? {} : { in_reply_to: Number(key) };
+  return { ...(names.length === 1 ? { receiver: names[0] } : { receivers: names }), subject, message, ...original };
 }
 
 async function send(event) {
@@ -234,8 +251,8 @@ async function send(event) {
     showSending(key, `${why}. Trying again in ${Math.ceil(time / 1000)} s; it is sent once.`);
   };
   try {
-    await submit(key, written, content(form), wait);
-    showToast("Sent.");
+    const isAnswer = await submitReply(key, written, content(form), wait);
+    showToast(isAnswer ? "Sent." : "Sent. The message that it answers was deleted, so it begins a conversation.");
     finish(key, written);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
@@ -254,6 +271,21 @@ function showSending(key, text) {
   byId("compose-state").textContent = text ?? "";
   if (text === null) byId("send").removeAttribute("aria-disabled");
   else byId("send").setAttribute("aria-disabled", "true");
+}
+
+/** Sends a message. A reply whose original was deleted in the meantime is sent without it. Returns false then. */
+async function submitReply(key, written, body, wait) {
+  const { in_reply_to: original, ...alone } = body;
+  // The last attempt was without it, and may have succeeded.
+  const isAlone = original && all()[key]?.tried?.content === JSON.stringify(alone);
+  try {
+    await submit(key, written, isAlone ? alone : body, wait);
+    return !isAlone;
+  } catch (problem) {
+    if (!original || !problem.errors?.some(({ pointer }) => pointer === "#/in_reply_to")) throw problem;
+    await submit(key, written, alone, wait);
+    return false;
+  }
 }
 
 async function submit(key, written, body, wait) {

@@ -73,8 +73,8 @@ const TOAST_RECHECK = 2000;
 const CROSS = "M5 5l10 10M15 5L5 15";
 
 /** Shows a toast, which screen readers announce politely. It disappears after a time, but not while it is hovered or
- * has the focus. `ended` is called when it has disappeared without its action; such a toast does not make room for
- * others. Returns a function that removes it. */
+ * has the focus. It replaces one with the same text, and counts them. `ended` is called when it has disappeared without
+ * its action; such a toast makes room for no other. Returns a function that removes it. */
 export function showToast(text, action = null, { lifetime = TOAST, ended = null } = {}) {
   let before = null; // what had the focus before the toast
   const remove = () => {
@@ -91,16 +91,21 @@ export function showToast(text, action = null, { lifetime = TOAST, ended = null 
     if (toast.matches(":hover, :focus-within")) setTimeout(expire, TOAST_RECHECK);
     else close();
   };
+  const toasts = byId("toasts");
+  const same = [...toasts.children].find((one) => one.dataset.text === text && !ended && !("kept" in one.dataset));
+  const count = Number(same?.dataset.count ?? 0) + 1;
   const toast = make(
     "div",
     {
       class: "toast",
+      "data-text": text,
+      "data-count": count,
       "data-kept": ended !== null,
       focusin: ({ relatedTarget }) => {
         if (!toast.contains(relatedTarget)) before = relatedTarget;
       },
     },
-    make("span", { dir: "auto" }, text),
+    make("span", { dir: "auto" }, count > 1 ? `${text} (${count}×)` : text),
     action &&
       make(
         "button",
@@ -116,9 +121,11 @@ export function showToast(text, action = null, { lifetime = TOAST, ended = null 
       ),
     make("button", { type: "button", class: "link", "aria-label": "Close", click: close }, icon(CROSS)),
   );
-  const toasts = byId("toasts");
+  const hadFocus = same?.contains(document.activeElement);
+  same?.remove();
   if (toasts.childElementCount > 2) toasts.querySelector(".toast:not(:hover, :focus-within, [data-kept])")?.remove();
   toasts.append(toast);
+  if (hadFocus) focusOn(toast.querySelector("button"));
   setTimeout(expire, lifetime);
   return remove;
 }
@@ -168,6 +175,37 @@ export function ask(title, text, choices, focus) {
     dialog.showModal();
     buttons[focus].focus();
   });
+}
+
+/** Puts a button beside a password field, by which what is typed is shown. The id of its label is `ID-label`. */
+export function withReveal(input) {
+  const toggle = () => {
+    const isShown = input.type === "password";
+    input.type = isShown ? "text" : "password";
+    button.textContent = isShown ? "Hide" : "Show";
+    button.setAttribute("aria-label", `${button.textContent} password`);
+    button.toggleAttribute("data-shown", isShown);
+  };
+  const button = make(
+    "button",
+    {
+      type: "button",
+      class: "button reveal",
+      "aria-label": "Show password",
+      "aria-describedby": `${input.id}-label`,
+      click: toggle,
+    },
+    "Show",
+  );
+  const place = make("div", { class: "secret" });
+  input.replaceWith(place);
+  place.append(input, button);
+  return place;
+}
+
+/** Hides the passwords of a form. Browsers offer to keep what is in a password field, and remember other texts. */
+export function hidePasswords(form) {
+  for (const button of form.querySelectorAll(".reveal[data-shown]")) button.click();
 }
 
 /** Makes screen readers announce a text that is also shown elsewhere. */

@@ -46,6 +46,9 @@ const boxesWith = (condition) => Object.keys(boxes).flatMap((name) => (condition
 const pathOf = (name) =>
   `/messages?per_page=${Math.min(Math.max(boxes[name].items.length, PER_PAGE), LARGEST_PAGE)}${filters[name]}`;
 
+/** All loaded messages. */
+export const loadedItems = () => Object.values(boxes).flatMap((target) => target.items);
+
 /** The receivers of a message, and whether they have read it. */
 export const receiversOf = (message) => message.receivers ?? [{ username: message.receiver, read: message.read }];
 
@@ -277,7 +280,7 @@ function render(isLoading = false) {
   renderRows(items);
   // A row that was replaced or removed has lost the focus.
   if (focused && !document.activeElement?.closest("#rows a")) focusOn(rowOf(focused) ?? byId("list-title"));
-  byId("list-error").hidden = true;
+  if (!isLoading) hideProblem();
   byId("list-loading").hidden = !isLoading;
   byId("older").hidden = !next;
   byId("older").textContent = shownBox === "found" ? "Search older messages" : "Show older messages";
@@ -308,15 +311,21 @@ function renderRows(items) {
   });
 }
 
+/** Hides the problem. Its button may have the focus. */
+function hideProblem() {
+  if (byId("list-error").contains(document.activeElement)) focusOn(byId("list-title"));
+  byId("list-error").hidden = true;
+}
+
 function renderProblem(problem) {
   byId("list-loading").hidden = true;
   if (shownBox === "found" && problem.status === 422) return; // the form of the search shows it
   const place = byId("list-error");
-  place.replaceChildren(
-    make("p", {}, problem.message),
-    make("button", { type: "button", class: "button", click: () => refresh() }, "Try again"),
-  );
+  const hadFocus = place.contains(document.activeElement);
+  const again = make("button", { type: "button", class: "button", click: () => refresh() }, "Try again");
+  place.replaceChildren(make("p", {}, problem.message), again);
   place.hidden = false;
+  if (hadFocus) focusOn(again);
 }
 
 function receivedRow(message) {

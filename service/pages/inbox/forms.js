@@ -2,7 +2,7 @@
 
 import { attempt } from "/inbox/access.js";
 import { Problem } from "/inbox/api.js";
-import { clearErrors, make } from "/inbox/dom.js";
+import { clearErrors, make, withReveal } from "/inbox/dom.js";
 
 /**
  * Creates a form. `fields` are [name, label, attributes], with the names of the API; the attribute `hint` is a text
@@ -54,11 +54,12 @@ const nameOf = (username) =>
 function field(form, name, label, { hint, ...attributes }) {
   const id = `${form}-${name}`;
   const notes = [hint && `${id}-hint`, `${id}-error`].filter(Boolean).join(" ");
+  const input = make("input", { id, name, "aria-describedby": notes, ...attributes });
   return make(
     "div",
     { class: "field" },
-    make("label", { for: id }, label),
-    make("input", { id, name, "aria-describedby": notes, ...attributes }),
+    make("label", { for: id, id: `${id}-label` }, label),
+    input.type === "password" ? withReveal(input) : input,
     hint && make("p", { class: "hint", id: `${id}-hint` }, hint),
     make("p", { class: "error", id: `${id}-error`, "data-error": name, hidden: true }),
   );

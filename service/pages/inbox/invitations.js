@@ -22,12 +22,17 @@ async function refresh(place, created = null) {
     make("p", { class: "hint" }, "An invitation is a link with which one account can be created within seven days."),
     make("p", { class: "buttons" }, button),
     created ? link(created) : "",
-    make("ul", { class: "people", "aria-label": "Open invitations" }, ...invitations.map((one) => row(place, one))),
+    make(
+      "ul",
+      { class: "people", "aria-label": "Open invitations" },
+      ...invitations.map((one, index) => row(place, one, index + 1)),
+    ),
   );
   return button;
 }
 
-function row(place, invitation) {
+function row(place, invitation, number) {
+  const name = `Withdraw invitation ${number}, made ${exactly(invitation.created_at)}`;
   return make(
     "li",
     {},
@@ -37,7 +42,11 @@ function row(place, invitation) {
       make("span", {}, `Made ${exactly(invitation.created_at)}`),
       make("span", { class: "message-time" }, `valid until ${exactly(invitation.expires_at)}`),
     ),
-    make("button", { type: "button", class: "button", click: () => withdraw(place, invitation) }, "Withdraw"),
+    make(
+      "button",
+      { type: "button", class: "button", "aria-label": name, click: () => withdraw(place, invitation) },
+      "Withdraw",
+    ),
   );
 }
 

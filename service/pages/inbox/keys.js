@@ -21,8 +21,9 @@ const SHORTCUTS = [
   [["k"], "Previous message", () => move(-1)],
   [["c"], "Write a message", go("#/write")],
   [["r"], "Reply", () => click("#reply")],
+  [["v"], "Show the conversation", () => click("#conversation-link")],
   [["u"], "Mark as read or unread", () => click("[data-mark]")],
-  [["#", "Delete"], "Delete", () => click(selection.isSelecting() ? "#selected-delete" : "#delete")],
+  [["#", "Delete"], "Delete the open message, or the selection", discard],
   [["z"], "Undo the deletion", selection.undo],
   [["x"], "Select the message", pick],
   [["/"], "Search", search.open],
@@ -84,6 +85,12 @@ function move(step) {
 function pick() {
   const link = current()?.querySelector("a");
   if (link) selection.toggle(Number(link.dataset.id));
+}
+
+/** Deletes the open message unless the focus is in the list, where messages are selected. */
+function discard() {
+  const isInList = document.activeElement.closest(".list-pane") !== null;
+  click(selection.isSelecting() && (isInList || !byId("delete")) ? "#selected-delete" : "#delete");
 }
 
 /** Shows all keys in a dialog. */

@@ -76,6 +76,11 @@ export class Listener {
     });
   }
 
+  /** Whether this tab has the stream. */
+  get hasStream() {
+    return this.#ownership !== null;
+  }
+
   start() {
     if (this.#isOn) return;
     this.#isOn = true;
@@ -87,11 +92,6 @@ export class Listener {
     this.#lastId = "";
     this.#queue?.abort();
     this.#end();
-  }
-
-  /** Whether this tab has the stream. */
-  hasStream() {
-    return this.#ownership !== null;
   }
 
   /** Handles a change of the tab's visibility. */

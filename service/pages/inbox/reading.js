@@ -8,14 +8,14 @@ import * as session from "/inbox/session.js";
 import { addressesIn, exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
 
 const BACK = "M12 4l-6 6 6 6";
+const BAR = "M10 3a7 7 0 1 0 .01 0M5.2 5.2l9.6 9.6";
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
 const TRASH = "M4 6h12M8 6V4h4v2M6 6l1 10h6l1-10";
-const BAR = "M10 3a7 7 0 1 0 .01 0M5.2 5.2l9.6 9.6";
 const ENVELOPE = "M3 5h14v10H3zM3 6l7 5 7-5";
 /** The number of receivers that are shown initially. */
 const MAX_RECEIVERS_SHOWN = 8;
 
-let actions; // reply(message), hasDraft(id), changed(), gone(row), close()
+let actions; // reply(message), hasDraft(id), describe(message, place), changed(), gone(row), close()
 let generation = 0; // the number of the last view; responses for earlier views are discarded
 let open = null; // the open message: { box, id, message }, without `message` until it is loaded
 
@@ -80,6 +80,7 @@ async function check(mine, withoutService) {
     open.message = message;
     feed.update(message);
     fill(message);
+    actions.describe(message, byId("context"));
     return message;
   } catch (problem) {
     if (isOvertaken()) return null;
@@ -140,6 +141,7 @@ function render(box, message) {
       ),
       make("p", { class: "hint", id: "unchecked", role: "status" }),
       make("div", { class: "message-text", dir: "auto" }, skeleton()),
+      make("div", { class: "context", id: "context" }),
     ),
   );
   byId("pane").scrollTop = byId("shell").scrollTop = 0;
@@ -148,7 +150,7 @@ function render(box, message) {
 }
 
 /** A text with links to the addresses in it. The other page learns nothing of this one. */
-const linked = (text) =>
+export const linked = (text) =>
   addressesIn(text).map(({ text: part, href }) =>
     href ? make("a", { href, dir: "ltr", target: "_blank", rel: "noopener noreferrer" }, part) : part,
   );
@@ -219,15 +221,25 @@ function buttons(box, message) {
       make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"),
     );
   const isOther = !isGone(message.sender) && message.sender !== session.username();
-  const block =
-    isOther &&
-    make(
-      "button",
-      { type: "button", class: "button quiet", id: "block", click: () => blockSender(message.sender) },
-      icon(BAR),
-      make("span", {}, "Block"),
-    );
-  return [reply, markButton(message), block, remove];
+  return [reply, markButton(message), isOther && blockButton(message.sender), remove];
+}
+
+/** The button to block or unblock a user. */
+function blockButton(name) {
+  const blocks = () => import("/inbox/blocks.js").catch(() => null);
+  const change = async () => {
+    const loaded = await blocks();
+    if (loaded) loaded.toggle(name, button);
+    else showToast("Not blocked: Check your connection and try again.");
+  };
+  const button = make(
+    "button",
+    { type: "button", class: "button quiet", id: "block", "data-name": name, click: change },
+    icon(BAR),
+    make("span", {}, "Block"),
+  );
+  blocks().then((loaded) => loaded?.follow(name, button));
+  return button;
 }
 
 function markButton(message) {
@@ -295,28 +307,6 @@ function receivers(message) {
       `Show ${number(rest.length)} more`,
     );
   return make("div", {}, list, more);
-}
-
-/** Blocks a user after a confirmation that says what it means. */
-async function blockSender(name) {
-  const text =
-    `New messages by ${name} will not reach you, and ${name} is not told. Those that you have stay. ` +
-    `You can unblock ${name} in your account; messages that were sent in between do not come back.`;
-  const choices = [
-    ["yes", "Block", "danger"],
-    ["no", "Cancel"],
-  ];
-  if ((await ask(`Block ${name}?`, text, choices, 1)) !== "yes") return;
-  const put = async (method, done) => {
-    try {
-      await session.callAs(method, session.own(`/blocks/${encodeURIComponent(name)}`));
-      return showToast(...done);
-    } catch (problem) {
-      return showToast(method === "PUT" ? `Not blocked: ${problem.message}` : `Not unblocked: ${problem.message}`);
-    }
-  };
-  const undo = { name: "Undo", run: () => put("DELETE", [`${name} is unblocked.`]) };
-  await put("PUT", [`${name} is blocked.`, undo]);
 }
 
 /** Deletes the message after a confirmation. A sent message is deleted for all receivers. */

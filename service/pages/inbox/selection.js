@@ -16,7 +16,7 @@ let removed; // called after selected messages were removed from the page
 let isOn = false; // whether messages can be selected
 let last = null; // the message that was selected or deselected last, from which Shift extends the selection
 const picked = new Set(); // the ids of the selected messages
-const pending = new Set(); // the deletions that can be undone, each as { undo, carryOut, drop }
+const pending = new Set(); // the deletions that can be undone, each as { count, undo, carryOut, drop }
 let running = 0; // the number of deletions that are carried out
 
 export function setUp(onChange, onRemoval) {
@@ -81,6 +81,10 @@ function sync() {
   const listed = new Set(items.map((item) => item.id));
   for (const id of picked) if (!listed.has(id)) picked.delete(id);
   byId("rows").classList.toggle("picking", isOn);
+  // Keys scroll what has the focus or contains it, so a list without links gets it.
+  const scroll = byId("list-scroll");
+  if (scroll.querySelector("a, button:not([hidden])")) scroll.removeAttribute("tabindex");
+  else scroll.tabIndex = 0;
   byId("list-tools").hidden = isOn;
   byId("select").hidden = items.length === 0;
   byId("selection").hidden = !isOn;
@@ -192,6 +196,7 @@ async function discard() {
  * deletes nothing, because what was deleted by mistake cannot be restored. Returns the row that gets the focus.
  */
 export function deleteSoon(ids, isForAll) {
+  const title = ids.size === 1 ? feed.items().flatMap((item) => (ids.has(item.id) ? [titleOf(item)] : []))[0] : null;
   const { row, restore } = feed.remove(ids);
   const of = session.username();
   const end = (action) => () => {
@@ -200,16 +205,17 @@ export function deleteSoon(ids, isForAll) {
     return undefined;
   };
   const deletion = {
+    count: ids.size,
     undo: end(() => {
       restore(ids);
-      showToast(ids.size === 1 ? "The message is back." : "The messages are back.");
+      return confirmReturn(of, [...ids]);
     }),
     carryOut: end(() => feed.change(carryOut(of, ids, restore))),
     drop: end(() => {}),
   };
-  const text = `${messages(ids.size)} will be deleted${isForAll ? " for everybody" : ""}.`;
+  const text = `${messages(ids.size)} will be deleted${isForAll ? " for everybody" : ""}`;
   const removeToast = showToast(
-    text,
+    title ? `${text}: ${title}` : `${text}.`,
     { name: "Undo", run: deletion.undo },
     { lifetime: UNDO_TIME, ended: deletion.carryOut },
   );
@@ -217,13 +223,33 @@ export function deleteSoon(ids, isForAll) {
   return row;
 }
 
-/** Deletes messages one by one. If that fails, those that are left are shown again. */
+/** Says that messages are back, except those that others have deleted in the meantime. */
+async function confirmReturn(of, ids) {
+  const isLost = (id) =>
+    session.callAs("GET", session.own(`/messages/${id}`)).then(
+      () => false,
+      (problem) => problem.status === 404,
+    );
+  const checks = await Promise.all(ids.map(isLost));
+  if (session.username() !== of) return;
+  const lost = new Set(ids.filter((_, index) => checks[index]));
+  if (lost.size > 0) {
+    feed.remove(lost);
+    changed();
+  }
+  const whole = ids.length === 1 ? "The message" : "The messages";
+  const words = lost.size === ids.length ? whole : `${messages(lost.size)} of ${ids.length}`;
+  if (lost.size > 0) showToast(`${words} cannot come back: deleted elsewhere in the meantime.`);
+  else showToast(ids.length === 1 ? "The message is back." : "The messages are back.");
+}
+
+/** Deletes messages one by one. If that fails, those that are left are shown again. Returns the problem, if any. */
 async function carryOut(of, ids, restore) {
   const left = new Set(ids);
   running += 1;
   try {
     for (const id of ids) {
-      if (session.username() !== of) return;
+      if (session.username() !== of) return null;
       await session.callAs("DELETE", session.own(`/messages/${id}`)).catch((problem) => {
         // It was already deleted, by its sender or in another tab.
         if (problem.status !== 404) throw problem;
@@ -234,17 +260,28 @@ async function carryOut(of, ids, restore) {
     if (!(problem instanceof Problem)) throw problem;
     restore(left);
     showToast(`Not deleted: ${problem.message}`);
+    return problem;
   } finally {
     running -= 1;
+    changed();
   }
-  changed();
+  return null;
 }
 
 /** Undoes the last deletion. */
 export const undo = () => [...pending].at(-1)?.undo();
 
-/** Carries out all deletions now. */
-export const finishDeletions = () => Promise.all([...pending].map((deletion) => deletion.carryOut()));
+/** What a sign-out does to the deletions that can be undone, as a sentence, or "". */
+export function describeDeletions() {
+  const count = [...pending].reduce((sum, deletion) => sum + deletion.count, 0);
+  return count > 0 ? `${messages(count)} that you have just deleted cannot be brought back then.` : "";
+}
+
+/** Carries out all deletions now. Throws the problem of one that fails. */
+export async function finishDeletions() {
+  const problems = await Promise.all([...pending].map((deletion) => deletion.carryOut()));
+  for (const problem of problems) if (problem) throw problem;
+}
 
 /** Ends the selection and forgets the deletions; their messages stay. */
 export function reset() {

@@ -11,6 +11,7 @@ let current = stored(STORED);
 let isLastSeen = !document.hidden;
 let pendingSignUp = null; // the name of an account that may have been created, although the sign-up failed
 let renewal = null; // the promise of a renewal in progress
+let refusals = 0; // how often the user has declined to sign in again
 let askForPassword;
 let afterRenewal;
 
@@ -30,7 +31,8 @@ export function onExpiry(ask, after) {
 export async function signIn(name, password, wait) {
   const path = `/users/${encodeURIComponent(name.trim().toLowerCase())}/token`;
   const response = await call("POST", path, { body: { password }, repeatable: true, wait });
-  begin({ username: name.trim().toLowerCase(), token: response.access_token });
+  const user = name.trim().toLowerCase();
+  begin({ ...(user === username() && current), username: user, token: response.access_token });
   publish("session", current);
 }
 
@@ -84,9 +86,22 @@ export function share(mayAdopt, adopted, ended) {
   subscribe("signed out", (name) => {
     if (name === username() && token()) ended();
   });
+  subscribe("notices", ({ of, notices }) => {
+    if (of === username()) setNotices(notices, true);
+  });
   subscribe("seen", () => {
     isLastSeen = false;
   });
+}
+
+/** Whether new messages are notified while the page is hidden. The choice ends with the session. */
+export const hasNotices = () => current?.notices === true;
+
+/** Sets the choice in this tab and, unless another tab has published it (`isHeard`), in all others. */
+export function setNotices(notices, isHeard = false) {
+  current = { ...current, notices };
+  store(STORED, current);
+  if (!isHeard) publish("notices", { of: username(), notices });
 }
 
 /** Requests the session from the other tabs. */
@@ -168,6 +183,10 @@ export async function deleteAccount(body, wait) {
 export function renew(spent) {
   if (spent !== token()) return Promise.resolve(); // it was renewed in the meantime
   renewal ??= askForPassword()
+    .catch((problem) => {
+      refusals += 1;
+      throw problem;
+    })
     .then(() => afterRenewal())
     .finally(() => {
       renewal = null;
@@ -178,10 +197,12 @@ export function renew(spent) {
 /** Sends a request as this user. If the token has expired, the request is repeated after a renewal. */
 export async function callAs(method, path, options = {}) {
   const spent = token();
+  const before = refusals;
   try {
     return await call(method, path, { ...options, token: spent });
   } catch (problem) {
-    if (problem.status !== 401) throw problem;
+    // Those that were under way when the user declined to sign in do not ask again.
+    if (problem.status !== 401 || refusals !== before) throw problem;
     await renew(spent);
     return call(method, path, { ...options, token: token() });
   }

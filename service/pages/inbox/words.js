@@ -26,6 +26,13 @@ export function ago(iso, now = new Date()) {
 /** The whole date and time, in the reader's time zone. */
 export const exactly = (iso) => exact.format(new Date(iso));
 
+/** A duration in seconds in words, rounded up: "90 seconds", "7 days". */
+export function duration(seconds) {
+  const units = { day: DAY, hour: HOUR, minute: MINUTE, second: 1 };
+  const [unit, size] = Object.entries(units).find(([, size]) => seconds >= 2 * size) ?? ["second", 1];
+  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(seconds / size));
+}
+
 /** The first letter or digit of a name. */
 export const initial = (name) => (isGone(name) ? "–" : [...name][0].toUpperCase());
 
