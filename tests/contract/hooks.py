@@ -271,6 +271,7 @@ BEYOND_SCHEMAS = [
     "and up to four other characters",
     "is reserved for the operator",
     "that is valid in the DNS",  # of the domain of an e-mail address
+    "characters that need quotation marks",  # before the @
     "is not the name of a user",
     "receiver is missing",  # of three properties, one can be `in_reply_to`
     "must be the id of a message that you sent, or received",

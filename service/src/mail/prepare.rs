@@ -43,7 +43,7 @@ pub(super) async fn prepare(
             return Ok(None);
         };
         let mailbox = Sha256::digest(addressee.recipient.normalized()).into();
-        if exceeds_limit(&mut transaction, mail.claim, kind, &mailbox).await?
+        if exceeds_limit(&mut transaction, mail.claim, kind, &addressee, &mailbox).await?
             || !address(&mut transaction, mail.claim, &addressee, &mailbox).await?
         {
             return Ok(None);
@@ -103,21 +103,50 @@ async fn exceeds_limit(
     transaction: &mut MySqlConnection,
     Claim { mail, .. }: Claim,
     kind: Kind,
+    addressee: &Addressee,
     mailbox: &MailboxHash,
 ) -> sqlx::Result<bool> {
-    let Limit { mails, minutes } = kind.limit();
-    let others: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM mails FORCE INDEX (mails_mailbox) WHERE mailbox_hash = ? AND kind = ? AND id <> ? \
-         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL ? MINUTE OR sent_at IS NULL AND id < ?)",
+    let Limit {
+        pause_minutes,
+        per_hour,
+    } = kind.limit();
+    let (in_hour, recent): (i64, i64) = sqlx::query_as(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(user_id = ? AND (sent_at IS NULL \
+         OR sent_at > UTC_TIMESTAMP(3) - INTERVAL ? MINUTE)), 0) AS SIGNED) \
+         FROM mails FORCE INDEX (mails_mailbox) WHERE mailbox_hash = ? AND kind = ? AND id <> ? \
+         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR OR sent_at IS NULL AND id < ?)",
     )
+    .bind(u64::from(addressee.user))
+    .bind(pause_minutes)
     .bind(&mailbox[..])
     .bind(kind.name())
     .bind(mail)
-    .bind(minutes)
     .bind(mail)
-    .fetch_one(transaction)
+    .fetch_one(&mut *transaction)
     .await?;
-    Ok(others >= mails)
+    let is_paused = pause_minutes > 0
+        && recent > 0
+        && has_code(transaction, kind, addressee.user, mailbox).await?;
+    Ok(is_paused || in_hour >= per_hour)
+}
+
+/// Whether the mailbox has a code that can be used. If it was used or voided, its owner need not wait for the next one.
+async fn has_code(
+    transaction: &mut MySqlConnection,
+    kind: Kind,
+    user: UserId,
+    mailbox: &MailboxHash,
+) -> sqlx::Result<bool> {
+    let code: Option<u64> = sqlx::query_scalar(
+        "SELECT user_id FROM mail_codes FORCE INDEX (mail_codes_user) WHERE user_id = ? AND kind = ? \
+         AND mailbox_hash = ? AND expires_at > UTC_TIMESTAMP(3) LIMIT 1",
+    )
+    .bind(u64::from(user))
+    .bind(kind.name())
+    .bind(&mailbox[..])
+    .fetch_optional(transaction)
+    .await?;
+    Ok(code.is_some())
 }
 
 /// Makes a mail count for its mailbox and its account; `false` if the claim has ended.

@@ -5,12 +5,11 @@ use serde_json::json;
 use super::{forget, service};
 use crate::support::{Herolo, Service, SmtpServer, TestDatabase, problem, set_smtp, until};
 
+const DUE_NOW: &str = "UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)";
+
 /// Makes the pause before the next attempt be over.
 async fn skip_pause(service: &Service) {
-    service
-        .database
-        .execute("UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)")
-        .await;
+    service.database.execute(DUE_NOW).await;
 }
 
 /// Waits until a statement that changes nothing finds so many rows.
@@ -94,6 +93,40 @@ async fn a_server_that_is_away_delays_mails_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_discarded_does_not_tell_that_the_server_is_back() {
+    let database = TestDatabase::create().await;
+    let port = SmtpServer::free_port();
+    let herolo = with_mail(&database, &format!("smtp://127.0.0.1:{port}?tls=none"));
+    assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
+    let process = herolo.serve().await;
+    process.until_ready().await;
+    process.user("alice").await;
+    let forget = async |account: &str| {
+        let answer = process
+            .post("/password-resets", &json!({"account": account}))
+            .await;
+        assert_eq!(answer.status, 202);
+    };
+    forget("alice").await;
+    process.until_log_says("mails are delayed").await;
+
+    forget("nobody").await;
+
+    until("it is discarded", async || {
+        let of_nobody = "UPDATE mails SET attempts = attempts WHERE requested_for = 'nobody'";
+        database.execute(of_nobody).await == 0
+    })
+    .await;
+    let smtp = SmtpServer::on_port(port);
+    assert!(!process.log().contains("usable again"), "{}", process.log());
+    database.execute(DUE_NOW).await;
+    process
+        .until_log_says("the SMTP server is usable again")
+        .await;
+    smtp.wait_for(1).await;
+}
+
+#[tokio::test]
 async fn a_mail_that_is_postponed_is_sent_again_with_the_same_id() {
     let (service, smtp) = service().await;
     smtp.refuse(&[451, 450]);
@@ -142,7 +175,7 @@ async fn a_replica_that_ends_between_sending_and_recording_sends_the_same_mail_a
 async fn a_mail_that_is_refused_is_given_up_and_the_log_has_no_address() {
     let database = TestDatabase::create().await;
     let smtp = SmtpServer::start();
-    let herolo = with_mail(&database, &smtp);
+    let herolo = with_mail(&database, &smtp.url());
     assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
     let process = herolo.serve().await;
     process.until_ready().await;
@@ -175,9 +208,9 @@ async fn a_mail_that_is_refused_is_given_up_and_the_log_has_no_address() {
     assert!(!process.log().contains(&code));
 }
 
-fn with_mail(database: &TestDatabase, smtp: &SmtpServer) -> Herolo {
+fn with_mail(database: &TestDatabase, smtp_url: &str) -> Herolo {
     Herolo::on(&database.url())
-        .set("HEROLO_SMTP_URL", &smtp.url())
+        .set("HEROLO_SMTP_URL", smtp_url)
         .set("HEROLO_MAIL_FROM", "noreply@example.com")
         .set("HEROLO_PUBLIC_URL", "https://herolo.example.com")
         .set("RUST_LOG", "herolo=debug,lettre=trace")
