@@ -9,6 +9,12 @@ pub(crate) enum Kind {
     PasswordReset,
     /// The password was changed.
     PasswordChanged,
+    /// A code with which the address, or the one that is to replace it, is verified.
+    EmailVerification,
+    /// Another address is to replace this one.
+    EmailChangeRequested,
+    /// Another address has replaced this one.
+    EmailChanged,
 }
 
 /// The limits of the mails of a kind to one mailbox.
@@ -21,13 +27,22 @@ pub(super) struct Limit {
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::PasswordReset, Self::PasswordChanged];
+    const ALL: [Self; 5] = [
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::EmailVerification,
+        Self::EmailChangeRequested,
+        Self::EmailChanged,
+    ];
 
     /// The name in the database.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PasswordReset => "password-reset",
             Self::PasswordChanged => "password-changed",
+            Self::EmailVerification => "email-verification",
+            Self::EmailChangeRequested => "email-change-requested",
+            Self::EmailChanged => "email-changed",
         }
     }
 
@@ -40,7 +55,8 @@ impl Kind {
     pub(crate) fn code_lifetime(self) -> Option<Duration> {
         match self {
             Self::PasswordReset => Some(Duration::from_mins(30)),
-            Self::PasswordChanged => None,
+            Self::EmailVerification => Some(Duration::from_hours(24)),
+            Self::PasswordChanged | Self::EmailChangeRequested | Self::EmailChanged => None,
         }
     }
 
@@ -48,11 +64,11 @@ impl Kind {
     /// code: whoever asks in vain has a valid code in the mailbox, so requests by others lock nobody out.
     pub(super) fn limit(self) -> Limit {
         match self {
-            Self::PasswordReset => Limit {
+            Self::PasswordReset | Self::EmailVerification => Limit {
                 pause_minutes: 10,
                 per_hour: 8,
             },
-            Self::PasswordChanged => Limit {
+            Self::PasswordChanged | Self::EmailChangeRequested | Self::EmailChanged => Limit {
                 pause_minutes: 0,
                 per_hour: 5,
             },

@@ -1,10 +1,10 @@
 //! What a mail needs when it is sent: its recipient, as far as the limits of the mailbox allow it, and a new code.
 
-use sha2::{Digest as _, Sha256};
+use sqlx::Connection as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection as _, Row};
 
 use crate::db::{Database, Error, with_connection};
+use crate::mail::addressee::{Addressee, MailboxHash, find, mailbox_hash};
 use crate::mail::kind::{Kind, Limit};
 use crate::mail::store::{Claim, ClaimedMail};
 use crate::model::email::Email;
@@ -20,15 +20,6 @@ pub(super) struct Letter {
     pub(super) message_id: [u8; 16],
 }
 
-/// The account that a mail is about.
-struct Addressee {
-    user: UserId,
-    username: Username,
-    recipient: Email,
-}
-
-type MailboxHash = [u8; 32];
-
 /// Prepares an attempt. `None` if the mail is not to be sent: there is no such account, or the mailbox has got as many
 /// mails of this kind as it may.
 pub(super) async fn prepare(
@@ -39,10 +30,10 @@ pub(super) async fn prepare(
     let code = kind.code_lifetime().map(|_| SecretCode::random());
     let addressee = with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let Some(addressee) = addressee(&mut transaction, mail).await? else {
+        let Some(addressee) = find(&mut transaction, mail, kind).await? else {
             return Ok(None);
         };
-        let mailbox = Sha256::digest(addressee.recipient.normalized()).into();
+        let mailbox = mailbox_hash(&addressee.recipient);
         if exceeds_limit(&mut transaction, mail.claim, kind, &addressee, &mailbox).await?
             || !address(&mut transaction, mail.claim, &addressee, &mailbox).await?
         {
@@ -60,41 +51,6 @@ pub(super) async fn prepare(
         username: addressee.username,
         code,
         message_id: mail.message_id,
-    }))
-}
-
-/// The account, unless it was deleted. An account that a mail was requested for must not be suspended. Its row is
-/// locked, so that concurrent requests for one account are counted one after the other.
-async fn addressee(
-    transaction: &mut MySqlConnection,
-    mail: &ClaimedMail,
-) -> sqlx::Result<Option<Addressee>> {
-    let query = match (&mail.requested_for, mail.user) {
-        (Some(address), _) if address.contains('@') => sqlx::query(
-            "SELECT id, username, email FROM users WHERE normalized_email = ? \
-             AND NOT EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) FOR UPDATE",
-        )
-        .bind(address),
-        (Some(username), _) => sqlx::query(
-            "SELECT id, username, email FROM users WHERE username = ? \
-             AND NOT EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) FOR UPDATE",
-        )
-        .bind(username),
-        (None, user) => {
-            sqlx::query("SELECT id, username, email FROM users WHERE id = ? FOR UPDATE")
-                .bind(user.map_or(0, u64::from))
-        }
-    };
-    let Some(row) = query.fetch_optional(transaction).await? else {
-        return Ok(None);
-    };
-    let username = Username::stored(row.try_get("username")?);
-    let email = Email::stored(row.try_get("email")?);
-    let exists = !username.is_tombstone();
-    Ok(exists.then(|| Addressee {
-        user: UserId::from(row.get::<u64, _>("id")),
-        username,
-        recipient: mail.recipient.clone().unwrap_or(email),
     }))
 }
 
