@@ -37,6 +37,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(users::stage(config)?)
         .attach(users::invitations::stage(config))
         .attach(users::blocks::stage())
+        .attach(users::emails::stage())
         .attach(users::password_resets::stage())
         .attach(messages::stage())
         .attach(live::stage())

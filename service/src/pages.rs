@@ -82,6 +82,7 @@ const INBOX: &[File] = &[
     file!("/inbox/app.js", JavaScript, "inbox/app.js"),
     file!("/inbox/access.js", JavaScript, "inbox/access.js"),
     file!("/inbox/account.js", JavaScript, "inbox/account.js"),
+    file!("/inbox/address.js", JavaScript, "inbox/address.js"),
     file!("/inbox/api.js", JavaScript, "inbox/api.js"),
     file!("/inbox/blocks.js", JavaScript, "inbox/blocks.js"),
     file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),

@@ -159,11 +159,11 @@ async fn accounts_are_listed_as_a_table_and_as_json() {
     let table = user(&service, &["list"]).await;
     let lines: Vec<_> = table.stdout.lines().collect();
     assert_eq!(lines.len(), 3, "{table:?}");
-    assert!(lines[0].starts_with("USERNAME  E-MAIL             CREATED"));
-    assert!(lines[1].starts_with("alice     alice@example.com  20"));
+    assert!(lines[0].starts_with("USERNAME  E-MAIL             VERIFIED  CREATED"));
+    assert!(lines[1].starts_with("alice     alice@example.com  no        20"));
     assert!(lines[1].ends_with("  -"));
     // A date and a time of day, as when it was created.
-    let [created, suspended] = [2, 4].map(|word| lines[2].split_whitespace().nth(word));
+    let [created, suspended] = [3, 5].map(|word| lines[2].split_whitespace().nth(word));
     assert_eq!(created, suspended);
     let cut = user(&service, &["list", "--limit", "1"]).await.stdout;
     assert!(cut.ends_with("There may be more accounts: continue with --after alice\n"));
@@ -172,7 +172,14 @@ async fn accounts_are_listed_as_a_table_and_as_json() {
     let created_at = alice.get("").await.json["created_at"].clone();
     assert_eq!(
         all["users"][0],
-        json!({"username": "alice", "email": "alice@example.com", "created_at": created_at, "suspended_at": null})
+        json!({
+            "username": "alice",
+            "email": "alice@example.com",
+            "email_verified": false,
+            "pending_email": null,
+            "created_at": created_at,
+            "suspended_at": null,
+        })
     );
     let names = async |arguments: &[&str]| {
         let listed = document(&service, arguments).await;

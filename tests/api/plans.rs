@@ -17,7 +17,7 @@ use crate::support::{
 const MESSAGES: u32 = 4_000;
 
 /// Rows of other users.
-const OF_OTHERS: [&str; 6] = [
+const OF_OTHERS: [&str; 7] = [
     "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
          SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
     "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
@@ -32,6 +32,8 @@ const OF_OTHERS: [&str; 6] = [
          UTC_TIMESTAMP(3) + INTERVAL 10 + id % 20 MINUTE FROM messages",
     "INSERT INTO message_changes (user_id, kind, message_ids, created_at) \
          SELECT 1000 + id DIV 4, 'read', id, UTC_TIMESTAMP(3) FROM messages",
+    "INSERT INTO account_emails (user_id, verified_hash, pending_email) \
+         SELECT 1000 + id, UNHEX(SHA2(id, 256)), IF(id % 9, NULL, 'new@example.com') FROM messages",
 ];
 
 /// Two users, of whom one received many messages, most of which are read.
@@ -71,7 +73,8 @@ async fn big_inbox_with(adjust: impl FnOnce(&mut Config)) -> (Service, User, Use
     }
     database
         .execute(
-            "ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes, message_changes",
+            "ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes, \
+             message_changes, account_emails",
         )
         .await;
     (service, alice, bob)
@@ -195,6 +198,12 @@ async fn use_an_account_up(service: &Service) {
 /// A password is replaced with a code, after mails that are refused, postponed and not sent at all.
 async fn use_mails(service: &Service, smtp: &SmtpServer) {
     service.user("erin").await;
+    until("all sign-ups have had a mail", async || {
+        smtp.mails().len() == 3
+    })
+    .await;
+    let verification = smtp.mails()[2].code();
+    smtp.forget();
     let forget = async |account: &str| {
         let body = json!({"account": account});
         let answer = service.post("/password-resets", &body).await;
@@ -217,6 +226,35 @@ async fn use_mails(service: &Service, smtp: &SmtpServer) {
     let done = service.post("/password-resets/completion", &body).await;
     assert_eq!(done.status, 200, "{}", done.text);
     until("the owner is told", async || smtp.mails().len() > 1).await;
+    use_verifications(service, smtp, &verification).await;
+}
+
+/// An address is verified, and replaced.
+async fn use_verifications(service: &Service, smtp: &SmtpServer, code: &str) {
+    let verify = async |code: &str| {
+        let path = "/email-verifications/completion";
+        let answer = service.post(path, &json!({"code": code})).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    };
+    verify(code).await;
+    let password = "erin's new password";
+    let login = json!({"password": password});
+    let login = service.post("/users/erin/token", &login).await;
+    let token = login.json["access_token"].as_str().expect("a token");
+    let erin = User::new(&service.url, "erin", token.to_owned());
+    smtp.forget();
+    let body = json!({"password": password, "email": "erin@example.org"});
+    let change = Answer::of(erin.request(Method::PUT, "/email").json(&body)).await;
+    assert_eq!(change.status, 200, "{}", change.text);
+    let again = Answer::of(erin.request(Method::POST, "/email-verifications")).await;
+    assert_eq!(again.status, 202, "{}", again.text);
+    let is_code = |mail: &&crate::support::Mail| mail.to == ["erin@example.org"];
+    until("the new address has a code", async || {
+        smtp.mails().iter().any(|mail| is_code(&mail))
+    })
+    .await;
+    let mails = smtp.mails();
+    verify(&mails.iter().find(is_code).expect("the code").code()).await;
 }
 
 /// A change that is assigned an id and is not committed.

@@ -71,6 +71,11 @@ async fn values_that_are_not_valid_are_named() {
             "a display name",
         ),
         ("email", json!("a b@example.com"), "a blank"),
+        (
+            "email",
+            json!("\"a b\"@example.com"),
+            "no mail can be sent to it",
+        ),
         ("email", json!(long_email), "too long"),
         ("email", json!(["a@example.com"]), "a list"),
         ("password", json!("1234567"), "too short"),
@@ -476,7 +481,13 @@ async fn the_account_shows_how_much_is_unread() {
     assert!(created_at.parse::<DateTime<Utc>>().is_ok(), "{created_at}");
     assert_eq!(
         account.json,
-        json!({"username": "bob", "email": "bob@example.com", "created_at": created_at, "unread": 1})
+        json!({
+            "username": "bob",
+            "email": "bob@example.com",
+            "email_verified": false,
+            "created_at": created_at,
+            "unread": 1,
+        })
     );
 }
 

@@ -67,6 +67,9 @@ INSERT INTO users (username, email, normalized_email, password_hash, created_at)
 INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
   SELECT UNHEX(SHA2(CONCAT('code-of-', username), 256)), id, 'password-reset', UNHEX(SHA2(email, 256)),
     UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username LIKE 'forgetful-%';
+INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
+  SELECT UNHEX(SHA2(CONCAT('address-of-', username), 256)), id, 'email-verification', UNHEX(SHA2(email, 256)),
+    UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username LIKE 'forgetful-%';
 """
 
 

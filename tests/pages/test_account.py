@@ -69,9 +69,16 @@ def test_the_email_address_is_changed(service: Service, tab: Callable[..., Tab])
     form.get_by_label("New address").fill("alice-address@example.org")
     form.get_by_label("Your password").fill(PASSWORD)
     form.get_by_role("button", name="Change address").click()
-    expect(form).to_contain_text("It is alice-address@example.org.")
+    expect(form).to_contain_text("It is alice-address@example.com, and not confirmed yet.")
+    expect(form.locator("#pending-email")).to_contain_text("alice-address@example.org replaces it once you open")
+    one.examine("account-pending-address")
+    with one.page.expect_response("**/email-verifications") as response:
+        form.get_by_role("button", name="Send the mail again").click()
+    assert response.value.status == 202
     expect(form.get_by_label("Your password")).to_have_value("")
-    assert alice.ask("GET", "")["email"] == "alice-address@example.org"
+    account = alice.ask("GET", "")
+    assert account["email"] == "alice-address@example.com"
+    assert account["pending_email"] == "alice-address@example.org"
 
 
 def test_a_new_password_signs_out_others_and_not_this_browser(service: Service, tab: Callable[..., Tab]) -> None:

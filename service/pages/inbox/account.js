@@ -1,5 +1,6 @@
 // The account: a view that is loaded when it is opened.
 
+import * as address from "/inbox/address.js";
 import * as blocks from "/inbox/blocks.js";
 import { ask, byId, focusOn, make, setTitle, showToast } from "/inbox/dom.js";
 import * as forms from "/inbox/forms.js";
@@ -23,7 +24,7 @@ export function show(given) {
       { class: "account", "aria-labelledby": "account-title" },
       make("div", { class: "bar" }, title, close),
       make("p", { class: "hint" }, "Signed in as ", make("bdi", {}, session.username()), "."),
-      section("email", "E-mail address", null, email),
+      section("email", "E-mail address", null, () => address.content(form, CURRENT)),
       section(
         "password",
         "Password",
@@ -88,29 +89,6 @@ function form(id, fields, button, action) {
 }
 
 const CURRENT = { type: "password", autocomplete: "current-password" };
-
-async function email() {
-  const account = await session.callAs("GET", session.own());
-  const address = make("bdi", {}, account.email);
-  const fields = [
-    ["email", "New address", { type: "email", autocomplete: "email" }],
-    ["password", "Your password", CURRENT],
-  ];
-  const change = async (values, wait) => {
-    const changed = await session.callAs("PUT", session.own("/email"), {
-      body: { ...values, email: values.email.trim() },
-      wait,
-    });
-    address.textContent = changed.email;
-    showToast("The e-mail address is changed.");
-  };
-  return make(
-    "div",
-    {},
-    make("p", {}, "It is ", make("b", {}, address), "."),
-    form("email-form", fields, ["Change address", ""], change),
-  );
-}
 
 function password() {
   const fields = [

@@ -148,8 +148,7 @@ function route() {
   if (!history.state) history.replaceState({ before: here }, "");
   here = location.hash;
   isLeaving = false;
-  const code = recoveryCode();
-  if (code !== null) return recover(code);
+  if (mailed()) return showMailed(mailed());
   byId("recovery").hidden = true;
   if (!session.token()) return enter();
   if (byId("shell").hidden) return begin();
@@ -272,22 +271,22 @@ function close() {
 /** The code in `#/invitation/CODE`, or nothing. */
 const invitation = () => /^#\/invitation\/([0-9A-Za-z]+)$/.exec(location.hash)?.[1] ?? "";
 
-/** The code in `#/forgotten/CODE`, "" in `#/forgotten`, or null. */
-function recoveryCode() {
-  const found = /^#\/forgotten(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
-  return found && (found[1] ?? "");
+/** The view and the code in `#/forgotten/CODE` or `#/verify/CODE`, which are in mails; without a code, "". Or null. */
+function mailed() {
+  const found = /^#\/(forgotten|verify)(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
+  return found && { view: found[1], code: found[2] ?? "" };
 }
 
-/** Loads and shows the view in which a forgotten password is replaced. Users who are signed in may have followed the
- * link of a mail. */
-async function recover(code) {
+/** Loads and shows a view that takes the code of a mail. Users who are signed in may have followed its link. */
+async function showMailed({ view, code }) {
+  const { hash } = location;
   listener.stop();
   byId("shell").hidden = true;
   access.hide();
   byId("recovery").hidden = false;
   const recovery = await import("/inbox/recovery.js").catch(() => null);
-  if (recoveryCode() !== code) return;
-  if (recovery) recovery.show(code, { done: begin });
+  if (location.hash !== hash) return;
+  if (recovery) recovery.show(view, code, { done: begin });
   else showToast("This cannot be shown. Check your connection and load the page again.");
 }
 
@@ -304,7 +303,7 @@ function begin() {
   byId("me").textContent = session.username();
   byId("unread-only").checked = Boolean(stored(UNREAD_ONLY));
   listener.start();
-  if (!location.hash || invitation() || recoveryCode() !== null) history.replaceState({}, "", "#/inbox");
+  if (!location.hash || invitation() || mailed()) history.replaceState({}, "", "#/inbox");
   route();
 }
 
@@ -386,7 +385,7 @@ function onFocus() {
 function setUp() {
   access.setUp(begin, resume);
   session.share(
-    () => !history.state?.isOut && access.isUntouched() && recoveryCode() === null,
+    () => !history.state?.isOut && access.isUntouched() && !mailed(),
     (isRenewed) => (isRenewed ? access.renewed() : begin()),
     signedOutElsewhere,
   );
@@ -458,7 +457,7 @@ function setUpWindow() {
 }
 
 setUp();
-if (recoveryCode() !== null) route();
+if (mailed()) route();
 else if (session.token()) begin();
 else {
   enter();

@@ -1,4 +1,4 @@
-// Replacing a forgotten password: a view that is loaded when it is opened.
+// Replacing a forgotten password, and confirming an e-mail address: views that are loaded when they are opened.
 
 import { call } from "/inbox/api.js";
 import { byId, focusOn, make, setTitle } from "/inbox/dom.js";
@@ -9,10 +9,12 @@ const TEXT = { autocapitalize: "none", spellcheck: "false" };
 
 let actions; // done(), after the sign-in
 
-/** Shows the form for the code of a mail and the new password, or without a code, the one that has a mail sent. */
-export function show(code, given) {
+/** Shows the form for the code of a mail and the new password, or without a code, the one that has a mail sent; or in
+ * the view "verify", the form for the code of a mail that confirms an address. */
+export function show(view, code, given) {
   actions = given;
-  if (code) askForPassword(code, "");
+  if (view === "verify") askForConfirmation(code);
+  else if (code) askForPassword(code, "");
   else askForAccount();
 }
 
@@ -49,6 +51,26 @@ function askForPassword(code, sent) {
     sent && make("button", { type: "button", class: "link", click: askForAccount }, "No mail? Send another one"),
   );
   if (code) focusOn(byId("recovery-form-new_password"));
+}
+
+/** A button, because programs that scan mails open the links in them. */
+function askForConfirmation(code) {
+  const confirm = async ({ code }, wait) => {
+    const body = { code: code.trim() };
+    const { username, email } = await call("POST", "/email-verifications/completion", { body, wait });
+    fill(
+      "The address is confirmed",
+      `${email} is the address of the account ${username}.`,
+      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/inbox" }, "Continue")),
+    );
+  };
+  const fields = [["code", "Code from the mail", { ...TEXT, autocomplete: "one-time-code", value: code }]];
+  fill(
+    "Confirm your e-mail address",
+    "With the code from the mail, you confirm that the address is yours.",
+    form("verification", fields, ["Confirm the address", "primary wide"], confirm),
+  );
+  if (code) focusOn(byId("verification").querySelector("button"));
 }
 
 function fill(title, text, content, other = null) {

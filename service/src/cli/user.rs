@@ -226,12 +226,19 @@ fn listed(accounts: &[AccountRecord], limit: u32) -> Output {
 }
 
 fn table<'a>(accounts: impl IntoIterator<Item = &'a AccountRecord>) -> String {
-    let mut table = Table::new(["USERNAME", "E-MAIL", "CREATED (UTC)", "SUSPENDED (UTC)"]);
+    let mut table = Table::new([
+        "USERNAME",
+        "E-MAIL",
+        "VERIFIED",
+        "CREATED (UTC)",
+        "SUSPENDED (UTC)",
+    ]);
     let time = |time: DateTime<Utc>| time.format("%F %T").to_string();
     for account in accounts {
         table.row([
             account.username.to_string(),
             account.email.as_str().to_owned(),
+            if account.email_verified { "yes" } else { "no" }.to_owned(),
             time(account.created_at),
             account.suspended_at.map_or_else(|| "-".to_owned(), time),
         ]);

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
 
 use crate::db::{Database, Error, with_connection};
+use crate::mail::addressee::MailboxHash;
 use crate::mail::kind::Kind;
 use crate::model::email::Email;
 use crate::model::secret_code::CodeHash;
@@ -15,6 +16,8 @@ pub(crate) struct CodeOwner {
     pub(crate) username: Username,
     /// The account's address at this time.
     pub(crate) email: Email,
+    /// Of the address that the code was sent to.
+    pub(crate) mailbox_hash: MailboxHash,
 }
 
 /// The owner of a code that can be used, unless the account is suspended.
@@ -25,7 +28,7 @@ pub(crate) async fn owner(
 ) -> Result<Option<CodeOwner>, Error> {
     let row = with_connection!(database, |connection| {
         sqlx::query(
-            "SELECT u.id, u.username, u.email FROM mail_codes AS c JOIN users AS u ON u.id = c.user_id \
+            "SELECT u.id, u.username, u.email, c.mailbox_hash FROM mail_codes AS c JOIN users AS u ON u.id = c.user_id \
              WHERE c.code_hash = ? AND c.kind = ? AND c.expires_at > UTC_TIMESTAMP(3) \
              AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id)",
         )
@@ -38,6 +41,10 @@ pub(crate) async fn owner(
         user: UserId::from(row.get::<u64, _>("id")),
         username: Username::stored(row.get("username")),
         email: Email::stored(row.get("email")),
+        mailbox_hash: row
+            .get::<Vec<u8>, _>("mailbox_hash")
+            .try_into()
+            .unwrap_or_default(),
     };
     Ok(row.map(owner))
 }

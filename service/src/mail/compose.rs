@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
+use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
-use lettre::{Address, Message};
 
 use crate::config::MailSettings;
 use crate::mail::prepare::Letter;
@@ -16,11 +16,7 @@ pub(super) struct Unaddressable;
 
 /// Composes a mail.
 pub(super) fn compose(letter: &Letter, settings: &MailSettings) -> Result<Message, Unaddressable> {
-    let recipient: Address = letter
-        .recipient
-        .for_delivery()
-        .parse()
-        .map_err(|_| Unaddressable)?;
+    let recipient = letter.recipient.for_delivery().ok_or(Unaddressable)?;
     let Text {
         subject,
         plain,
@@ -48,4 +44,34 @@ fn message_id(letter: &Letter, settings: &MailSettings) -> String {
         let _ = write!(unique, "{byte:02x}");
     }
     format!("<{unique}@{}>", settings.from.email.domain())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::model::email::Email;
+
+    use super::*;
+
+    #[test]
+    fn every_address_that_is_accepted_can_be_written_into_a_mail() {
+        for address in [
+            "alice@example.com",
+            "Al.Ice+tag@Example.COM",
+            "!#$%&'*+-/=?^_`{|}~@example.com",
+            r#""alice"@example.com"#,
+            r#""a.l\i.ce"@example.com"#,
+            "m\u{fc}ller@m\u{fc}ller.example",
+            "mu\u{308}ller@example.com",
+            "\u{65e5}\u{672c}@example.com",
+        ] {
+            let accepted = Email::parse(address.to_owned()).expect(address);
+            let written = accepted.for_delivery().expect(address);
+            let message = Message::builder()
+                .from("noreply@example.com".parse().expect("an address"))
+                .to(Mailbox::new(None, written.clone()))
+                .body(String::new())
+                .expect(address);
+            assert_eq!(message.envelope().to(), [written], "{address}");
+        }
+    }
 }

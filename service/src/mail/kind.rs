@@ -9,22 +9,40 @@ pub(crate) enum Kind {
     PasswordReset,
     /// The password was changed.
     PasswordChanged,
+    /// A code with which the address, or the one that is to replace it, is verified.
+    EmailVerification,
+    /// Another address is to replace this one.
+    EmailChangeRequested,
+    /// Another address has replaced this one.
+    EmailChanged,
 }
 
-/// At most so many mails of a kind to one mailbox in this time.
+/// The limits of the mails of a kind to one mailbox.
 pub(super) struct Limit {
-    pub(super) mails: i64,
-    pub(super) minutes: u32,
+    /// The minutes for which an account gets no second mail while the code in the first one can be used; 0 for mails
+    /// without a code.
+    pub(super) pause_minutes: u32,
+    /// The maximum number of mails in an hour, which also bounds those whose codes are used or voided at once.
+    pub(super) per_hour: i64,
 }
 
 impl Kind {
-    const ALL: [Self; 2] = [Self::PasswordReset, Self::PasswordChanged];
+    const ALL: [Self; 5] = [
+        Self::PasswordReset,
+        Self::PasswordChanged,
+        Self::EmailVerification,
+        Self::EmailChangeRequested,
+        Self::EmailChanged,
+    ];
 
     /// The name in the database.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::PasswordReset => "password-reset",
             Self::PasswordChanged => "password-changed",
+            Self::EmailVerification => "email-verification",
+            Self::EmailChangeRequested => "email-change-requested",
+            Self::EmailChanged => "email-changed",
         }
     }
 
@@ -37,21 +55,22 @@ impl Kind {
     pub(crate) fn code_lifetime(self) -> Option<Duration> {
         match self {
             Self::PasswordReset => Some(Duration::from_mins(30)),
-            Self::PasswordChanged => None,
+            Self::EmailVerification => Some(Duration::from_hours(24)),
+            Self::PasswordChanged | Self::EmailChangeRequested | Self::EmailChanged => None,
         }
     }
 
-    /// A requested mail is limited by its distance from the previous one, which is shorter than the lifetime of a code:
-    /// whoever asks in vain has a valid code in the mailbox, so requests by others lock nobody out.
+    /// A mail with a code is limited by its distance from the previous one, which is shorter than the lifetime of a
+    /// code: whoever asks in vain has a valid code in the mailbox, so requests by others lock nobody out.
     pub(super) fn limit(self) -> Limit {
         match self {
-            Self::PasswordReset => Limit {
-                mails: 1,
-                minutes: 10,
+            Self::PasswordReset | Self::EmailVerification => Limit {
+                pause_minutes: 10,
+                per_hour: 8,
             },
-            Self::PasswordChanged => Limit {
-                mails: 5,
-                minutes: 60,
+            Self::PasswordChanged | Self::EmailChangeRequested | Self::EmailChanged => Limit {
+                pause_minutes: 0,
+                per_hour: 5,
             },
         }
     }
@@ -74,9 +93,14 @@ mod tests {
     fn a_request_in_vain_leaves_a_code_that_is_valid_for_a_while() {
         for kind in Kind::ALL {
             if let Some(lifetime) = kind.code_lifetime() {
-                assert_eq!(kind.limit().mails, 1);
-                let pause = Duration::from_mins(kind.limit().minutes.into());
-                assert!(lifetime >= 3 * pause);
+                let Limit {
+                    pause_minutes,
+                    per_hour,
+                } = kind.limit();
+                assert!(pause_minutes > 0);
+                assert!(lifetime >= 3 * Duration::from_mins(pause_minutes.into()));
+                // Otherwise requests alone could use the hour up, and leave no valid code at its end.
+                assert!(per_hour > i64::from(60 / pause_minutes));
             }
         }
     }

@@ -3,6 +3,7 @@
 //! A mail is a row, written in the transaction that causes it, without a text: the worker composes the text, and makes
 //! the code in it, when it sends. See decision 0055.
 
+mod addressee;
 mod cleanup;
 pub(crate) mod codes;
 mod compose;
@@ -15,6 +16,7 @@ mod store;
 mod texts;
 mod worker;
 
+pub(crate) use self::addressee::mailbox_hash;
 pub(crate) use self::kind::Kind;
 pub(crate) use self::outbox::{Outbox, SendsMail};
 pub(crate) use self::stage::stage;

@@ -29,6 +29,16 @@ impl Outbox {
         }
     }
 
+    /// An outbox that takes no mail.
+    pub(crate) fn off() -> Self {
+        Self::new(false)
+    }
+
+    /// Whether the service sends mails.
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
     /// Adds a mail to the transaction that causes it, unless the service sends none. After the commit,
     /// [`Self::announce`] has it sent at once.
     pub(crate) async fn add(
@@ -39,7 +49,20 @@ impl Outbox {
         recipient: &Email,
     ) -> sqlx::Result<()> {
         if self.is_on {
-            store::add(transaction, kind, user, recipient).await?;
+            store::add(transaction, kind, user, Some(recipient)).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for a mail whose recipient is determined when it is sent.
+    pub(crate) async fn add_for_owner(
+        &self,
+        transaction: &mut MySqlConnection,
+        kind: Kind,
+        user: UserId,
+    ) -> sqlx::Result<()> {
+        if self.is_on {
+            store::add(transaction, kind, user, None).await?;
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! What a mail needs when it is sent: its recipient, as far as the limits of the mailbox allow it, and a new code.
 
-use sha2::{Digest as _, Sha256};
+use sqlx::Connection as _;
 use sqlx::mysql::MySqlConnection;
-use sqlx::{Connection as _, Row};
 
 use crate::db::{Database, Error, with_connection};
+use crate::mail::addressee::{Addressee, MailboxHash, find, mailbox_hash};
 use crate::mail::kind::{Kind, Limit};
 use crate::mail::store::{Claim, ClaimedMail};
 use crate::model::email::Email;
@@ -20,15 +20,6 @@ pub(super) struct Letter {
     pub(super) message_id: [u8; 16],
 }
 
-/// The account that a mail is about.
-struct Addressee {
-    user: UserId,
-    username: Username,
-    recipient: Email,
-}
-
-type MailboxHash = [u8; 32];
-
 /// Prepares an attempt. `None` if the mail is not to be sent: there is no such account, or the mailbox has got as many
 /// mails of this kind as it may.
 pub(super) async fn prepare(
@@ -39,11 +30,11 @@ pub(super) async fn prepare(
     let code = kind.code_lifetime().map(|_| SecretCode::random());
     let addressee = with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let Some(addressee) = addressee(&mut transaction, mail).await? else {
+        let Some(addressee) = find(&mut transaction, mail, kind).await? else {
             return Ok(None);
         };
-        let mailbox = Sha256::digest(addressee.recipient.normalized()).into();
-        if exceeds_limit(&mut transaction, mail.claim, kind, &mailbox).await?
+        let mailbox = mailbox_hash(&addressee.recipient);
+        if exceeds_limit(&mut transaction, mail.claim, kind, &addressee, &mailbox).await?
             || !address(&mut transaction, mail.claim, &addressee, &mailbox).await?
         {
             return Ok(None);
@@ -63,61 +54,55 @@ pub(super) async fn prepare(
     }))
 }
 
-/// The account, unless it was deleted. An account that a mail was requested for must not be suspended. Its row is
-/// locked, so that concurrent requests for one account are counted one after the other.
-async fn addressee(
-    transaction: &mut MySqlConnection,
-    mail: &ClaimedMail,
-) -> sqlx::Result<Option<Addressee>> {
-    let query = match (&mail.requested_for, mail.user) {
-        (Some(address), _) if address.contains('@') => sqlx::query(
-            "SELECT id, username, email FROM users WHERE normalized_email = ? \
-             AND NOT EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) FOR UPDATE",
-        )
-        .bind(address),
-        (Some(username), _) => sqlx::query(
-            "SELECT id, username, email FROM users WHERE username = ? \
-             AND NOT EXISTS (SELECT 1 FROM suspensions WHERE user_id = id) FOR UPDATE",
-        )
-        .bind(username),
-        (None, user) => {
-            sqlx::query("SELECT id, username, email FROM users WHERE id = ? FOR UPDATE")
-                .bind(user.map_or(0, u64::from))
-        }
-    };
-    let Some(row) = query.fetch_optional(transaction).await? else {
-        return Ok(None);
-    };
-    let username = Username::stored(row.try_get("username")?);
-    let email = Email::stored(row.try_get("email")?);
-    let exists = !username.is_tombstone();
-    Ok(exists.then(|| Addressee {
-        user: UserId::from(row.get::<u64, _>("id")),
-        username,
-        recipient: mail.recipient.clone().unwrap_or(email),
-    }))
-}
-
 /// Whether the mailbox has got as many mails of this kind as it may, or is about to.
 async fn exceeds_limit(
     transaction: &mut MySqlConnection,
     Claim { mail, .. }: Claim,
     kind: Kind,
+    addressee: &Addressee,
     mailbox: &MailboxHash,
 ) -> sqlx::Result<bool> {
-    let Limit { mails, minutes } = kind.limit();
-    let others: i64 = sqlx::query_scalar(
-        "SELECT COUNT(*) FROM mails FORCE INDEX (mails_mailbox) WHERE mailbox_hash = ? AND kind = ? AND id <> ? \
-         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL ? MINUTE OR sent_at IS NULL AND id < ?)",
+    let Limit {
+        pause_minutes,
+        per_hour,
+    } = kind.limit();
+    let (in_hour, recent): (i64, i64) = sqlx::query_as(
+        "SELECT COUNT(*), CAST(COALESCE(SUM(user_id = ? AND (sent_at IS NULL \
+         OR sent_at > UTC_TIMESTAMP(3) - INTERVAL ? MINUTE)), 0) AS SIGNED) \
+         FROM mails FORCE INDEX (mails_mailbox) WHERE mailbox_hash = ? AND kind = ? AND id <> ? \
+         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR OR sent_at IS NULL AND id < ?)",
     )
+    .bind(u64::from(addressee.user))
+    .bind(pause_minutes)
     .bind(&mailbox[..])
     .bind(kind.name())
     .bind(mail)
-    .bind(minutes)
     .bind(mail)
-    .fetch_one(transaction)
+    .fetch_one(&mut *transaction)
     .await?;
-    Ok(others >= mails)
+    let is_paused = pause_minutes > 0
+        && recent > 0
+        && has_code(transaction, kind, addressee.user, mailbox).await?;
+    Ok(is_paused || in_hour >= per_hour)
+}
+
+/// Whether the mailbox has a code that can be used. If it was used or voided, its owner need not wait for the next one.
+async fn has_code(
+    transaction: &mut MySqlConnection,
+    kind: Kind,
+    user: UserId,
+    mailbox: &MailboxHash,
+) -> sqlx::Result<bool> {
+    let code: Option<u64> = sqlx::query_scalar(
+        "SELECT user_id FROM mail_codes FORCE INDEX (mail_codes_user) WHERE user_id = ? AND kind = ? \
+         AND mailbox_hash = ? AND expires_at > UTC_TIMESTAMP(3) LIMIT 1",
+    )
+    .bind(u64::from(user))
+    .bind(kind.name())
+    .bind(&mailbox[..])
+    .fetch_optional(transaction)
+    .await?;
+    Ok(code.is_some())
 }
 
 /// Makes a mail count for its mailbox and its account; `false` if the claim has ended.

@@ -34,12 +34,12 @@ pub(super) struct Claim {
     pub(super) attempt: u32,
 }
 
-/// Adds a mail about an account to this address.
+/// Adds a mail about an account to this address, or to the one that the account has when the mail is sent.
 pub(super) async fn add(
     transaction: &mut MySqlConnection,
     kind: Kind,
     user: UserId,
-    recipient: &Email,
+    recipient: Option<&Email>,
 ) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO mails (kind, user_id, recipient, message_id, created_at, due_at) \
@@ -47,7 +47,7 @@ pub(super) async fn add(
     )
     .bind(kind.name())
     .bind(u64::from(user))
-    .bind(recipient.as_str())
+    .bind(recipient.map(Email::as_str))
     .bind(&rand::random::<[u8; 16]>()[..])
     .execute(transaction)
     .await

@@ -23,18 +23,43 @@ pub(super) struct Text {
 /// The text of a mail about an account of the service.
 pub(super) fn text(letter: &Letter, settings: &MailSettings) -> Text {
     let (username, public_url) = (&letter.username, settings.public_url.as_str());
+    let account = format!("your account {username} at {public_url}");
     let (subject, parts) = match letter.kind {
-        Kind::PasswordReset => ("Your password", password_reset(letter, settings)),
+        Kind::PasswordReset => ("Your password", password_reset(letter, settings, &account)),
         Kind::PasswordChanged => (
             "Your password was changed",
             vec![
                 words(format!(
-                    "The password of your account {username} at {public_url} was changed, and you are signed out on \
-                     all devices."
+                    "The password of {account} was changed, and you are signed out on all devices."
                 )),
                 words(
                     "If you did not change it, request a new password at once, or ask the operator of the service.",
                 ),
+            ],
+        ),
+        Kind::EmailVerification => (
+            "Confirm your e-mail address",
+            email_verification(letter, settings, &account),
+        ),
+        Kind::EmailChangeRequested => (
+            "Your e-mail address is to be changed",
+            vec![
+                words(format!(
+                    "Another e-mail address was entered for {account}. It replaces this one once it is confirmed."
+                )),
+                words(
+                    "If you did not enter it, someone knows your password: request a new one at once. That withdraws \
+                     the change.",
+                ),
+            ],
+        ),
+        Kind::EmailChanged => (
+            "Your e-mail address was changed",
+            vec![
+                words(format!(
+                    "Another e-mail address has replaced this one in {account}. This is the last mail to this address."
+                )),
+                words("If you did not change it, ask the operator of the service at once."),
             ],
         ),
     };
@@ -46,26 +71,61 @@ pub(super) fn text(letter: &Letter, settings: &MailSettings) -> Text {
     }
 }
 
-fn password_reset(letter: &Letter, settings: &MailSettings) -> Vec<Part> {
-    let (username, public_url) = (&letter.username, &settings.public_url);
-    let code = letter.code.as_ref().map_or("", |code| code.expose());
+fn password_reset(letter: &Letter, settings: &MailSettings, account: &str) -> Vec<Part> {
     let mut parts = vec![words(format!(
-        "A new password was requested for your account {username} at {public_url}."
+        "A new password was requested for {account}."
     ))];
+    parts.extend(code(
+        letter,
+        settings,
+        "forgotten",
+        "To choose one",
+        "30 minutes",
+    ));
+    parts.push(words(
+        "If you did not request it, ignore this mail. Your password stays as it is.",
+    ));
+    parts
+}
+
+fn email_verification(letter: &Letter, settings: &MailSettings, account: &str) -> Vec<Part> {
+    let mut parts = vec![words(format!("This address was entered for {account}."))];
+    parts.extend(code(
+        letter,
+        settings,
+        "verify",
+        "To confirm that it is yours",
+        "24 hours",
+    ));
+    parts.push(words(
+        "If you did not enter it, ignore this mail: without this code, the address is not confirmed.",
+    ));
+    parts
+}
+
+/// The code, with a link to the view of the page that takes it.
+fn code(
+    letter: &Letter,
+    settings: &MailSettings,
+    view: &str,
+    purpose: &str,
+    lifetime: &str,
+) -> Vec<Part> {
+    let code = letter.code.as_ref().map_or("", |code| code.expose());
+    let mut parts = Vec::new();
     if settings.has_inbox_page {
         // A fragment, so that no server or proxy gets the code with the address.
         parts.extend([
-            words("To choose one, open this page within 30 minutes:"),
-            Part::Link(format!("{public_url}/#/forgotten/{code}")),
+            words(format!("{purpose}, open this page within {lifetime}:")),
+            Part::Link(format!("{}/#/{view}/{code}", settings.public_url)),
             words("Or enter this code where you are asked for it:"),
         ]);
     } else {
-        parts.push(words("To choose one, enter this code within 30 minutes:"));
+        parts.push(words(format!(
+            "{purpose}, enter this code within {lifetime}:"
+        )));
     }
-    parts.extend([
-        Part::Code(code.to_owned()),
-        words("If you did not request it, ignore this mail. Your password stays as it is."),
-    ]);
+    parts.push(Part::Code(code.to_owned()));
     parts
 }
 

@@ -16,6 +16,13 @@ pub(crate) struct Account {
     // A generated client must not check the format, because its rules may be stricter than those of the service.
     #[schema(value_type = String, example = "alice@example.com")]
     pub(crate) email: Email,
+    /// Whether its owner has proved to receive mails at this address. Always false if the service sends no mails.
+    #[schema(example = true)]
+    pub(crate) email_verified: bool,
+    /// The address that is to replace it, once it is verified. Absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, example = "alice@example.org")]
+    pub(crate) pending_email: Option<Email>,
     /// RFC 3339, UTC, milliseconds.
     #[serde(serialize_with = "timestamp::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]

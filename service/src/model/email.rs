@@ -2,6 +2,7 @@
 
 use email_address::{EmailAddress, Options};
 use idna::uts46::{AsciiDenyList, DnsLength, Hyphens, Uts46};
+use lettre::Address;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -37,7 +38,13 @@ impl Email {
         let (_, domain) = parts(&address);
         a_labels(domain)
             .ok_or("must end with a domain name that is valid in the DNS, such as example.com")?;
-        Ok(Self(address))
+        let email = Self(address);
+        if email.for_delivery().is_none() {
+            return Err("must be one that mails can be sent to: what is before the @ has at most 64 bytes, and none \
+                        of the characters that need quotation marks"
+                .into());
+        }
+        Ok(email)
     }
 
     /// An address from the database, which contains valid ones only.
@@ -49,12 +56,17 @@ impl Email {
         &self.0
     }
 
-    /// The address as it is written in a mail: as it was typed, with the domain in A-labels, so that SMTP servers
-    /// without support for UTF-8 (RFC 6531) take it if the local part is ASCII.
-    pub(crate) fn for_delivery(&self) -> String {
+    /// The address as it is written in a mail: as it was typed, without needless quotes, and with the domain in
+    /// A-labels, so that SMTP servers without support for UTF-8 (RFC 6531) take it if the local part is ASCII. `None`
+    /// if it cannot be written there, as may be the case for an address that an older version accepted.
+    pub(crate) fn for_delivery(&self) -> Option<Address> {
         let (local, domain) = parts(&self.0);
-        let domain = a_labels(domain).unwrap_or_else(|| domain.to_owned());
-        format!("{local}@{domain}")
+        let local = unquoted(local);
+        // lettre reads the addresses of a mail's headers without their quotes.
+        if !is_dot_atom(&local) {
+            return None;
+        }
+        Address::new(local, a_labels(domain)?).ok()
     }
 
     /// The part before the last `@`, without needless quotes.
@@ -130,8 +142,9 @@ mod tests {
         Email::parse(address.to_owned())
     }
 
+    /// Of an address that may be one that only older versions accept.
     fn normalized(address: &str) -> String {
-        email(address).expect(address).normalized()
+        Email::stored(address.to_owned()).normalized()
     }
 
     #[test]
@@ -158,7 +171,29 @@ mod tests {
     #[test]
     fn a_mail_is_addressed_with_the_local_part_as_typed_and_the_domain_in_a_labels() {
         let typed = email("Bob.M@MÜLLER.example").expect("valid");
-        assert_eq!(typed.for_delivery(), "Bob.M@xn--mller-kva.example");
+        let written = typed.for_delivery().expect("deliverable");
+        assert_eq!(written.to_string(), "Bob.M@xn--mller-kva.example");
+    }
+
+    #[test]
+    fn an_address_that_no_mail_can_be_sent_to_is_refused() {
+        let decomposed = "e\u{301}".repeat(22);
+        for local in [
+            r#""a b""#,
+            r#"".a""#,
+            r#""a..b""#,
+            r#""a@b""#,
+            r#""a\"b""#,
+            &decomposed,
+        ] {
+            let address = format!("{local}@example.com");
+            assert!(email(&address).is_err(), "{address}");
+            // An older version may have accepted it.
+            assert!(Email::stored(address).for_delivery().is_none());
+        }
+        let quoted = email(r#""al\ice"@example.com"#).expect("needless quotes");
+        let written = quoted.for_delivery().expect("deliverable");
+        assert_eq!(written.to_string(), "alice@example.com");
     }
 
     #[test]

@@ -114,6 +114,7 @@ fn merged_document() -> utoipa::openapi::OpenApi {
         users::Docs::openapi(),
         users::invitations::Docs::openapi(),
         users::blocks::Docs::openapi(),
+        users::emails::Docs::openapi(),
         users::password_resets::Docs::openapi(),
         messages::Docs::openapi(),
         export::Docs::openapi(),

@@ -1,10 +1,11 @@
-//! Accounts, the access tokens that are issued for them, invitations to create some, forgotten passwords, and blocks
-//! between them.
+//! Accounts, the access tokens that are issued for them, invitations to create some, their addresses, forgotten
+//! passwords, and blocks between them.
 
 pub(crate) mod administration;
 pub(crate) mod blocks;
 mod caller_lock;
 pub(crate) mod cleanup;
+pub(crate) mod emails;
 pub(crate) mod invitations;
 pub(crate) mod password_resets;
 mod requests;

@@ -115,25 +115,3 @@ impl PasswordChange {
 pub(super) fn refused_password(Invalid(detail): Invalid) -> Problem {
     Problem::Invalid(vec![FieldError::field("new_password", detail)])
 }
-
-/// A new e-mail address and the account's password.
-#[derive(ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"email": "alice@example.org", "password": "correct horse battery"}))]
-pub(super) struct EmailChange {
-    #[schema(inline)]
-    pub(super) email: Email,
-    #[schema(inline)]
-    pub(super) password: SubmittedPassword,
-}
-
-impl FromFields for EmailChange {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        let email = fields.text("email", Email::parse);
-        let password = fields.text("password", SubmittedPassword::parse);
-        Some(Self {
-            email: email?,
-            password: password?,
-        })
-    }
-}

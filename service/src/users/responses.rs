@@ -17,6 +17,28 @@ pub(super) struct User {
     // A generated client must not check the format, because its rules may be stricter than those of the service.
     #[schema(value_type = String, example = "alice@example.com")]
     pub(super) email: Email,
+    /// The address that is to replace it, once it is verified. Absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false, example = "alice@example.org")]
+    pending_email: Option<Email>,
+}
+
+impl User {
+    pub(super) fn new(username: Username, email: Email) -> Self {
+        Self {
+            username,
+            email,
+            pending_email: None,
+        }
+    }
+
+    /// An account whose address is to be changed.
+    pub(super) fn with_pending(username: Username, email: Email, pending: Email) -> Self {
+        Self {
+            pending_email: Some(pending),
+            ..Self::new(username, email)
+        }
+    }
 }
 
 /// An access token (RFC 6749 section 5.1).

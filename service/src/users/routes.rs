@@ -22,7 +22,7 @@ use crate::model::account::Account;
 use crate::model::reserved::ReservedUsernames;
 use crate::model::user::Username;
 use crate::users::cleanup;
-use crate::users::requests::{EmailChange, NewUser, Password, PasswordChange};
+use crate::users::requests::{NewUser, Password, PasswordChange};
 use crate::users::responses::{AccessToken, IssuedToken, User};
 use crate::users::service::Users;
 use crate::users::sign_ups;
@@ -37,7 +37,6 @@ use crate::users::sign_ups::{AcceptsSignUps, ServiceInfo};
     issue_token,
     revoke_tokens,
     change_password,
-    change_email,
     delete_account
 ))]
 pub(crate) struct Docs;
@@ -69,7 +68,6 @@ fn routes() -> Vec<Route> {
         issue_token,
         revoke_tokens,
         change_password,
-        change_email,
         delete_account
     ]
 }
@@ -174,32 +172,6 @@ async fn change_password(
     limit.refund();
     users.change_password(&owner, change.new_password).await?;
     Ok(NoContent)
-}
-
-/// Change your e-mail address.
-#[utoipa::path(tag = "users", operation_id = "changeEmail", security(("token" = [])), params(docs::Owner),
-    request_body = EmailChange, responses(
-    (status = 200, description = "The account.", body = User),
-    docs::ReauthProblems,
-    docs::Limited,
-    docs::TakenOrInvalid,
-    docs::BodyProblems,
-    docs::Unavailable,
-))]
-#[put("/users/<_>/email", data = "<body>")]
-async fn change_email(
-    caller: Caller,
-    limit: RateLimited<'_, Logins>,
-    body: Body<EmailChange>,
-    authenticator: &State<Authenticator>,
-    users: &State<Users>,
-) -> Result<Json<User>, Problem> {
-    let change = body.0;
-    let owner = authenticator
-        .reauthenticate(&caller, change.password)
-        .await?;
-    limit.refund();
-    users.change_email(&owner, change.email).await.map(Json)
 }
 
 /// Delete your account and all messages that you sent, for all their receivers.

@@ -7,7 +7,6 @@ use crate::db::{Database, Error};
 use crate::http::problem::Problem;
 use crate::mail::Outbox;
 use crate::model::account::Account;
-use crate::model::email::Email;
 use crate::model::invalid::{FieldError, Invalid};
 use crate::model::password::NewPassword;
 use crate::model::reserved::ReservedUsernames;
@@ -64,11 +63,7 @@ impl Users {
             email: &email,
             password_hash: &hash,
         };
-        let inserted = match &code {
-            Some(code) => store::insert_invited(&self.database, &account, code).await,
-            None => store::insert(&self.database, &account).await.map(|()| true),
-        };
-        match inserted {
+        match store::insert(&self.database, &self.outbox, &account, code.as_ref()).await {
             Ok(false) => Err(Problem::InvitationInvalid),
             Err(Error::Duplicate) => {
                 let taken = store::taken(&self.database, &username, &email).await?;
@@ -76,7 +71,8 @@ impl Users {
             }
             outcome => {
                 outcome?;
-                Ok(User { username, email })
+                self.outbox.announce();
+                Ok(User::new(username, email))
             }
         }
     }
@@ -107,25 +103,6 @@ impl Users {
         }
         self.outbox.announce();
         Ok(())
-    }
-
-    pub(super) async fn change_email(
-        &self,
-        owner: &Reauthenticated<'_>,
-        email: Email,
-    ) -> Result<User, Problem> {
-        match store::change_email(&self.database, owner, &email).await {
-            Err(Error::Duplicate) => Err(conflict(Taken {
-                username: false,
-                email: true,
-            })),
-            Ok(false) => Err(Problem::InvalidToken),
-            outcome => {
-                outcome?;
-                let username = owner.username().clone();
-                Ok(User { username, email })
-            }
-        }
     }
 
     pub(super) async fn delete(&self, owner: &Reauthenticated<'_>) -> Result<(), Problem> {

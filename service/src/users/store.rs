@@ -12,7 +12,7 @@ use crate::model::account::Account;
 use crate::model::email::Email;
 use crate::model::secret_code::CodeHash;
 use crate::model::user::{UserId, Username};
-use crate::users::{blocks, invitations};
+use crate::users::{blocks, emails, invitations};
 
 /// Counting unread messages stops here, which bounds its cost.
 const MAX_UNREAD: u64 = 1_000;
@@ -30,32 +30,29 @@ pub(super) struct NewAccount<'a> {
     pub(super) password_hash: &'a str,
 }
 
-/// Creates an account.
+/// Creates an account, has a code sent to its address, and uses up an invitation if the code of one is given; or does
+/// nothing: `false` if no open invitation has this code.
 ///
 /// # Errors
 /// [`Error::Duplicate`] if the name or the address is taken. The unique keys decide, also between concurrent requests.
-pub(super) async fn insert(database: &Database, new: &NewAccount<'_>) -> Result<(), Error> {
-    let now = Utc::now();
-    with_connection!(database, |connection| insert_user(connection, new, now)
-        .await)
-}
-
-/// Creates an account and uses up an invitation, or does neither; `false` if no open invitation has this code.
-///
-/// # Errors
-/// [`Error::Duplicate`] if the name or the address is taken.
-pub(super) async fn insert_invited(
+pub(super) async fn insert(
     database: &Database,
+    outbox: &Outbox,
     new: &NewAccount<'_>,
-    code: &CodeHash,
+    invitation: Option<&CodeHash>,
 ) -> Result<bool, Error> {
     let now = Utc::now();
     with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        if !invitations::store::use_up(&mut transaction, code, now).await? {
+        if let Some(code) = invitation
+            && !invitations::store::use_up(&mut transaction, code, now).await?
+        {
             return Ok(false);
         }
-        insert_user(&mut transaction, new, now).await?;
+        let user = insert_user(&mut transaction, new, now).await?;
+        outbox
+            .add_for_owner(&mut transaction, Kind::EmailVerification, user)
+            .await?;
         transaction.commit().await?;
         Ok(true)
     })
@@ -65,8 +62,8 @@ async fn insert_user(
     connection: &mut MySqlConnection,
     new: &NewAccount<'_>,
     now: DateTime<Utc>,
-) -> sqlx::Result<()> {
-    sqlx::query(
+) -> sqlx::Result<UserId> {
+    let inserted = sqlx::query(
         "INSERT INTO users (username, email, normalized_email, password_hash, created_at) VALUES (?, ?, ?, ?, ?)",
     )
     .bind(new.username.as_str())
@@ -75,8 +72,8 @@ async fn insert_user(
     .bind(new.password_hash)
     .bind(now)
     .execute(connection)
-    .await
-    .map(drop)
+    .await?;
+    Ok(UserId::from(inserted.last_insert_id()))
 }
 
 /// The values that made an insertion fail.
@@ -108,10 +105,14 @@ pub(super) async fn account(
 ) -> Result<Option<Account>, Error> {
     let id = u64::from(caller.id());
     with_connection!(database, |connection| {
-        let account = sqlx::query("SELECT email, created_at FROM users WHERE id = ?")
-            .bind(id)
-            .fetch_optional(&mut *connection)
-            .await?;
+        let account = sqlx::query(
+            "SELECT u.email, u.created_at, a.pending_email, \
+             a.verified_hash <=> UNHEX(SHA2(u.normalized_email, 256)) AS email_verified \
+             FROM users AS u LEFT JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = ?",
+        )
+        .bind(id)
+        .fetch_optional(&mut *connection)
+        .await?;
         let Some(account) = account else {
             return Ok(None);
         };
@@ -123,17 +124,20 @@ pub(super) async fn account(
         .bind(MAX_UNREAD)
         .fetch_all(connection)
         .await?;
+        let pending: Option<String> = account.try_get("pending_email")?;
         Ok(Some(Account {
             username: caller.username().clone(),
             email: Email::stored(account.try_get("email")?),
+            email_verified: account.try_get("email_verified")?,
+            pending_email: pending.map(Email::stored),
             created_at: account.try_get("created_at")?,
             unread: unread.len(),
         }))
     })
 }
 
-/// Changes the password, revokes all tokens of the owner, and voids codes for a new password. `false` if the tokens
-/// were revoked in the meantime: of two concurrent changes one succeeds.
+/// Changes the password, revokes all tokens of the owner, voids codes for a new password, and withdraws a pending
+/// address. `false` if the tokens were revoked in the meantime: of two concurrent changes one succeeds.
 pub(super) async fn change_password(
     database: &Database,
     outbox: &Outbox,
@@ -153,6 +157,7 @@ pub(super) async fn change_password(
         }
         let (user, address) = (owner.id(), owner.email());
         codes::void(&mut transaction, Kind::PasswordReset, user).await?;
+        emails::store::withdraw_pending(&mut transaction, user).await?;
         outbox
             .add(&mut transaction, Kind::PasswordChanged, user, address)
             .await?;
@@ -161,7 +166,8 @@ pub(super) async fn change_password(
     })
 }
 
-/// Replaces the password, revokes all tokens, and voids codes for a new password.
+/// Replaces the password, revokes all tokens, voids codes for a new password, and withdraws a pending change of the
+/// address.
 pub(super) async fn set_password(
     transaction: &mut MySqlConnection,
     user: UserId,
@@ -173,7 +179,8 @@ pub(super) async fn set_password(
     .bind(hash)
     .bind(u64::from(user));
     raise_epoch(transaction, user, update).await?;
-    codes::void(transaction, Kind::PasswordReset, user).await
+    codes::void(transaction, Kind::PasswordReset, user).await?;
+    emails::store::withdraw_pending(transaction, user).await
 }
 
 /// Executes an update that raises the user's epoch, which revokes all tokens, and announces that to all replicas, so
@@ -195,33 +202,6 @@ pub(super) async fn raise_epoch(
     .execute(connection)
     .await?;
     Ok(true)
-}
-
-/// Changes the e-mail address. `false` if the owner's tokens were revoked in the meantime.
-///
-/// # Errors
-/// [`Error::Duplicate`] if another account has the address.
-pub(super) async fn change_email(
-    database: &Database,
-    owner: &Reauthenticated<'_>,
-    email: &Email,
-) -> Result<bool, Error> {
-    with_connection!(database, |connection| {
-        let mut transaction = connection.begin().await?;
-        let changed = sqlx::query(
-            "UPDATE users SET email = ?, normalized_email = ? WHERE id = ? AND token_epoch = ?",
-        )
-        .bind(email.as_str())
-        .bind(email.normalized())
-        .bind(u64::from(owner.id()))
-        .bind(owner.token_epoch())
-        .execute(&mut *transaction)
-        .await?;
-        // Codes in mails to the former address prove nothing any more.
-        codes::void(&mut transaction, Kind::PasswordReset, owner.id()).await?;
-        transaction.commit().await?;
-        Ok(changed.rows_affected() == 1)
-    })
 }
 
 /// Revokes all tokens of the caller. If they were revoked in the meantime, tokens that were issued since stay valid.
@@ -281,5 +261,6 @@ pub(super) async fn bury(
     invitations::store::delete_all_of(transaction, user).await?;
     blocks::store::delete_all_by(transaction, user).await?;
     codes::forget_account(transaction, user).await?;
+    emails::store::delete_all_of(transaction, user).await?;
     Ok(true)
 }

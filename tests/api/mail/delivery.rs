@@ -2,15 +2,14 @@
 
 use serde_json::json;
 
-use super::{forget, service};
+use super::{early_user, early_users, forget, service};
 use crate::support::{Herolo, Service, SmtpServer, TestDatabase, problem, set_smtp, until};
+
+const DUE_NOW: &str = "UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)";
 
 /// Makes the pause before the next attempt be over.
 async fn skip_pause(service: &Service) {
-    service
-        .database
-        .execute("UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)")
-        .await;
+    service.database.execute(DUE_NOW).await;
 }
 
 /// Waits until a statement that changes nothing finds so many rows.
@@ -25,7 +24,7 @@ async fn until_rows(service: &Service, condition: &str, count: u64) {
 #[tokio::test]
 async fn a_mail_is_plain_text_and_html_without_anything_remote() {
     let (service, smtp) = service().await;
-    service.user("alice").await;
+    early_user(&service, "alice").await;
     forget(&service, "alice").await;
 
     let mail = &smtp.wait_for(1).await[0];
@@ -61,7 +60,7 @@ async fn without_the_inbox_page_a_mail_has_the_code_alone() {
         config.inbox_page = false;
     })
     .await;
-    service.user("alice").await;
+    early_user(&service, "alice").await;
     forget(&service, "alice").await;
 
     let mail = &smtp.wait_for(1).await[0];
@@ -77,7 +76,7 @@ async fn a_server_that_is_away_delays_mails_and_nothing_else() {
         set_smtp(config, &format!("smtp://127.0.0.1:{port}?tls=none"));
     })
     .await;
-    let alice = service.user("alice").await;
+    let alice = early_user(&service, "alice").await;
     forget(&service, "alice").await;
     until_rows(&service, "attempts > 0 AND due_at > UTC_TIMESTAMP(3)", 1).await;
     assert_eq!(service.get("/readyz").await.status, 200);
@@ -94,10 +93,42 @@ async fn a_server_that_is_away_delays_mails_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_mail_that_is_discarded_does_not_tell_that_the_server_is_back() {
+    let database = TestDatabase::create().await;
+    let port = SmtpServer::free_port();
+    let herolo = with_mail(&database, &format!("smtp://127.0.0.1:{port}?tls=none"));
+    assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
+    let process = herolo.serve().await;
+    process.until_ready().await;
+    process.user("alice").await;
+    process.until_log_says("mails are delayed").await;
+
+    let nobody = json!({"account": "nobody"});
+    let answer = process.post("/password-resets", &nobody).await;
+
+    assert_eq!(answer.status, 202);
+
+    until("it is discarded", async || {
+        let of_nobody = "UPDATE mails SET attempts = attempts WHERE requested_for = 'nobody'";
+        database.execute(of_nobody).await == 0
+    })
+    .await;
+    let smtp = SmtpServer::on_port(port);
+    assert!(!process.log().contains("usable again"), "{}", process.log());
+    // Again and again, because an attempt that has just failed postpones the mail.
+    until("the server is usable again", async || {
+        database.execute(DUE_NOW).await;
+        process.log().contains("the SMTP server is usable again")
+    })
+    .await;
+    smtp.wait_for(1).await;
+}
+
+#[tokio::test]
 async fn a_mail_that_is_postponed_is_sent_again_with_the_same_id() {
     let (service, smtp) = service().await;
     smtp.refuse(&[451, 450]);
-    service.user("alice").await;
+    early_user(&service, "alice").await;
     forget(&service, "alice").await;
 
     for offered in [1, 2] {
@@ -118,7 +149,7 @@ async fn a_mail_that_is_postponed_is_sent_again_with_the_same_id() {
 #[tokio::test]
 async fn a_replica_that_ends_between_sending_and_recording_sends_the_same_mail_again() {
     let (service, smtp) = service().await;
-    service.user("alice").await;
+    early_user(&service, "alice").await;
     forget(&service, "alice").await;
     smtp.wait_for(1).await;
     until_rows(&service, "sent_at IS NOT NULL", 1).await;
@@ -142,11 +173,13 @@ async fn a_replica_that_ends_between_sending_and_recording_sends_the_same_mail_a
 async fn a_mail_that_is_refused_is_given_up_and_the_log_has_no_address() {
     let database = TestDatabase::create().await;
     let smtp = SmtpServer::start();
-    let herolo = with_mail(&database, &smtp);
+    let herolo = with_mail(&database, &smtp.url());
     assert_eq!(herolo.run(&["migrate"]).await.code, Some(0));
     let process = herolo.serve().await;
     process.until_ready().await;
     process.user("alice").await;
+    smtp.wait_for(1).await;
+    smtp.forget();
     smtp.refuse(&[550]);
 
     let body = json!({"account": "alice"});
@@ -154,10 +187,8 @@ async fn a_mail_that_is_refused_is_given_up_and_the_log_has_no_address() {
 
     process.until_log_says("a mail is given up").await;
     until("it is deleted", async || {
-        database
-            .execute("UPDATE mails SET attempts = attempts + 1")
-            .await
-            == 0
+        let resets = "UPDATE mails SET attempts = attempts + 1 WHERE kind = 'password-reset'";
+        database.execute(resets).await == 0
     })
     .await;
     assert_eq!(smtp.offered(), 1);
@@ -175,9 +206,9 @@ async fn a_mail_that_is_refused_is_given_up_and_the_log_has_no_address() {
     assert!(!process.log().contains(&code));
 }
 
-fn with_mail(database: &TestDatabase, smtp: &SmtpServer) -> Herolo {
+fn with_mail(database: &TestDatabase, smtp_url: &str) -> Herolo {
     Herolo::on(&database.url())
-        .set("HEROLO_SMTP_URL", &smtp.url())
+        .set("HEROLO_SMTP_URL", smtp_url)
         .set("HEROLO_MAIL_FROM", "noreply@example.com")
         .set("HEROLO_PUBLIC_URL", "https://herolo.example.com")
         .set("RUST_LOG", "herolo=debug,lettre=trace")
@@ -190,7 +221,7 @@ async fn a_mail_is_given_up_after_three_days() {
         set_smtp(config, &format!("smtp://127.0.0.1:{port}?tls=none"));
     })
     .await;
-    service.user("alice").await;
+    early_user(&service, "alice").await;
     forget(&service, "alice").await;
     until_rows(&service, "attempts > 0 AND due_at > UTC_TIMESTAMP(3)", 1).await;
     service
@@ -221,11 +252,11 @@ async fn replicas_send_each_mail_once() {
         })
         .await;
     }
-    let names: Vec<_> = (0..12).map(|number| format!("user{number}")).collect();
-    for name in &names {
-        service.user(name).await;
-    }
-    for name in &names {
+    let names = [
+        "ann", "ben", "cat", "dan", "eve", "fay", "gus", "hal", "ida", "jim", "kim", "lea",
+    ];
+    early_users(&service, names).await;
+    for name in names {
         forget(&service, name).await;
     }
 
@@ -246,7 +277,7 @@ async fn a_mail_waits_for_tls_that_the_settings_require() {
         set_smtp(config, smtp.url().trim_end_matches("?tls=none"));
     })
     .await;
-    service.user("alice").await;
+    early_user(&service, "alice").await;
     forget(&service, "alice").await;
     until_rows(&service, "attempts > 0 AND due_at > UTC_TIMESTAMP(3)", 1).await;
     assert_eq!(smtp.offered(), 0);

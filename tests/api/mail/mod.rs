@@ -3,16 +3,52 @@
 mod delivery;
 mod off;
 mod resets;
+mod verification;
 
 use serde_json::json;
 
-use crate::support::{Answer, Service, SmtpServer};
+use crate::support::{Answer, Service, SmtpServer, User, until};
 
 /// A service that sends its mails to a server.
 async fn service() -> (Service, SmtpServer) {
     let smtp = SmtpServer::start();
     let service = Service::start_with(|config| smtp.serve(config)).await;
     (service, smtp)
+}
+
+/// Accounts from the time before the service sent mails, so that none has got any.
+async fn early_users<const N: usize>(service: &Service, names: [&str; N]) -> [User; N] {
+    let replica = service.replica(|_| ()).await;
+    until("the replica is ready", async || {
+        replica.get_as("", "/readyz").await.status == 200
+    })
+    .await;
+    let mut users = Vec::with_capacity(N);
+    for name in names {
+        let user = User::sign_up(&replica.url, name).await;
+        users.push(User::new(&service.url, name, user.token));
+    }
+    users
+        .try_into()
+        .unwrap_or_else(|_| panic!("one user for each name"))
+}
+
+/// One of them.
+async fn early_user(service: &Service, name: &str) -> User {
+    let [user] = early_users(service, [name]).await;
+    user
+}
+
+/// Waits until no mail is to be sent.
+async fn until_sent(service: &Service) {
+    until("the outbox is empty", async || {
+        service
+            .database
+            .execute("UPDATE mails SET attempts = attempts WHERE sent_at IS NULL")
+            .await
+            == 0
+    })
+    .await;
 }
 
 /// Requests a new password for an account.

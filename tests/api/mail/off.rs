@@ -16,12 +16,32 @@ async fn what_needs_mails_is_refused_before_its_body() {
             "/password-resets/completion",
             json!({"code": "x", "new_password": "a new pass phrase"}),
         ),
+        ("/email-verifications/completion", json!({"code": "x"})),
     ] {
         let answer = service.post(path, &body).await;
         let document = problem(&answer, 403);
         assert_eq!(document["type"], "urn:problem-type:herolo:mail-off");
         assert!(document["detail"].to_string().contains("ask its operator"));
     }
+}
+
+#[tokio::test]
+async fn an_address_is_never_verified_and_changed_at_once() {
+    let (service, [alice]) = Service::with_users(["alice"]).await;
+    let request = alice.request(Method::POST, "/email-verifications");
+    let refused = Answer::of(request).await;
+    let document = problem(&refused, 403);
+    assert_eq!(document["type"], "urn:problem-type:herolo:mail-off");
+    let body = json!({"password": "password of alice", "email": "a@example.org"});
+    let changed = Answer::of(alice.request(Method::PUT, "/email").json(&body)).await;
+    assert_eq!(
+        changed.json,
+        json!({"username": "alice", "email": "a@example.org"})
+    );
+    let account = alice.get("").await.json;
+    assert_eq!(account["email_verified"], false);
+    let any = "UPDATE mails SET attempts = attempts + 1";
+    assert_eq!(service.database.execute(any).await, 0);
 }
 
 #[tokio::test]

@@ -123,6 +123,11 @@ impl SmtpServer {
         self.lock().refusals.extend(statuses);
     }
 
+    /// Forgets the mails that have arrived.
+    pub(crate) fn forget(&self) {
+        *self.lock() = Shared::default();
+    }
+
     pub(crate) fn mails(&self) -> Vec<Mail> {
         self.lock().accepted.clone()
     }

@@ -97,6 +97,14 @@ const NO_INVITING: SharedResponse = SharedResponse {
     }],
 };
 
+const NO_VERIFYING: SharedResponse = SharedResponse {
+    name: "NoVerifying",
+    description: "The access token belongs to a different user, the account is suspended, or the service sends no \
+                  mails; `type` says which.",
+    instance: "/users/alice/email-verifications",
+    examples: &[OTHER_USERS_TOKEN, SUSPENSION, MAIL_OFF],
+};
+
 const MAIL_OFF: Example = || ("mailOff", Problem::MailOff);
 const NO_MAIL: SharedResponse = SharedResponse {
     name: "NoMail",
@@ -148,7 +156,8 @@ const BODY_TIMEOUT: SharedResponse = SharedResponse {
 
 const TAKEN: SharedResponse = SharedResponse {
     name: "Taken",
-    description: "The username or the e-mail address belongs to another account; `errors` says which.",
+    description: "The username or the e-mail address, or the address that a code is for, belongs to another account; \
+                  `errors` says which.",
     instance: "/users",
     examples: &[|| {
         let errors = vec![FieldError::field("username", "is taken")];
@@ -274,7 +283,7 @@ const UNAVAILABLE: SharedResponse = SharedResponse {
     }],
 };
 
-const ALL: [&SharedResponse; 29] = [
+const ALL: [&SharedResponse; 30] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -283,6 +292,7 @@ const ALL: [&SharedResponse; 29] = [
     &NOT_CONFIRMED,
     &SIGN_UP_REFUSED,
     &NO_INVITING,
+    &NO_VERIFYING,
     &NO_MAIL,
     &CODE_REFUSED,
     &NOT_FOUND,
@@ -340,6 +350,8 @@ groups! {
     AuthProblems: TOKEN_NEEDED, OTHER_USER;
     /// Of inviting others.
     InviteProblems: TOKEN_NEEDED, NO_INVITING;
+    /// Of having an address verified.
+    VerificationProblems: TOKEN_NEEDED, NO_VERIFYING;
     /// Of operations that need mails.
     MailOff: NO_MAIL;
     /// Of operations with a code from a mail.

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::auth::PasswordHasher;
 use crate::db::{Database, Error, with_connection};
+use crate::mail::Outbox;
 use crate::model::email::Email;
 use crate::model::invalid::Invalid;
 use crate::model::password::NewPassword;
@@ -85,7 +86,8 @@ impl Administration {
             email: &email,
             password_hash: &hash,
         };
-        match insert(&self.database, &new).await {
+        // Without a mail, as all commands.
+        match insert(&self.database, &Outbox::off(), &new, None).await {
             Err(Error::Duplicate) => {
                 let taken = taken(&self.database, &username, &email).await?;
                 let name = if taken.username {

@@ -18,17 +18,22 @@ use crate::users::store::{bury, raise_epoch, set_password};
 pub(crate) struct AccountRecord {
     pub(crate) username: Username,
     pub(crate) email: Email,
+    pub(crate) email_verified: bool,
+    pub(crate) pending_email: Option<Email>,
     #[serde(serialize_with = "timestamp::rfc3339")]
     pub(crate) created_at: DateTime<Utc>,
     #[serde(serialize_with = "timestamp::optional_rfc3339")]
     pub(crate) suspended_at: Option<DateTime<Utc>>,
 }
 
-/// The columns of an [`AccountRecord`]. The subquery looks up one row by its key, whereas a join may read the table.
+/// The columns of an [`AccountRecord`]. Each subquery looks up one row by its key, whereas a join may read the table.
 macro_rules! accounts {
     ($from:literal) => {
         concat!(
             "SELECT username, email, created_at, \
+             EXISTS (SELECT 1 FROM account_emails WHERE user_id = id \
+             AND verified_hash = UNHEX(SHA2(normalized_email, 256))) AS email_verified, \
+             (SELECT pending_email FROM account_emails WHERE user_id = id) AS pending_email, \
              (SELECT suspended_at FROM suspensions WHERE user_id = id) AS suspended_at FROM ",
             $from
         )
@@ -36,9 +41,12 @@ macro_rules! accounts {
 }
 
 fn record(row: &MySqlRow) -> sqlx::Result<AccountRecord> {
+    let pending: Option<String> = row.try_get("pending_email")?;
     Ok(AccountRecord {
         username: Username::stored(row.try_get("username")?),
         email: Email::stored(row.try_get("email")?),
+        email_verified: row.try_get("email_verified")?,
+        pending_email: pending.map(Email::stored),
         created_at: row.try_get("created_at")?,
         suspended_at: row.try_get("suspended_at")?,
     })

@@ -1,0 +1,8 @@
+//! Addresses of accounts: their verification by a code in a mail, and their change, for which such a code is needed.
+
+mod requests;
+mod routes;
+mod service;
+pub(super) mod store;
+
+pub(crate) use self::routes::{Docs, stage};
