@@ -283,17 +283,12 @@ async fn every_change_follows_its_message() {
     let mut read = BTreeMap::new();
     while read.values().filter(|read| **read).count() < COUNT {
         let event = listener.next().await.expect("the stream goes on");
-        match event.name.as_str() {
-            "message" => {
-                read.insert(
-                    event.data["id"].clone().to_string(),
-                    event.data["read"] == true,
-                );
-            }
-            _ => {
-                let id = event.data["ids"][0].to_string();
-                assert!(read.insert(id, true).is_some(), "{event:?}");
-            }
+        if event.name == "message" {
+            let id = event.data["id"].to_string();
+            read.insert(id, event.data["read"] == true);
+        } else {
+            let id = event.data["ids"][0].to_string();
+            assert!(read.insert(id, true).is_some(), "{event:?}");
         }
     }
     changes.await.expect("all are sent");
@@ -455,13 +450,13 @@ async fn a_change_of_the_future_resets_the_stream() {
 }
 
 #[tokio::test]
-async fn a_blocked_message_and_its_deletion_are_not_told_to_who_blocks() {
+async fn a_blocked_message_and_its_deletion_are_not_told_to_its_receiver() {
     let (service, alice, bob) = two().await;
     let carol = service.user("carol").await;
     let block = Answer::of(alice.request(Method::PUT, "/blocks/bob")).await;
     assert_eq!(block.status, 204);
-    let mut blocker = Listener::of(&alice).await;
-    let (mut blocked, mut other) = (Listener::of(&bob).await, Listener::of(&carol).await);
+    let mut receiver = Listener::of(&alice).await;
+    let (mut sender, mut other) = (Listener::of(&bob).await, Listener::of(&carol).await);
     let new = NewMessage::to_several(&["alice", "carol"]).json();
     let both = bob.post("/messages", &new).await.json["id"].as_u64();
     let both = both.expect("it is sent");
@@ -472,14 +467,17 @@ async fn a_blocked_message_and_its_deletion_are_not_told_to_who_blocks() {
     assert_eq!(carol.delete(seen).await.status, 204);
 
     assert_eq!(
-        hear(&mut blocked, 2).await,
+        hear(&mut sender, 2).await,
         [deleted(&[both]), deleted(&[single])]
     );
     assert_eq!(
         hear(&mut other, 2).await,
         [deleted(&[both]), deleted(&[seen])]
     );
-    assert_eq!(next_change(&mut blocker).await.data, json!({"ids": [seen]}));
+    assert_eq!(
+        next_change(&mut receiver).await.data,
+        json!({"ids": [seen]})
+    );
     let of_alice = recorded(&service).await;
     let of_alice: Vec<_> = of_alice
         .iter()

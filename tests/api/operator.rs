@@ -168,7 +168,11 @@ async fn accounts_are_listed_as_a_table_and_as_json() {
     let cut = user(&service, &["list", "--limit", "1"]).await.stdout;
     assert!(cut.ends_with("There may be more accounts: continue with --after alice\n"));
 
-    let all = document(&service, &["list"]).await;
+    assert_listed_as_json(&service, &alice).await;
+}
+
+async fn assert_listed_as_json(service: &Service, alice: &User) {
+    let all = document(service, &["list"]).await;
     let created_at = alice.get("").await.json["created_at"].clone();
     assert_eq!(
         all["users"][0],
@@ -182,7 +186,7 @@ async fn accounts_are_listed_as_a_table_and_as_json() {
         })
     );
     let names = async |arguments: &[&str]| {
-        let listed = document(&service, arguments).await;
+        let listed = document(service, arguments).await;
         let users = listed["users"].as_array().expect("users").iter();
         let names = users.map(|user| user["username"].as_str().expect("a name").to_owned());
         names.collect::<Vec<_>>()
@@ -190,17 +194,14 @@ async fn accounts_are_listed_as_a_table_and_as_json() {
     assert_eq!(names(&["list"]).await, ["alice", "bob"]);
     assert_eq!(names(&["list", "--limit", "1"]).await, ["alice"]);
     let next =
-        async |limit| document(&service, &["list", "--limit", limit]).await["next_after"].clone();
+        async |limit| document(service, &["list", "--limit", limit]).await["next_after"].clone();
     assert_eq!(
         [next("1").await, next("3").await],
         [json!("alice"), json!(null)]
     );
     assert_eq!(names(&["list", "--after", "ALICE"]).await, ["bob"]);
     assert_eq!(names(&["list", "--suspended"]).await, ["bob"]);
-    assert_eq!(
-        document(&service, &["show", "alice"]).await,
-        all["users"][0]
-    );
+    assert_eq!(document(service, &["show", "alice"]).await, all["users"][0]);
 }
 
 #[tokio::test]

@@ -779,19 +779,24 @@ async fn no_write_makes_more_round_trips_than_it_needs() {
         let send = async || alice.post("/messages", &receivers).await.status;
         assert_eq!(statements_of(&service, send).await, CHECK + 4, "sending");
     }
+    assert_costs_of_changes(&service, &alice, &bob, id).await;
+
+    let password = json!({"password": "password of bob"});
+    let login = async || service.post("/users/bob/token", &password).await.status;
+    assert_eq!(statements_of(&service, login).await, 1, "a login");
+}
+
+/// Those of marks and deletions of this message from Alice to Bob.
+async fn assert_costs_of_changes(service: &Service, alice: &User, bob: &User, id: u64) {
     // The message is read, and if its status differs, an update and an insert follow between BEGIN and COMMIT.
     let mark = async || bob.mark(id, true).await.status;
-    assert_eq!(statements_of(&service, mark).await, CHECK + 5, "marking");
-    assert_eq!(statements_of(&service, mark).await, CHECK + 1, "repeating");
+    assert_eq!(statements_of(service, mark).await, CHECK + 5, "marking");
+    assert_eq!(statements_of(service, mark).await, CHECK + 1, "repeating");
     let mark = async || {
         let ids = json!({"read": false, "ids": [id, 9]});
         bob.patch("/messages", &ids).await.status
     };
-    assert_eq!(
-        statements_of(&service, mark).await,
-        CHECK + CHANGE,
-        "by ids"
-    );
+    assert_eq!(statements_of(service, mark).await, CHECK + CHANGE, "by ids");
     // The search for messages to change, and a change in portions of a hundred.
     for (until, read, portions) in [(0, true, 0), (250, false, 3), (9, true, 1)] {
         let mark = async || {
@@ -799,30 +804,26 @@ async fn no_write_makes_more_round_trips_than_it_needs() {
             bob.patch("/messages", &all).await.status
         };
         let expected = CHECK + 1 + portions * CHANGE;
-        assert_eq!(statements_of(&service, mark).await, expected, "to {until}");
+        assert_eq!(statements_of(service, mark).await, expected, "to {until}");
     }
     let delete = async || bob.delete(id).await.status;
     assert_eq!(
-        statements_of(&service, delete).await,
+        statements_of(service, delete).await,
         CHECK + CHANGE,
         "as receiver"
     );
     let delete = async || alice.delete(id).await.status;
     assert_eq!(
-        statements_of(&service, delete).await,
+        statements_of(service, delete).await,
         CHECK + CHANGE,
         "as sender"
     );
     let delete = async || alice.delete(id).await.status;
     assert_eq!(
-        statements_of(&service, delete).await,
+        statements_of(service, delete).await,
         CHECK + CHANGE - 1,
         "again"
     );
-
-    let password = json!({"password": "password of bob"});
-    let login = async || service.post("/users/bob/token", &password).await.status;
-    assert_eq!(statements_of(&service, login).await, 1, "a login");
 }
 
 #[tokio::test]

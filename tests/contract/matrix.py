@@ -135,13 +135,13 @@ class Account:
         """The id of a new invitation."""
         return self.api.ask("POST", f"/users/{self.name}/invitations", None, self.token)["id"]
 
-    def code(self) -> str:
-        """A code for a new password, as if it had been sent by mail."""
+    def code(self, kind: str = "password-reset") -> str:
+        """A code of a kind, for a new password by default, as if it had been sent by mail."""
         code = secrets.token_hex(16)
         self.api.mysql.execute(
             "herolo",
             "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)"
-            f" SELECT UNHEX(SHA2('{code}', 256)), id, 'password-reset', UNHEX(SHA2(email, 256)),"
+            f" SELECT UNHEX(SHA2('{code}', 256)), id, '{kind}', UNHEX(SHA2(email, 256)),"
             f" UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username = '{self.name}'",
         )
         return code
@@ -183,6 +183,7 @@ REQUESTS: dict[str, Callable[[Account, Account], Request]] = {
     "completePasswordReset": lambda _, bystander: Request(
         {}, {"code": Account(bystander.api).code(), "new_password": secrets.token_hex(8)}
     ),
+    "completeEmailVerification": lambda _, bystander: Request({}, {"code": bystander.code("email-verification")}),
     "getAccount": of_user(),
     "exportAccount": of_user(),
     "streamEvents": of_user(),
@@ -198,6 +199,7 @@ REQUESTS: dict[str, Callable[[Account, Account], Request]] = {
     "getMessage": on_message(),
     "markMessage": on_message({"read": True}),
     "deleteMessage": on_message(),
+    "requestEmailVerification": of_user(),
     "changeEmail": of_user(
         lambda owner: {"email": f"new-{secrets.token_hex(6)}@example.com", "password": owner.password}
     ),

@@ -13,6 +13,9 @@ pub(super) struct FollowedTable {
     pub(super) window: u64,
     newest: &'static str,
     after: &'static str,
+    /// The first id, if its row is older than any transaction; no lower one is in flight then. `None` if rows in the
+    /// middle are deleted, too.
+    settled: Option<&'static str>,
     /// Fails if a transaction is inserting or deleting one of the rows.
     in_flight: SizedStatement<1>,
     definition: &'static str,
@@ -24,6 +27,7 @@ pub(super) const MESSAGES: FollowedTable = FollowedTable {
     window: 2_000,
     newest: "SELECT MAX(id) FROM messages",
     after: "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id > ?",
+    settled: None,
     in_flight: sized_statement!(
         [100],
         "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN (",
@@ -39,6 +43,10 @@ pub(super) const CHANGES: FollowedTable = FollowedTable {
     window: 10_000,
     newest: "SELECT MAX(id) FROM message_changes",
     after: "SELECT id FROM message_changes FORCE INDEX (PRIMARY) WHERE id > ?",
+    settled: Some(
+        "SELECT CAST(IF(created_at < UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE, id, 0) AS UNSIGNED) \
+         FROM message_changes FORCE INDEX (PRIMARY) ORDER BY id LIMIT 1",
+    ),
     in_flight: sized_statement!(
         [100],
         "SELECT id FROM message_changes FORCE INDEX (PRIMARY) WHERE id IN (",
@@ -59,7 +67,17 @@ impl FollowedTable {
                 .fetch_one(&mut *connection)
                 .await?;
             let reached = newest.unwrap_or(0);
-            let begin = reached.saturating_sub(self.window);
+            let settled = match self.settled {
+                Some(statement) => {
+                    sqlx::query_scalar(statement)
+                        .fetch_optional(&mut *connection)
+                        .await?
+                }
+                None => None,
+            };
+            let begin = reached
+                .saturating_sub(self.window)
+                .max(settled.unwrap_or(0));
             let there: Vec<u64> = sqlx::query_scalar(self.after)
                 .bind(begin)
                 .fetch_all(connection)

@@ -238,17 +238,9 @@ impl SubscriberStream {
                 known.drain(..batch.len());
                 self.buffer(messages.into_iter().map(Missed::Message));
             }
-            Backlog::Messages(known, Some(from)) => {
-                let ids = *from..=self.start.messages.reached;
-                let (entries, has_more) =
-                    store::backlog(&self.database, &self.caller, &ids).await?;
-                let last = entries.last().filter(|_| has_more);
-                let next = last.map(|last| last.id + 1);
-                let is_new = |entry: &BacklogEntry| {
-                    self.start.covers_message(entry.id) && !self.cursor.covers_message(entry.id)
-                };
-                known.extend(entries.into_iter().filter(is_new));
-                self.backlog = Backlog::Messages(std::mem::take(known), next);
+            Backlog::Messages(_, Some(from)) => {
+                let from = *from;
+                self.read_entries(from).await?;
             }
             Backlog::Messages(_, None) => {
                 self.cursor = self.cursor.with_messages(&self.start, u64::MAX);
@@ -257,15 +249,8 @@ impl SubscriberStream {
                 self.backlog = Backlog::Changes(known.map(IdCursor::next));
             }
             Backlog::Changes(Some(from)) => {
-                let ids = *from..=self.start.reached_change();
-                let (mut missed, has_more) =
-                    changes::of_caller(&self.database, &self.caller, &ids).await?;
-                let last = missed.last().filter(|_| has_more);
-                self.backlog = Backlog::Changes(last.map(|last| last.id + 1));
-                missed.retain(|change| {
-                    self.start.covers_change(change.id) && !self.cursor.covers_change(change.id)
-                });
-                self.buffer(missed.into_iter().map(Missed::Change));
+                let from = *from;
+                self.read_changes(from).await?;
             }
             _ => {
                 self.cursor = self.cursor.union(&self.start);
@@ -273,6 +258,32 @@ impl SubscriberStream {
             }
         }
         Ok(Step::Quiet)
+    }
+
+    /// Reads entries of the backlog, from this id on, of messages that the client does not have.
+    async fn read_entries(&mut self, from: u64) -> Result<(), Error> {
+        let ids = from..=self.start.messages.reached;
+        let (entries, has_more) = store::backlog(&self.database, &self.caller, &ids).await?;
+        let next = entries.last().filter(|_| has_more).map(|last| last.id + 1);
+        let is_new = |entry: &BacklogEntry| {
+            self.start.covers_message(entry.id) && !self.cursor.covers_message(entry.id)
+        };
+        let new = entries.into_iter().filter(is_new).collect();
+        self.backlog = Backlog::Messages(new, next);
+        Ok(())
+    }
+
+    /// Buffers changes, from this id on, that the client does not have.
+    async fn read_changes(&mut self, from: u64) -> Result<(), Error> {
+        let ids = from..=self.start.reached_change();
+        let (mut missed, has_more) = changes::of_caller(&self.database, &self.caller, &ids).await?;
+        let last = missed.last().filter(|_| has_more);
+        self.backlog = Backlog::Changes(last.map(|last| last.id + 1));
+        missed.retain(|change| {
+            self.start.covers_change(change.id) && !self.cursor.covers_change(change.id)
+        });
+        self.buffer(missed.into_iter().map(Missed::Change));
+        Ok(())
     }
 
     /// Buffers messages and changes of the backlog in the subscriber until they are written.

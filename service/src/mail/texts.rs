@@ -26,42 +26,16 @@ pub(super) fn text(letter: &Letter, settings: &MailSettings) -> Text {
     let account = format!("your account {username} at {public_url}");
     let (subject, parts) = match letter.kind {
         Kind::PasswordReset => ("Your password", password_reset(letter, settings, &account)),
-        Kind::PasswordChanged => (
-            "Your password was changed",
-            vec![
-                words(format!(
-                    "The password of {account} was changed, and you are signed out on all devices."
-                )),
-                words(
-                    "If you did not change it, request a new password at once, or ask the operator of the service.",
-                ),
-            ],
-        ),
+        Kind::PasswordChanged => ("Your password was changed", password_changed(&account)),
         Kind::EmailVerification => (
             "Confirm your e-mail address",
             email_verification(letter, settings, &account),
         ),
         Kind::EmailChangeRequested => (
             "Your e-mail address is to be changed",
-            vec![
-                words(format!(
-                    "Another e-mail address was entered for {account}. It replaces this one once it is confirmed."
-                )),
-                words(
-                    "If you did not enter it, someone knows your password: request a new one at once. That withdraws \
-                     the change.",
-                ),
-            ],
+            email_change_requested(&account),
         ),
-        Kind::EmailChanged => (
-            "Your e-mail address was changed",
-            vec![
-                words(format!(
-                    "Another e-mail address has replaced this one in {account}. This is the last mail to this address."
-                )),
-                words("If you did not change it, ask the operator of the service at once."),
-            ],
-        ),
+        Kind::EmailChanged => ("Your e-mail address was changed", email_changed(&account)),
     };
     let host = public_url.rsplit('/').next().unwrap_or_default();
     Text {
@@ -86,6 +60,38 @@ fn password_reset(letter: &Letter, settings: &MailSettings, account: &str) -> Ve
         "If you did not request it, ignore this mail. Your password stays as it is.",
     ));
     parts
+}
+
+fn password_changed(account: &str) -> Vec<Part> {
+    vec![
+        words(format!(
+            "The password of {account} was changed, and you are signed out on all devices."
+        )),
+        words(
+            "If you did not change it, request a new password at once, or ask the operator of the service.",
+        ),
+    ]
+}
+
+fn email_change_requested(account: &str) -> Vec<Part> {
+    vec![
+        words(format!(
+            "Another e-mail address was entered for {account}. It replaces this one once it is confirmed."
+        )),
+        words(
+            "If you did not enter it, someone knows your password: request a new one at once. That withdraws the \
+             change.",
+        ),
+    ]
+}
+
+fn email_changed(account: &str) -> Vec<Part> {
+    vec![
+        words(format!(
+            "Another e-mail address has replaced this one in {account}. This is the last mail to this address."
+        )),
+        words("If you did not change it, ask the operator of the service at once."),
+    ]
 }
 
 fn email_verification(letter: &Letter, settings: &MailSettings, account: &str) -> Vec<Part> {

@@ -116,8 +116,8 @@ async fn mark_portion(
             .execute(&mut *transaction)
             .await?;
         let count = changed.len() as u64;
-        let changes: Changes = changed.into_iter().map(|id| (user, id)).collect();
-        changes
+        let marked: Changes = changed.into_iter().map(|id| (user, id)).collect();
+        marked
             .record(&mut transaction, ChangeKind::marked(read))
             .await?;
         transaction.commit().await?;
