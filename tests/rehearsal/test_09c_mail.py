@@ -38,7 +38,7 @@ def text_of(mail: EmailMessage) -> str:
 
 def test_without_a_mail_server_a_new_password_cannot_be_requested(world: World, carol: Account) -> None:
     refused = world.request("POST", "/password-resets", {"account": carol.name})
-    assert (refused.status, refused.json()["type"].rpartition("/")[2]) == (403, "mail-off"), refused
+    assert (refused.status, refused.json()["type"].rpartition(":")[2]) == (403, "mail-off"), refused
 
 
 def test_a_port_that_the_firewall_would_not_open_is_refused(world: World, mail_server: MailServer) -> None:
@@ -62,7 +62,6 @@ def test_a_request_is_answered_although_the_mail_server_is_away(
     world: World, mail_server: MailServer, carol: Account
 ) -> None:
     assert world.request("POST", "/password-resets", {"account": carol.name}).status == 202
-    assert world.request("GET", "/readyz").status == 200
     assert world.log_in(carol.name).status == 201
 
 
@@ -71,9 +70,9 @@ def test_once_it_is_there_the_mail_arrives_and_its_code_sets_a_password(
 ) -> None:
     mail_server.start()
     mail = mail_server.await_mail(f"{carol.name}@example.com", "Your password at")
-    show(f"the mail as it arrived:\n{mail}")
+    show(f"'{mail['Subject']}' to {mail['To']}")
     assert mail["From"] == f"Herolo <{SENDER}>"
-    found = re.search(rf"^https://{re.escape(world.domain)}/#/forgotten/(\S+)$", text_of(mail), re.MULTILINE)
+    found = re.search(rf"^https://{re.escape(world.domain)}/#/forgotten/(\S+)\s*$", text_of(mail), re.MULTILINE)
     assert found, text_of(mail)
     completed = world.request("POST", "/password-resets/completion", {"code": found[1], "new_password": NEW_PASSWORD})
     assert completed.json() == {"username": carol.name}, completed

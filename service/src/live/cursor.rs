@@ -215,7 +215,7 @@ mod tests {
         );
         assert_eq!(
             cursor.with_changes(&other, 7),
-            StreamCursor::new(ids("9"), ids("6"))
+            StreamCursor::new(ids("9"), ids("7-7"))
         );
         assert_eq!(parse("9").union(&other), other);
     }

@@ -45,7 +45,7 @@ pub(super) const CHANGES: FollowedTable = FollowedTable {
     after: "SELECT id FROM message_changes FORCE INDEX (PRIMARY) WHERE id > ?",
     settled: Some(
         "SELECT CAST(IF(created_at < UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE, id, 0) AS UNSIGNED) \
-         FROM message_changes FORCE INDEX (PRIMARY) ORDER BY id LIMIT 1",
+         FROM message_changes WHERE id = (SELECT MIN(id) FROM message_changes)",
     ),
     in_flight: sized_statement!(
         [100],

@@ -56,12 +56,13 @@ impl Email {
         &self.0
     }
 
-    /// The address as it is written in a mail: as it was typed, without needless quotes, and with the domain in
-    /// A-labels, so that SMTP servers without support for UTF-8 (RFC 6531) take it if the local part is ASCII. `None`
-    /// if it cannot be written there, as may be the case for an address that an older version accepted.
+    /// The address as it is written in a mail: as it was typed, composed (RFC 6532 section 3.1), without needless
+    /// quotes, and with the domain in A-labels, so that SMTP servers without support for UTF-8 (RFC 6531) take it if
+    /// the local part is ASCII. `None` if it cannot be written there, as may be the case for an address that an older
+    /// version accepted.
     pub(crate) fn for_delivery(&self) -> Option<Address> {
         let (local, domain) = parts(&self.0);
-        let local = unquoted(local);
+        let local = nfc(&unquoted(local)).into_owned();
         // lettre reads the addresses of a mail's headers without their quotes.
         if !is_dot_atom(&local) {
             return None;
@@ -177,14 +178,14 @@ mod tests {
 
     #[test]
     fn an_address_that_no_mail_can_be_sent_to_is_refused() {
-        let decomposed = "e\u{301}".repeat(22);
+        let long = "\u{e9}".repeat(33);
         for local in [
             r#""a b""#,
             r#"".a""#,
             r#""a..b""#,
             r#""a@b""#,
             r#""a\"b""#,
-            &decomposed,
+            &long,
         ] {
             let address = format!("{local}@example.com");
             assert!(email(&address).is_err(), "{address}");
