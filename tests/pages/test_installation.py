@@ -100,7 +100,6 @@ def test_a_hidden_page_notifies_if_that_was_chosen(service: Service, tab: Callab
     assert two.page.evaluate("badges.at(-1)") == 2
     two.page.evaluate("last.dispatchEvent(new Event('click'))")
     expect(two.page.get_by_role("heading", name="Secret")).to_be_visible()
-    one.hide(False)
     two.hide(False)
     assert page.evaluate("localStorage.length") == 0
     two.sign_out()
