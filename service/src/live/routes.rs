@@ -54,11 +54,9 @@ fn routes() -> Vec<Route> {
 #[schema(as = Event)]
 #[expect(dead_code, reason = "describes events")]
 pub(crate) struct EventFields {
-    /// The kind of event. Kinds may be added; ignore those that you do not know.
-    #[schema(
-        pattern = "^(hello|message|marked|deleted|refetch|reset|goodbye)$",
-        example = "message"
-    )]
+    /// The kind of event: `hello`, `message`, `marked`, `deleted`, `refetch`, `reset` or `goodbye`. Kinds may be added;
+    /// ignore those that you do not know.
+    #[schema(pattern = "^[a-z-]+$", example = "message")]
     event: String,
     /// The position after this event, for `Last-Event-ID`. Not a number: it also tells which earlier messages and
     /// changes may still come.

@@ -17,12 +17,13 @@ pub(crate) enum Kind {
     EmailChanged,
 }
 
-/// The limits of the mails of a kind to one mailbox.
+/// The limits of the mails of a kind.
 pub(super) struct Limit {
     /// The minutes for which an account gets no second mail while the code in the first one can be used; 0 for mails
     /// without a code.
     pub(super) pause_minutes: u32,
-    /// The maximum number of mails in an hour, which also bounds those whose codes are used or voided at once.
+    /// The maximum number of mails in an hour: to a mailbox, which also bounds those whose codes are used or voided at
+    /// once, and about an account, whose owner could otherwise have mails sent to any number of other mailboxes.
     pub(super) per_hour: i64,
 }
 

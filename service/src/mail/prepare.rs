@@ -20,8 +20,8 @@ pub(super) struct Letter {
     pub(super) message_id: [u8; 16],
 }
 
-/// Prepares an attempt. `None` if the mail is not to be sent: there is no such account, or the mailbox has got as many
-/// mails of this kind as it may.
+/// Prepares an attempt. `None` if the mail is not to be sent: there is no such account, or as many mails of this kind
+/// as may be were sent to the mailbox or about the account.
 pub(super) async fn prepare(
     database: &Database,
     mail: &ClaimedMail,
@@ -54,7 +54,7 @@ pub(super) async fn prepare(
     }))
 }
 
-/// Whether the mailbox has got as many mails of this kind as it may, or is about to.
+/// Whether as many mails of this kind as may be were sent to the mailbox or about the account, or are about to be.
 async fn exceeds_limit(
     transaction: &mut MySqlConnection,
     Claim { mail, .. }: Claim,
@@ -83,7 +83,28 @@ async fn exceeds_limit(
     let is_paused = pause_minutes > 0
         && recent > 0
         && has_code(transaction, kind, addressee.user, mailbox).await?;
-    Ok(is_paused || in_hour >= per_hour)
+    Ok(is_paused
+        || in_hour >= per_hour
+        || about_account(transaction, mail, kind, addressee.user).await? >= per_hour)
+}
+
+/// The mails of this kind about an account in the last hour, whatever their mailboxes.
+async fn about_account(
+    transaction: &mut MySqlConnection,
+    mail: u64,
+    kind: Kind,
+    user: UserId,
+) -> sqlx::Result<i64> {
+    sqlx::query_scalar(
+        "SELECT COUNT(*) FROM mails FORCE INDEX (mails_user) WHERE user_id = ? AND kind = ? AND id <> ? \
+         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR OR sent_at IS NULL AND id < ?)",
+    )
+    .bind(u64::from(user))
+    .bind(kind.name())
+    .bind(mail)
+    .bind(mail)
+    .fetch_one(transaction)
+    .await
 }
 
 /// Whether the mailbox has a code that can be used. If it was used or voided, its owner need not wait for the next one.

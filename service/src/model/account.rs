@@ -16,7 +16,7 @@ pub(crate) struct Account {
     // A generated client must not check the format, because its rules may be stricter than those of the service.
     #[schema(value_type = String, example = "alice@example.com")]
     pub(crate) email: Email,
-    /// Whether its owner has proved to receive mails at this address. Always false if the service sends no mails.
+    /// Whether its owner has proved to receive mails at this address, which takes a service that sends mails.
     #[schema(example = true)]
     pub(crate) email_verified: bool,
     /// The address that is to replace it, once it is verified. Absent if there is none.

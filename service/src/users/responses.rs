@@ -20,7 +20,7 @@ pub(super) struct User {
     /// The address that is to replace it, once it is verified. Absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false, example = "alice@example.org")]
-    pending_email: Option<Email>,
+    pub(super) pending_email: Option<Email>,
 }
 
 impl User {

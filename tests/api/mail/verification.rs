@@ -256,6 +256,36 @@ async fn an_address_of_another_account_is_told_to_the_owner_of_the_mailbox_alone
 }
 
 #[tokio::test]
+async fn an_account_can_have_mails_sent_to_eight_mailboxes_of_others_in_an_hour() {
+    let (service, smtp) = service().await;
+    let alice = early_user(&service, "alice").await;
+    for number in 1..=10 {
+        let changed = change(&alice, &format!("stranger{number}@example.com")).await;
+        assert_eq!(changed.status, 200);
+        until_sent(&service).await;
+    }
+
+    let mails = smtp.mails();
+    let to_strangers = mails
+        .iter()
+        .filter(|mail| mail.to[0].starts_with("stranger"));
+    assert_eq!(to_strangers.count(), 8);
+}
+
+#[tokio::test]
+async fn a_verified_address_is_returned_with_the_one_that_is_to_replace_it() {
+    let (service, smtp) = service().await;
+    let alice = service.user("alice").await;
+    let code = smtp.wait_for(1).await[0].code();
+    assert_eq!(change(&alice, "new@example.com").await.status, 200);
+
+    let done = verify(&service, &code).await;
+
+    let expected = json!({"username": "alice", "email": "alice@example.com", "pending_email": "new@example.com"});
+    assert_eq!((done.status, done.json), (200, expected));
+}
+
+#[tokio::test]
 async fn others_cannot_use_up_the_mails_of_a_mailbox_to_one_account() {
     let (service, smtp) = service().await;
     let [alice, bob] = early_users(&service, ["alice", "bob"]).await;

@@ -71,8 +71,9 @@ async fn change(
 /// Have a code sent to your e-mail address, to verify it.
 ///
 /// The code is sent to the `pending_email` if there is one, else to the address of the account, unless it is verified.
-/// It can be used once within 24 hours. An address gets at most one such mail in ten minutes. Signing up and changing
-/// the address have a code sent as well. Some services send no mails; see `getServiceInfo`.
+/// It can be used once within 24 hours. No further code is sent to that address for ten minutes as long as the code can
+/// be used, and at most eight in an hour for an account. Signing up and changing the address have a code sent as well.
+/// Some services send no mails; see `getServiceInfo`.
 #[utoipa::path(tag = "users", operation_id = "requestEmailVerification", security(("token" = [])), params(docs::Owner),
     responses(
     (status = 202, description = "The request is accepted."),

@@ -61,9 +61,12 @@ impl Emails {
                 Err(taken("code", detail))
             }
             outcome => {
-                let email = outcome?.ok_or(Problem::CodeInvalid)?;
+                let verified = outcome?.ok_or(Problem::CodeInvalid)?;
                 self.outbox.announce();
-                Ok(User::new(owner.username, email))
+                Ok(User {
+                    pending_email: verified.pending,
+                    ..User::new(owner.username, verified.email)
+                })
             }
         }
     }

@@ -154,6 +154,13 @@ pub(super) async fn request_verification(
     })
 }
 
+/// An address that was verified.
+pub(super) struct Verified {
+    pub(super) email: Email,
+    /// The address that is still to replace it.
+    pub(super) pending: Option<Email>,
+}
+
 /// Uses a code up and verifies the address that it was sent to: the pending one, which replaces the current one, or the
 /// current one. Returns that address; `None` if it is neither, or the code cannot be used any more.
 ///
@@ -164,7 +171,7 @@ pub(super) async fn verify(
     outbox: &Outbox,
     owner: &CodeOwner,
     code: &CodeHash,
-) -> Result<Option<Email>, Error> {
+) -> Result<Option<Verified>, Error> {
     let user = owner.user;
     let is_proved = |email: &Email| mailbox_hash(email) == owner.mailbox_hash;
     with_connection!(database, |connection| {
@@ -178,15 +185,21 @@ pub(super) async fn verify(
         let Addresses {
             current, pending, ..
         } = addresses;
-        let verified = if let Some(new) = pending.filter(is_proved) {
+        let verified = if let Some(new) = pending.clone().filter(is_proved) {
             replace(&mut transaction, user, &new).await?;
             withdraw_pending(&mut transaction, user).await?;
             outbox
                 .add(&mut transaction, Kind::EmailChanged, user, &current)
                 .await?;
-            new
+            Verified {
+                email: new,
+                pending: None,
+            }
         } else if is_proved(&current) {
-            current
+            Verified {
+                email: current,
+                pending,
+            }
         } else {
             return Ok(None);
         };

@@ -52,8 +52,8 @@ struct ResetAccount {
 /// Request a new password, if you forgot yours.
 ///
 /// If there is such an account, a code is sent to its e-mail address, with which a new password can be set once within
-/// 30 minutes. The response is the same if there is none. An account gets at most one such mail in ten minutes. Some
-/// services send no mails; see `getServiceInfo`.
+/// 30 minutes. The response is the same if there is none. No further code is sent for ten minutes as long as the code
+/// can be used, and at most eight in an hour. Some services send no mails; see `getServiceInfo`.
 #[utoipa::path(tag = "users", operation_id = "requestPasswordReset", request_body = ForgottenPassword, responses(
     (status = 202, description = "The request is accepted."),
     docs::Limited,
