@@ -41,9 +41,9 @@ const listener = new Listener({
     seenIds.add(message.id);
     if (feed.arrive(message)) setUnread(unread + 1);
     // A count in progress may include the message already, so the service counts again.
+    followCount();
     if (document.hidden) return notify(message);
     refreshConversation();
-    countSoon();
     return showToast(`New message from ${shown(message.sender)}: ${titleOf(message)}`, {
       name: "Read",
       run: () => {
