@@ -70,7 +70,7 @@ def test_the_inbox_and_the_reference_link_to_each_other(service: Service, tab: C
 
 
 def test_a_hidden_page_notifies_if_that_was_chosen(service: Service, tab: Callable[..., Tab]) -> None:
-    """With the sender only, once for all tabs, until one signs out; the icon has the number of unread messages."""
+    """With the sender only, and once for all tabs; the icon has the number of unread messages."""
     bob, alice = sign_up(service, "bob-notifies"), sign_up(service, "alice-notifies")
     one = tab("desk-light")
     one.context.add_init_script(RECORD)
@@ -100,12 +100,23 @@ def test_a_hidden_page_notifies_if_that_was_chosen(service: Service, tab: Callab
     two.until(lambda: two.page.evaluate("badges.at(-1)") == 2, "the number on the icon")
     two.page.evaluate("last.dispatchEvent(new Event('click'))")
     expect(two.page.get_by_role("heading", name="Secret")).to_be_visible()
-    two.hide(False)
     assert page.evaluate("localStorage.length") == 0
-    two.sign_out()
-    two.sign_in(alice.name)
-    two.page.get_by_role("link", name=f"Account of {alice.name}").click()
-    expect(two.page.get_by_label("Notify me of new messages")).not_to_be_checked()
+
+
+def test_the_choice_of_notifications_ends_with_the_session(service: Service, tab: Callable[..., Tab]) -> None:
+    alice = sign_up(service, "alice-chooses")
+    one = tab("desk-light")
+    one.context.add_init_script(RECORD)
+    one.sign_in(alice.name)
+    one.context.grant_permissions(["notifications"])
+    one.page.get_by_role("link", name=f"Account of {alice.name}").click()
+    choice = one.page.get_by_label("Notify me of new messages")
+    choice.check()
+    expect(one.page.get_by_text("You will be notified of new messages.")).to_be_visible()
+    one.sign_out()
+    one.sign_in(alice.name)
+    one.page.get_by_role("link", name=f"Account of {alice.name}").click()
+    expect(choice).not_to_be_checked()
 
 
 def test_a_refused_permission_is_told(service: Service, tab: Callable[..., Tab]) -> None:
