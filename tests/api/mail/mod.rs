@@ -43,9 +43,12 @@ async fn early_user(service: &Service, name: &str) -> User {
 async fn until_sent(service: &Service) {
     until("the outbox is empty", async || {
         // Without locks, which could deadlock with those of the worker.
-        let unsent = sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE sent_at IS NULL");
-        let unsent = unsent.fetch_one(&mut service.database.connect().await);
-        unsent.await.ok() == Some(0_i64)
+        let mut connection = service.database.connect().await;
+        let unsent: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE sent_at IS NULL")
+            .fetch_one(&mut connection)
+            .await
+            .expect("the statement is right");
+        unsent == 0
     })
     .await;
 }
