@@ -9,6 +9,8 @@ from rehearsal.processes import run
 from rehearsal.world import World
 from rehearsal_hosts.loss import HOSTS, kill
 
+pytestmark = pytest.mark.long
+
 
 @pytest.mark.parametrize("number", HOSTS[1:])
 def test_it_costs_no_acknowledged_message_and_fails_requests_for_a_minute_at_most(
