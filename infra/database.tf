@@ -64,14 +64,19 @@ resource "aws_db_parameter_group" "main" {
     apply_method = "pending-reboot" # a new database starts with it
   }
 
-  # With a standby, what was acknowledged must outlive the failure of either instance. These are MySQL's own defaults,
-  # set for several hosts so that no change from elsewhere lasts; a single host keeps the settings that it has.
+  # For several hosts only: a single one keeps the settings that it has. With a standby, what was acknowledged must
+  # outlive the failure of either instance; both are MySQL's own defaults, set so that no change from elsewhere lasts.
+  # Each connection prepares up to 300 statements (service/src/db/pool.rs), of which MySQL allows 16,382 in total.
   dynamic "parameter" {
-    for_each = local.balanced ? toset(["innodb_flush_log_at_trx_commit", "sync_binlog"]) : []
+    for_each = local.balanced ? {
+      innodb_flush_log_at_trx_commit = 1
+      sync_binlog                    = 1
+      max_prepared_stmt_count        = 300 * local.database_connections
+    } : {}
 
     content {
-      name  = parameter.value
-      value = "1"
+      name  = parameter.key
+      value = tostring(parameter.value)
     }
   }
 

@@ -39,6 +39,7 @@ pub fn build(config: &Config) -> Result<Rocket<Build>, ConfigError> {
         .attach(users::blocks::stage())
         .attach(users::emails::stage())
         .attach(users::password_resets::stage())
+        .attach(users::unread_notices::stage())
         .attach(messages::stage())
         .attach(live::stage())
         .attach(export::stage())

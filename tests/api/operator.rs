@@ -202,6 +202,14 @@ async fn assert_listed_as_json(service: &Service, alice: &User) {
     assert_eq!(names(&["list", "--after", "ALICE"]).await, ["bob"]);
     assert_eq!(names(&["list", "--suspended"]).await, ["bob"]);
     assert_eq!(document(service, &["show", "alice"]).await, all["users"][0]);
+    let pending = "INSERT INTO account_emails (user_id, pending_email) \
+                   SELECT id, 'new@example.com' FROM users WHERE username = 'alice'";
+    assert_eq!(service.database.execute(pending).await, 1);
+    let shown = user(service, &["show", "alice"]).await.stdout;
+    assert!(
+        shown.ends_with("\nTo be verified: new@example.com\n"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]

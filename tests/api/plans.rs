@@ -17,7 +17,7 @@ use crate::support::{
 const MESSAGES: u32 = 4_000;
 
 /// Rows of other users.
-const OF_OTHERS: [&str; 7] = [
+const OF_OTHERS: [&str; 8] = [
     "INSERT INTO blocks (blocker_id, blocked_id, created_at) \
          SELECT 1000 + id DIV 4, 2000 + id, NOW(3) FROM messages",
     "INSERT INTO replies (message_id, user_id, in_reply_to, root_id) \
@@ -34,6 +34,8 @@ const OF_OTHERS: [&str; 7] = [
          SELECT 1000 + id DIV 4, 'read', id, UTC_TIMESTAMP(3) FROM messages",
     "INSERT INTO account_emails (user_id, verified_hash, pending_email) \
          SELECT 1000 + id, UNHEX(SHA2(id, 256)), IF(id % 9, NULL, 'new@example.com') FROM messages",
+    "INSERT INTO unread_notices (user_id, after_minutes, told_until, due_at) \
+         SELECT 1000 + id, 60, id, UTC_TIMESTAMP(3) + INTERVAL 1 + id % 60 MINUTE FROM messages",
 ];
 
 /// Two users, of whom one received many messages, most of which are read.
@@ -74,7 +76,7 @@ async fn big_inbox_with(adjust: impl FnOnce(&mut Config)) -> (Service, User, Use
     database
         .execute(
             "ANALYZE TABLE users, messages, receipts, invitations, blocks, replies, mails, mail_codes, \
-             message_changes, account_emails",
+             message_changes, account_emails, unread_notices",
         )
         .await;
     (service, alice, bob)
@@ -255,6 +257,42 @@ async fn use_verifications(service: &Service, smtp: &SmtpServer, code: &str) {
     .await;
     let mails = smtp.mails();
     verify(&mails.iter().find(is_code).expect("the code").code()).await;
+    use_notices(service, smtp, &erin).await;
+}
+
+/// A user is told of an unread message, another one not yet, and a third one has none.
+async fn use_notices(service: &Service, smtp: &SmtpServer, erin: &User) {
+    let [frank, grace] = service.users(["frank", "grace"]).await;
+    let verify = "INSERT INTO account_emails (user_id, verified_hash) SELECT id, \
+                  UNHEX(SHA2(normalized_email, 256)) FROM users WHERE username IN ('frank', 'grace')";
+    service.database.execute(verify).await;
+    for user in [erin, &frank, &grace] {
+        let body = json!({"after_minutes": 60});
+        let on = Answer::of(user.request(Method::PUT, "/unread-notices").json(&body)).await;
+        assert_eq!(on.status, 204, "{}", on.text);
+    }
+    erin.send(erin, "old").await;
+    let age = "UPDATE messages SET created_at = created_at - INTERVAL 2 HOUR WHERE subject = 'old'";
+    service.database.execute(age).await;
+    frank.send(&frank, "new").await;
+    let due = "UPDATE unread_notices SET due_at = UTC_TIMESTAMP(3) WHERE user_id < 1000";
+    assert_eq!(service.database.execute(due).await, 3);
+    service
+        .user("heidi")
+        .await
+        .post("/deletion", &json!({"password": "password of heidi"}))
+        .await;
+    let is_notice = |mail: &crate::support::Mail| mail.subject.starts_with("You have unread");
+    until("erin is told", async || smtp.mails().iter().any(is_notice)).await;
+    let mails = smtp.mails();
+    let notice = mails
+        .iter()
+        .find(|mail| is_notice(mail))
+        .expect("the notice");
+    let link = notice.header("List-Unsubscribe");
+    let path = link.trim_start_matches("<https://herolo.example.com");
+    let stopped = service.post(path.trim_end_matches('>'), &json!({})).await;
+    assert_eq!(stopped.status, 204, "{}", stopped.text);
 }
 
 /// A change that is assigned an id and is not committed.
@@ -482,7 +520,7 @@ async fn plan(connection: &mut MySqlConnection, statement: &str) -> Vec<MySqlRow
 }
 
 /// The number of prepared statements that a connection caches.
-const MOST_STATEMENTS: usize = 200;
+const MOST_STATEMENTS: usize = 300;
 
 /// All kinds of statements, and no more than a connection caches.
 fn assert_all_kinds(of_the_api: &[String]) {

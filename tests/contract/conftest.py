@@ -58,7 +58,7 @@ def service_settings() -> dict[str, str]:
     return {**limits, **mail, **file, "HEROLO_USER_INVITATIONS": "100"}
 
 
-# Accounts with codes for a new password, as if they had been sent; `hooks.py` uses them.
+# Accounts with codes of each kind, as if they had been sent; `hooks.py` uses them.
 FORGETFUL = """
 INSERT INTO users (username, email, normalized_email, password_hash, created_at)
   WITH RECURSIVE numbers AS (SELECT 1 AS number UNION ALL SELECT number + 1 FROM numbers WHERE number < 900)
@@ -70,6 +70,9 @@ INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
 INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
   SELECT UNHEX(SHA2(CONCAT('address-of-', username), 256)), id, 'email-verification', UNHEX(SHA2(email, 256)),
     UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username LIKE 'forgetful-%';
+INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
+  SELECT UNHEX(SHA2('notice-of-forgetful-1', 256)), id, 'unread-messages', UNHEX(SHA2(email, 256)),
+    UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username = 'forgetful-1';
 """
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import requests
 from support.services import Mysql, Service, clean_environment, until
+from support.users import code_for
 
 METHODS = ("get", "put", "post", "delete", "patch")
 PATIENCE = 60  # seconds for a response
@@ -137,14 +138,7 @@ class Account:
 
     def code(self, kind: str = "password-reset") -> str:
         """A code of a kind, for a new password by default, as if it had been sent by mail."""
-        code = secrets.token_hex(16)
-        self.api.mysql.execute(
-            "herolo",
-            "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)"
-            f" SELECT UNHEX(SHA2('{code}', 256)), id, '{kind}', UNHEX(SHA2(email, 256)),"
-            f" UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username = '{self.name}'",
-        )
-        return code
+        return code_for(self.api.mysql, self.name, kind)
 
 
 def new_user() -> dict[str, str]:
@@ -200,6 +194,9 @@ REQUESTS: dict[str, Callable[[Account, Account], Request]] = {
     "markMessage": on_message({"read": True}),
     "deleteMessage": on_message(),
     "requestEmailVerification": of_user(),
+    "turnOnUnreadNotices": of_user(lambda _: {"after_minutes": 60}),
+    "turnOffUnreadNotices": of_user(),
+    "stopUnreadNotices": lambda _, bystander: Request({"code": bystander.code("unread-messages")}),
     "changeEmail": of_user(
         lambda owner: {"email": f"new-{secrets.token_hex(6)}@example.com", "password": owner.password}
     ),

@@ -249,6 +249,7 @@ def test_the_database_gets_a_standby_and_room_for_all_hosts_in_place(growth, thr
     parameters = {p["name"]: p["value"] for p in three.one("aws_db_parameter_group")["parameter"]}
     assert int(parameters["max_connections"]) == 3 * (3 + 2) * 16 + 20
     assert parameters["innodb_flush_log_at_trx_commit"] == parameters["sync_binlog"] == "1"
+    assert int(parameters["max_prepared_stmt_count"]) == 300 * int(parameters["max_connections"])
 
 
 def test_hosts_are_in_different_zones_with_addresses_of_their_own(three):

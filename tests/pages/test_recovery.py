@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
 import pytest
 from pages.browser import LOOKS, Tab
 from playwright.sync_api import Route, expect
+from support import users
 from support.services import Mysql, Service
 from support.users import PASSWORD, sign_up
 
@@ -18,17 +18,7 @@ NEW_PASSWORD = "a phrase to remember"
 def code_for(mysql: Mysql) -> Callable[[str], str]:
     """Makes codes that are good for a user."""
 
-    def make(name: str) -> str:
-        code = secrets.token_hex(13)
-        mysql.execute(
-            "herolo",
-            "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at) "
-            f"SELECT UNHEX(SHA2('{code}', 256)), id, 'password-reset', UNHEX(SHA2(email, 256)), "
-            f"UTC_TIMESTAMP(3) + INTERVAL 30 MINUTE FROM users WHERE username = '{name}'",
-        )
-        return code
-
-    return make
+    return lambda name: users.code_for(mysql, name, "password-reset")
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
 import pytest
 from pages.browser import LOOKS, Tab
 from playwright.sync_api import Route, expect
+from support import users
 from support.services import Mysql, Service
 from support.users import sign_up
 
@@ -16,17 +16,7 @@ from support.users import sign_up
 def code_for(mysql: Mysql) -> Callable[[str], str]:
     """Makes codes that prove the address of a user."""
 
-    def make(name: str) -> str:
-        code = secrets.token_hex(13)
-        mysql.execute(
-            "herolo",
-            "INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at) "
-            f"SELECT UNHEX(SHA2('{code}', 256)), id, 'email-verification', UNHEX(SHA2(normalized_email, 256)), "
-            f"UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username = '{name}'",
-        )
-        return code
-
-    return make
+    return lambda name: users.code_for(mysql, name, "email-verification")
 
 
 @pytest.mark.parametrize("look", LOOKS)

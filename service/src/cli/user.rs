@@ -159,7 +159,7 @@ async fn carry_out(
         }
         UserCommand::Show { username } => {
             let account = administration.show(name(username)?).await.map_err(text)?;
-            Ok(Output::of(&account, table([&account])))
+            Ok(shown(&account))
         }
         UserCommand::Create {
             username,
@@ -212,6 +212,13 @@ async fn carry_out_change(
     outcome.map_err(text)?;
     let result = json!({"username": username});
     Ok(Output::of(&result, done.to_owned()))
+}
+
+fn shown(account: &AccountRecord) -> Output {
+    let pending = account.pending_email.as_ref();
+    let pending = pending.map(|email| format!("\nTo be verified: {}", email.as_str()));
+    let text = table([account]) + &pending.unwrap_or_default();
+    Output::of(account, text)
 }
 
 /// A list that has as many accounts as it may tells how to continue.

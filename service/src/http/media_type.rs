@@ -6,6 +6,10 @@ use rocket::{Data, Request};
 
 use crate::http::problem::Problem;
 
+/// The paths whose POST may be a form, by how they begin and end: mail programs send one, which the route ignores (RFC
+/// 8058 section 3.1).
+const FORM_PATH: (&str, &str) = ("/unread-notices/", "/stop");
+
 /// Rejects bodies that no route accepts.
 ///
 /// The API accepts only JSON, and Rocket lets the `_method` field of a form override the request's method, so that a
@@ -24,7 +28,8 @@ impl Fairing for BodyRefusal {
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
         let is_form = request
             .content_type()
-            .is_some_and(|kind| kind.is_form() || kind.is_form_data());
+            .is_some_and(|kind| kind.is_form() || kind.is_form_data())
+            && !takes_forms(request);
         let problem = match (is_form, is_coded(request)) {
             (true, _) => Problem::UnsupportedMediaType,
             (_, true) => Problem::ContentCoding,
@@ -36,6 +41,12 @@ impl Fairing for BodyRefusal {
             problem.refuse(request);
         }
     }
+}
+
+fn takes_forms(request: &Request<'_>) -> bool {
+    let (begin, end) = FORM_PATH;
+    let path = request.uri().path();
+    path.starts_with(begin) && path.ends_with(end)
 }
 
 /// Whether the body has a content coding (RFC 9110 section 8.4) other than `identity`.

@@ -57,6 +57,16 @@ fn query(mail: &ClaimedMail, kind: Kind) -> Query<'_, MySql, MySqlArguments> {
              AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id) FOR UPDATE OF u",
         )
         .bind(user.map_or(0, u64::from)),
+        // A verified address, unless the owner has turned the notices off, has signed in, or has read all messages.
+        (None, user) if kind == Kind::UnreadMessages => sqlx::query(
+            "SELECT u.id, u.username, u.email FROM users AS u JOIN unread_notices AS n ON n.user_id = u.id \
+             JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = ? AND n.told_unread > 0 \
+             AND a.verified_hash = UNHEX(SHA2(u.normalized_email, 256)) \
+             AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id) \
+             AND EXISTS (SELECT 1 FROM receipts AS r FORCE INDEX (receipts_read) WHERE r.receiver_id = u.id \
+             AND r.is_deleted = FALSE AND r.is_read = FALSE AND r.message_id <= n.told_until) FOR UPDATE OF u",
+        )
+        .bind(user.map_or(0, u64::from)),
         (None, user) => {
             sqlx::query("SELECT id, username, email FROM users WHERE id = ? FOR UPDATE")
                 .bind(user.map_or(0, u64::from))

@@ -7,8 +7,12 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 
 use crate::config::MailSettings;
+use crate::mail::kind::Kind;
 use crate::mail::prepare::Letter;
 use crate::mail::texts::{Text, text};
+
+/// The body of the POST that a mail program sends (RFC 8058 section 3.1).
+const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
 
 /// The recipient's address cannot be written into a mail. An older version may have accepted it.
 #[derive(Debug)]
@@ -22,19 +26,35 @@ pub(super) fn compose(letter: &Letter, settings: &MailSettings) -> Result<Messag
         plain,
         html,
     } = text(letter, settings);
-    Message::builder()
+    let mut message = Message::builder();
+    if let Some(address) = stop_address(letter, settings) {
+        // One click in a mail program suffices (RFC 8058).
+        message = message
+            .raw_header(header("List-Unsubscribe", format!("<{address}>")))
+            .raw_header(header("List-Unsubscribe-Post", ONE_CLICK.to_owned()));
+    }
+    message
         .from(settings.from.clone())
         .to(Mailbox::new(None, recipient))
         .subject(subject)
         .date_now()
         .message_id(Some(message_id(letter, settings)))
         // Keeps programs from answering, such as with notes of absence (RFC 3834 section 5).
-        .raw_header(HeaderValue::new(
-            HeaderName::new_from_ascii_str("Auto-Submitted"),
-            "auto-generated".to_owned(),
-        ))
+        .raw_header(header("Auto-Submitted", "auto-generated".to_owned()))
         .multipart(MultiPart::alternative_plain_html(plain, html))
         .map_err(|_| Unaddressable)
+}
+
+fn header(name: &'static str, value: String) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
+}
+
+/// The address that stops mails of this kind by a POST; `None` if they cannot be stopped, or not over HTTPS, which RFC
+/// 8058 requires.
+fn stop_address(letter: &Letter, settings: &MailSettings) -> Option<String> {
+    let code = letter.code.as_ref()?.expose();
+    let can_stop = letter.kind == Kind::UnreadMessages && settings.public_url.starts_with("https:");
+    can_stop.then(|| format!("{}/unread-notices/{code}/stop", settings.public_url))
 }
 
 /// The same in each attempt, so that mailboxes can recognize a mail that arrives twice.

@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     EmailChangeRequested,
     /// Another address has replaced this one.
     EmailChanged,
+    /// Messages have been unread for a while, with a code that stops such mails.
+    UnreadMessages,
 }
 
 /// The limits of the mails of a kind.
@@ -28,12 +30,13 @@ pub(super) struct Limit {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::PasswordReset,
         Self::PasswordChanged,
         Self::EmailVerification,
         Self::EmailChangeRequested,
         Self::EmailChanged,
+        Self::UnreadMessages,
     ];
 
     /// The name in the database.
@@ -44,6 +47,7 @@ impl Kind {
             Self::EmailVerification => "email-verification",
             Self::EmailChangeRequested => "email-change-requested",
             Self::EmailChanged => "email-changed",
+            Self::UnreadMessages => "unread-messages",
         }
     }
 
@@ -57,6 +61,7 @@ impl Kind {
         match self {
             Self::PasswordReset => Some(Duration::from_mins(30)),
             Self::EmailVerification => Some(Duration::from_hours(24)),
+            Self::UnreadMessages => Some(Duration::from_hours(30 * 24)),
             Self::PasswordChanged | Self::EmailChangeRequested | Self::EmailChanged => None,
         }
     }
@@ -65,7 +70,7 @@ impl Kind {
     /// code: whoever asks in vain has a valid code in the mailbox, so requests by others lock nobody out.
     pub(super) fn limit(self) -> Limit {
         match self {
-            Self::PasswordReset | Self::EmailVerification => Limit {
+            Self::PasswordReset | Self::EmailVerification | Self::UnreadMessages => Limit {
                 pause_minutes: 10,
                 per_hour: 8,
             },

@@ -18,5 +18,5 @@ mod worker;
 
 pub(crate) use self::addressee::mailbox_hash;
 pub(crate) use self::kind::Kind;
-pub(crate) use self::outbox::{Outbox, SendsMail};
+pub(crate) use self::outbox::{Outbox, SendsMail, add_for_owner};
 pub(crate) use self::stage::stage;

@@ -62,7 +62,7 @@ impl Outbox {
         user: UserId,
     ) -> sqlx::Result<()> {
         if self.is_on {
-            store::add(transaction, kind, user, None).await?;
+            add_for_owner(transaction, kind, user).await?;
         }
         Ok(())
     }
@@ -87,6 +87,15 @@ impl Outbox {
     pub(super) async fn announced(&self) {
         self.filled.notified().await;
     }
+}
+
+/// Adds a mail whose recipient is determined when it is sent to a transaction of a service that sends mails.
+pub(crate) async fn add_for_owner(
+    transaction: &mut MySqlConnection,
+    kind: Kind,
+    user: UserId,
+) -> sqlx::Result<()> {
+    store::add(transaction, kind, user, None).await
 }
 
 /// A request to a service that sends mails.

@@ -36,6 +36,10 @@ pub(super) fn text(letter: &Letter, settings: &MailSettings) -> Text {
             email_change_requested(&account),
         ),
         Kind::EmailChanged => ("Your e-mail address was changed", email_changed(&account)),
+        Kind::UnreadMessages => (
+            "You have unread messages",
+            unread_messages(letter, settings, &account),
+        ),
     };
     let host = public_url.rsplit('/').next().unwrap_or_default();
     Text {
@@ -106,6 +110,29 @@ fn email_verification(letter: &Letter, settings: &MailSettings, account: &str) -
     parts.push(words(
         "If you did not enter it, ignore this mail: without this code, the address is not confirmed.",
     ));
+    parts
+}
+
+/// With neither senders nor texts, since mails are read by others more easily than messages.
+fn unread_messages(letter: &Letter, settings: &MailSettings, account: &str) -> Vec<Part> {
+    let code = letter.code.as_ref().map_or("", |code| code.expose());
+    let once = "There is no further mail until you sign in, or read or delete a message.";
+    let mut parts = vec![words(format!(
+        "Messages have been unread for a while in {account}."
+    ))];
+    if settings.has_inbox_page {
+        parts.extend([
+            Part::Link(format!("{}/", settings.public_url)),
+            words(format!(
+                "{once} To get no more of these mails, open this page:"
+            )),
+            Part::Link(format!("{}/#/stop/{code}", settings.public_url)),
+        ]);
+    } else {
+        parts.push(words(format!(
+            "{once} To get no more of these mails, unsubscribe in your mail program."
+        )));
+    }
     parts
 }
 

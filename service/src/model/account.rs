@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::model::email::Email;
 use crate::model::timestamp;
+use crate::model::unread_notices::UnreadNotices;
 use crate::model::user::Username;
 
 /// An account and a summary of its inbox.
@@ -23,6 +24,10 @@ pub(crate) struct Account {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false, example = "alice@example.org")]
     pub(crate) pending_email: Option<Email>,
+    /// Whether the owner is told by mail of unread messages, and when. Absent if not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub(crate) unread_notices: Option<UnreadNotices>,
     /// RFC 3339, UTC, milliseconds.
     #[serde(serialize_with = "timestamp::rfc3339")]
     #[schema(value_type = String, format = "date-time", example = "2026-11-22T12:00:00.000Z")]

@@ -18,4 +18,5 @@ pub(crate) mod search;
 pub(crate) mod secret_code;
 pub(crate) mod timestamp;
 pub(crate) mod unicode;
+pub(crate) mod unread_notices;
 pub(crate) mod user;

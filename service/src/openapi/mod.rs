@@ -116,6 +116,7 @@ fn merged_document() -> utoipa::openapi::OpenApi {
         users::blocks::Docs::openapi(),
         users::emails::Docs::openapi(),
         users::password_resets::Docs::openapi(),
+        users::unread_notices::Docs::openapi(),
         messages::Docs::openapi(),
         export::Docs::openapi(),
         live::Docs::openapi(),

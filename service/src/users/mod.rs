@@ -1,5 +1,5 @@
 //! Accounts, the access tokens that are issued for them, invitations to create some, their addresses, forgotten
-//! passwords, and blocks between them.
+//! passwords, notices of unread messages, and blocks between accounts.
 
 pub(crate) mod administration;
 pub(crate) mod blocks;
@@ -14,6 +14,7 @@ mod routes;
 mod service;
 mod sign_ups;
 mod store;
+pub(crate) mod unread_notices;
 mod username_cache;
 
 pub(crate) use self::routes::{Docs, stage};

@@ -27,6 +27,7 @@ use crate::users::responses::{AccessToken, IssuedToken, User};
 use crate::users::service::Users;
 use crate::users::sign_ups;
 use crate::users::sign_ups::{AcceptsSignUps, ServiceInfo};
+use crate::users::unread_notices::UnreadNotices;
 
 /// These operations in the OpenAPI document.
 #[derive(OpenApi)]
@@ -127,9 +128,11 @@ async fn issue_token(
     body: Body<Password>,
     authenticator: &State<Authenticator>,
     tokens: &State<TokenKeys>,
+    notices: &State<UnreadNotices>,
 ) -> Result<IssuedToken, Problem> {
     let claims = authenticator.log_in(username, body.0.password).await?;
     limit.refund();
+    notices.record_return(claims.user).await;
     let token = tokens.issue(claims).map_err(Problem::internal)?;
     Ok(IssuedToken::new(token, tokens.lifetime_seconds()))
 }

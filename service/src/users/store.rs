@@ -11,8 +11,9 @@ use crate::mail::{Kind, Outbox, codes};
 use crate::model::account::Account;
 use crate::model::email::Email;
 use crate::model::secret_code::CodeHash;
+use crate::model::unread_notices::UnreadNotices;
 use crate::model::user::{UserId, Username};
-use crate::users::{blocks, emails, invitations};
+use crate::users::{blocks, emails, invitations, unread_notices};
 
 /// Counting unread messages stops here, which bounds its cost.
 const MAX_UNREAD: u64 = 1_000;
@@ -106,9 +107,10 @@ pub(super) async fn account(
     let id = u64::from(caller.id());
     with_connection!(database, |connection| {
         let account = sqlx::query(
-            "SELECT u.email, u.created_at, a.pending_email, \
+            "SELECT u.email, u.created_at, a.pending_email, n.after_minutes, \
              a.verified_hash <=> UNHEX(SHA2(u.normalized_email, 256)) AS email_verified \
-             FROM users AS u LEFT JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = ?",
+             FROM users AS u LEFT JOIN account_emails AS a ON a.user_id = u.id \
+             LEFT JOIN unread_notices AS n ON n.user_id = u.id WHERE u.id = ?",
         )
         .bind(id)
         .fetch_optional(&mut *connection)
@@ -125,11 +127,13 @@ pub(super) async fn account(
         .fetch_all(connection)
         .await?;
         let pending: Option<String> = account.try_get("pending_email")?;
+        let after_minutes: Option<u16> = account.try_get("after_minutes")?;
         Ok(Some(Account {
             username: caller.username().clone(),
             email: Email::stored(account.try_get("email")?),
             email_verified: account.try_get("email_verified")?,
             pending_email: pending.map(Email::stored),
+            unread_notices: after_minutes.map(|after_minutes| UnreadNotices { after_minutes }),
             created_at: account.try_get("created_at")?,
             unread: unread.len(),
         }))
@@ -262,5 +266,6 @@ pub(super) async fn bury(
     blocks::store::delete_all_by(transaction, user).await?;
     codes::forget_account(transaction, user).await?;
     emails::store::delete_all_of(transaction, user).await?;
+    unread_notices::store::delete_all_of(transaction, user).await?;
     Ok(true)
 }

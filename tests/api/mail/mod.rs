@@ -3,6 +3,7 @@
 mod delivery;
 mod off;
 mod resets;
+mod unread_notices;
 mod verification;
 
 use serde_json::json;
@@ -41,16 +42,17 @@ async fn early_user(service: &Service, name: &str) -> User {
 
 /// Waits until no mail is to be sent.
 async fn until_sent(service: &Service) {
-    until("the outbox is empty", async || {
-        // Without locks, which could deadlock with those of the worker.
-        let mut connection = service.database.connect().await;
-        let unsent: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE sent_at IS NULL")
-            .fetch_one(&mut connection)
-            .await
-            .expect("the statement is right");
-        unsent == 0
-    })
-    .await;
+    until("the outbox is empty", async || unsent(service).await == 0).await;
+}
+
+/// The number of mails that are to be sent.
+async fn unsent(service: &Service) -> i64 {
+    // Without locks, which could deadlock with those of the worker.
+    let mut connection = service.database.connect().await;
+    sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE sent_at IS NULL")
+        .fetch_one(&mut connection)
+        .await
+        .expect("the statement is right")
 }
 
 /// Requests a new password for an account.

@@ -17,6 +17,7 @@ async fn what_needs_mails_is_refused_before_its_body() {
             json!({"code": "x", "new_password": "a new pass phrase"}),
         ),
         ("/email-verifications/completion", json!({"code": "x"})),
+        ("/unread-notices/x/stop", json!({})),
     ] {
         let answer = service.post(path, &body).await;
         let document = problem(&answer, 403);
@@ -28,10 +29,16 @@ async fn what_needs_mails_is_refused_before_its_body() {
 #[tokio::test]
 async fn an_address_is_never_verified_and_changed_at_once() {
     let (service, [alice]) = Service::with_users(["alice"]).await;
-    let request = alice.request(Method::POST, "/email-verifications");
-    let refused = Answer::of(request).await;
-    let document = problem(&refused, 403);
-    assert_eq!(document["type"], "urn:problem-type:herolo:mail-off");
+    for request in [
+        alice.request(Method::POST, "/email-verifications"),
+        alice
+            .request(Method::PUT, "/unread-notices")
+            .json(&json!({"after_minutes": 60})),
+    ] {
+        let refused = Answer::of(request).await;
+        let document = problem(&refused, 403);
+        assert_eq!(document["type"], "urn:problem-type:herolo:mail-off");
+    }
     let body = json!({"password": "password of alice", "email": "a@example.org"});
     let changed = Answer::of(alice.request(Method::PUT, "/email").json(&body)).await;
     assert_eq!(

@@ -207,6 +207,26 @@ async fn only_the_latest_new_address_counts_and_the_current_one_withdraws_it() {
         addresses(&alice).await,
         json!(["ALICE@example.com", false, null])
     );
+    change(&alice, "first@example.com").await;
+    for withdrawn in [first, second] {
+        invalid(&verify(&service, &withdrawn).await);
+    }
+}
+
+#[tokio::test]
+async fn the_same_new_address_again_is_no_news_to_the_current_one() {
+    let (service, smtp) = service().await;
+    let alice = early_user(&service, "alice").await;
+    for spelling in ["new@example.com", "New@Example.com"] {
+        let asked = change(&alice, spelling).await;
+        assert_eq!(asked.json["pending_email"], spelling);
+        until_sent(&service).await;
+    }
+    let told = mails_to(&service, &smtp, "alice@example.com").await;
+    assert_eq!(told.len(), 1);
+    let code = mails_to(&service, &smtp, "new@example.com").await[0].code();
+    assert_eq!(verify(&service, &code).await.status, 200);
+    assert_eq!(addresses(&alice).await[0], "New@Example.com");
 }
 
 /// Otherwise, whoever knows a stolen password could still take the account over after its owner has replaced it.

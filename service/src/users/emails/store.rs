@@ -62,8 +62,9 @@ pub(super) async fn change(
     with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
         let addresses = lock(&mut transaction, user).await?;
-        let Some(Addresses { current, .. }) =
-            addresses.filter(|addresses| addresses.token_epoch == owner.token_epoch())
+        let Some(Addresses {
+            current, pending, ..
+        }) = addresses.filter(|addresses| addresses.token_epoch == owner.token_epoch())
         else {
             return Ok(EmailChanged::TokenRevoked);
         };
@@ -74,12 +75,16 @@ pub(super) async fn change(
             transaction.commit().await?;
             return Ok(EmailChanged::AtOnce);
         }
+        let is_known = pending.is_some_and(|pending| pending.normalized() == email.normalized());
+        if !is_known {
+            withdraw_pending(&mut transaction, user).await?;
+            let notice = Kind::EmailChangeRequested;
+            outbox.add(&mut transaction, notice, user, &current).await?;
+        }
         make_pending(&mut transaction, user, email).await?;
         outbox
             .add_for_owner(&mut transaction, Kind::EmailVerification, user)
             .await?;
-        let notice = Kind::EmailChangeRequested;
-        outbox.add(&mut transaction, notice, user, &current).await?;
         transaction.commit().await?;
         Ok(EmailChanged::Pending { current })
     })
@@ -116,17 +121,22 @@ async fn make_pending(
     .map(drop)
 }
 
-/// Withdraws a change of the address that is pending, in the transaction that replaces the password, too: whoever asked
-/// for it may have had the former one. Its code proves an address that is not one of the account any more.
+/// Withdraws a change of the address that is pending, if there is one, and voids its code, in the transaction that
+/// replaces the password, too: whoever asked for it may have had the former one.
 pub(in crate::users) async fn withdraw_pending(
     transaction: &mut MySqlConnection,
     user: UserId,
 ) -> sqlx::Result<()> {
-    sqlx::query("UPDATE account_emails SET pending_email = NULL WHERE user_id = ?")
-        .bind(u64::from(user))
-        .execute(transaction)
-        .await
-        .map(drop)
+    let withdrawn = sqlx::query(
+        "UPDATE account_emails SET pending_email = NULL WHERE user_id = ? AND pending_email IS NOT NULL",
+    )
+    .bind(u64::from(user))
+    .execute(&mut *transaction)
+    .await?;
+    if withdrawn.rows_affected() == 0 {
+        return Ok(());
+    }
+    codes::void(transaction, Kind::EmailVerification, user).await
 }
 
 /// Forgets all about the addresses of an account, in the transaction that ends it.

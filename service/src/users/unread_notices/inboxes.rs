@@ -1,0 +1,186 @@
+//! Looks at the inboxes of accounts that want notices. All times are those of the database.
+
+use chrono::{DateTime, Utc};
+use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{Connection as _, Row};
+
+use crate::db::{Database, Error, with_connection};
+use crate::mail::{Kind, add_for_owner};
+use crate::model::user::UserId;
+
+/// The number of inboxes that one transaction looks at.
+const BATCH: u64 = 20;
+/// Counting unread messages stops here, which bounds its cost.
+const MAX_UNREAD: u16 = 1_000;
+
+/// An account whose inbox is to be looked at.
+struct Due {
+    user: u64,
+    after_minutes: u16,
+    told_until: u64,
+    told_unread: u16,
+    /// Its address is verified, and it is neither suspended nor deleted.
+    can_be_told: bool,
+}
+
+/// The oldest unread message that its receiver was not told of.
+struct Oldest {
+    /// It has been unread for as long as the setting says.
+    is_due: bool,
+    due_at: DateTime<Utc>,
+}
+
+/// Looks at a batch of inboxes that are due, and adds mails; `true` if there may be more of them. Concurrent runs look
+/// at different ones.
+pub(super) async fn look_at_some(database: &Database) -> Result<bool, Error> {
+    with_connection!(database, |connection| {
+        let mut transaction = connection.begin().await?;
+        let batch = claim(&mut transaction).await?;
+        for due in &batch {
+            look_at(&mut transaction, due).await?;
+        }
+        transaction.commit().await?;
+        Ok(batch.len() as u64 == BATCH)
+    })
+}
+
+/// The inboxes that have been due for the longest time. Their rows are locked.
+async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
+    let rows = sqlx::query(
+        "SELECT n.user_id, n.after_minutes, n.told_until, n.told_unread, \
+         EXISTS (SELECT 1 FROM users AS u JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = n.user_id \
+         AND a.verified_hash = UNHEX(SHA2(u.normalized_email, 256)) \
+         AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id)) AS can_be_told \
+         FROM unread_notices AS n FORCE INDEX (unread_notices_due) WHERE n.due_at <= UTC_TIMESTAMP(3) \
+         ORDER BY n.due_at LIMIT ? FOR UPDATE OF n SKIP LOCKED",
+    )
+    .bind(BATCH)
+    .fetch_all(transaction)
+    .await?;
+    let due = |row: &MySqlRow| {
+        Ok(Due {
+            user: row.try_get("user_id")?,
+            after_minutes: row.try_get("after_minutes")?,
+            told_until: row.try_get("told_until")?,
+            told_unread: row.try_get("told_unread")?,
+            can_be_told: row.try_get("can_be_told")?,
+        })
+    };
+    rows.iter().map(due).collect()
+}
+
+async fn look_at(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<()> {
+    if !due.can_be_told || is_away(transaction, due).await? {
+        return look_again_later(transaction, due.user, due.told_unread).await;
+    }
+    match oldest(transaction, due).await? {
+        Some(oldest) if oldest.is_due => tell(transaction, due).await,
+        Some(oldest) => look_again(transaction, due.user, oldest.due_at).await,
+        // A message that arrives in the next moment is due when that time is over.
+        None => look_again_later(transaction, due.user, 0).await,
+    }
+}
+
+/// Whether the owner was told, and has neither signed in nor read or deleted one of those messages since.
+async fn is_away(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<bool> {
+    if due.told_unread == 0 {
+        return Ok(false);
+    }
+    let unread = count_unread(transaction, due.user, due.told_until).await?;
+    Ok(unread >= due.told_unread)
+}
+
+/// The number of unread messages up to one, at most [`MAX_UNREAD`].
+async fn count_unread(
+    transaction: &mut MySqlConnection,
+    user: u64,
+    until: u64,
+) -> sqlx::Result<u16> {
+    let unread: Vec<u64> = sqlx::query_scalar(
+        "SELECT r.message_id FROM receipts AS r FORCE INDEX (receipts_read) \
+         WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE AND r.message_id <= ? LIMIT ?",
+    )
+    .bind(user)
+    .bind(until)
+    .bind(MAX_UNREAD)
+    .fetch_all(transaction)
+    .await?;
+    Ok(u16::try_from(unread.len()).unwrap_or(MAX_UNREAD))
+}
+
+async fn oldest(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<Option<Oldest>> {
+    let row = sqlx::query(
+        "SELECT m.created_at + INTERVAL ? MINUTE AS due_at, \
+         m.created_at + INTERVAL ? MINUTE <= UTC_TIMESTAMP(3) AS is_due \
+         FROM receipts AS r FORCE INDEX (receipts_read) STRAIGHT_JOIN messages AS m ON m.id = r.message_id \
+         WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE AND r.message_id > ? \
+         ORDER BY r.message_id LIMIT 1",
+    )
+    .bind(due.after_minutes)
+    .bind(due.after_minutes)
+    .bind(due.user)
+    .bind(due.told_until)
+    .fetch_optional(transaction)
+    .await?;
+    let oldest = |row: MySqlRow| {
+        Ok(Oldest {
+            is_due: row.try_get("is_due")?,
+            due_at: row.try_get("due_at")?,
+        })
+    };
+    row.map(oldest).transpose()
+}
+
+/// Adds a mail about all messages that are unread now.
+async fn tell(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<()> {
+    let newest: Option<u64> = sqlx::query_scalar(
+        "SELECT r.message_id FROM receipts AS r FORCE INDEX (receipts_read) \
+         WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE ORDER BY r.message_id DESC LIMIT 1",
+    )
+    .bind(due.user)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(until) = newest else {
+        return look_again_later(transaction, due.user, 0).await;
+    };
+    let unread = count_unread(transaction, due.user, until).await?;
+    sqlx::query(
+        "UPDATE unread_notices SET told_until = ?, told_unread = ?, \
+         due_at = UTC_TIMESTAMP(3) + INTERVAL after_minutes MINUTE WHERE user_id = ?",
+    )
+    .bind(until)
+    .bind(unread)
+    .bind(due.user)
+    .execute(&mut *transaction)
+    .await?;
+    add_for_owner(transaction, Kind::UnreadMessages, UserId::from(due.user)).await
+}
+
+async fn look_again_later(
+    transaction: &mut MySqlConnection,
+    user: u64,
+    told_unread: u16,
+) -> sqlx::Result<()> {
+    sqlx::query(
+        "UPDATE unread_notices SET told_unread = ?, due_at = UTC_TIMESTAMP(3) + INTERVAL after_minutes MINUTE \
+         WHERE user_id = ?",
+    )
+    .bind(told_unread)
+    .bind(user)
+    .execute(transaction)
+    .await
+    .map(drop)
+}
+
+async fn look_again(
+    transaction: &mut MySqlConnection,
+    user: u64,
+    at: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    sqlx::query("UPDATE unread_notices SET told_unread = 0, due_at = ? WHERE user_id = ?")
+        .bind(at)
+        .bind(user)
+        .execute(transaction)
+        .await
+        .map(drop)
+}

@@ -1,0 +1,11 @@
+//! Mails to owners of accounts who want to be told when messages have been unread for a while. See decision 0063.
+
+mod inboxes;
+mod job;
+mod requests;
+mod routes;
+mod service;
+pub(super) mod store;
+
+pub(crate) use self::routes::{Docs, stage};
+pub(super) use self::service::UnreadNotices;

@@ -1,0 +1,310 @@
+//! Mails about messages that have been unread for a while.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::Row as _;
+
+use super::{early_user, early_users, login, reset, service, unsent, until_sent};
+use crate::support::{Answer, Mail, Service, SmtpServer, User, problem, until};
+
+/// A service, its mail server, and two users, of whom Alice is told after an hour.
+async fn told() -> (Service, SmtpServer, User, User) {
+    let (service, smtp) = service().await;
+    let [alice, bob] = early_users(&service, ["alice", "bob"]).await;
+    service.database.execute(VERIFY_ALL).await;
+    assert_eq!(turn_on(&alice, json!(60)).await.status, 204);
+    (service, smtp, alice, bob)
+}
+
+/// Verifies the addresses of all accounts.
+const VERIFY_ALL: &str = "INSERT INTO account_emails (user_id, verified_hash) \
+                          SELECT id, UNHEX(SHA2(normalized_email, 256)) FROM users";
+
+async fn turn_on(user: &User, after_minutes: Value) -> Answer {
+    let body = json!({"after_minutes": after_minutes});
+    Answer::of(user.request(Method::PUT, "/unread-notices").json(&body)).await
+}
+
+/// Uses the code of a mail as a mail program does.
+async fn stop(service: &Service, code: &str) -> Answer {
+    let path = format!("/unread-notices/{code}/stop");
+    service.post(&path, &json!({})).await
+}
+
+/// The code in the address that stops the mails.
+fn code_of(mail: &Mail) -> String {
+    let header = mail.header("List-Unsubscribe");
+    let code = header
+        .strip_prefix("<https://herolo.example.com/unread-notices/")
+        .and_then(|rest| rest.strip_suffix("/stop>"));
+    code.unwrap_or_else(|| panic!("{header}")).to_owned()
+}
+
+/// Lets time pass for all messages.
+async fn age_messages(service: &Service, minutes: u32) {
+    let age = format!("UPDATE messages SET created_at = created_at - INTERVAL {minutes} MINUTE");
+    service.database.execute(age).await;
+}
+
+/// Makes all inboxes due, and begins a round of jobs.
+async fn begin_looking(service: &Service) {
+    let due = "UPDATE unread_notices SET due_at = UTC_TIMESTAMP(3) - INTERVAL 1 SECOND";
+    assert!(
+        service.database.execute(due).await > 0,
+        "a user wants mails"
+    );
+    // The end of an account begins a round at once.
+    let visitor = early_user(service, "visitor").await;
+    let body = json!({"password": "password of visitor"});
+    assert_eq!(visitor.post("/deletion", &body).await.status, 204);
+}
+
+/// The same, and waits until they were looked at and the mails were sent.
+async fn look(service: &Service) {
+    begin_looking(service).await;
+    until("all inboxes were looked at", async || {
+        next_look(service).await > 0
+    })
+    .await;
+    until_sent(service).await;
+}
+
+/// The seconds until the next inbox is due.
+async fn next_look(service: &Service) -> i64 {
+    let mut connection = service.database.connect().await;
+    let row = sqlx::query(
+        "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(3), MIN(due_at)) AS seconds FROM unread_notices",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .expect("the statement is right");
+    row.get("seconds")
+}
+
+#[tokio::test]
+async fn a_message_that_stays_unread_causes_one_mail() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "a secret").await;
+    bob.send(&alice, "another one").await;
+    age_messages(&service, 61).await;
+
+    look(&service).await;
+
+    let mail = &smtp.wait_for(1).await[0];
+    assert_eq!(mail.to, ["alice@example.com"]);
+    assert_eq!(
+        mail.subject,
+        "You have unread messages at herolo.example.com"
+    );
+    for said in ["bob", "secret"] {
+        assert!(!mail.raw.contains(said), "{}", mail.raw);
+    }
+    let page = format!("https://herolo.example.com/#/stop/{}", code_of(mail));
+    assert!(mail.plain.contains(&page), "{}", mail.plain);
+    assert!(mail.html.contains(&page), "{}", mail.html);
+    assert_eq!(
+        mail.header("List-Unsubscribe-Post"),
+        "List-Unsubscribe=One-Click"
+    );
+}
+
+#[tokio::test]
+async fn there_is_no_second_mail_until_the_user_signs_in() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "first").await;
+    age_messages(&service, 61).await;
+    look(&service).await;
+    smtp.wait_for(1).await;
+    bob.send(&alice, "second").await;
+    age_messages(&service, 61).await;
+    look(&service).await;
+    smtp.wait_for(1).await;
+
+    assert_eq!(login(&service, "alice", "password of alice").await, 201);
+
+    // As the mailbox gets no two of them within ten minutes.
+    let hour = "UPDATE mails SET sent_at = sent_at - INTERVAL 1 HOUR WHERE sent_at IS NOT NULL";
+    service.database.execute(hour).await;
+    look(&service).await;
+    smtp.wait_for(2).await;
+}
+
+#[tokio::test]
+async fn reading_or_deleting_a_message_is_a_return_and_nothing_is_told_twice() {
+    for deletes in [false, true] {
+        let (service, smtp, alice, bob) = told().await;
+        let first = bob.send(&alice, "first").await;
+        bob.send(&alice, "second").await;
+        age_messages(&service, 61).await;
+        look(&service).await;
+        smtp.wait_for(1).await;
+        let status = match deletes {
+            true => alice.delete(first).await.status,
+            false => alice.mark(first, true).await.status,
+        };
+        assert!(status < 300, "{status}");
+        let hour = "UPDATE mails SET sent_at = sent_at - INTERVAL 1 HOUR WHERE sent_at IS NOT NULL";
+        service.database.execute(hour).await;
+        look(&service).await;
+        smtp.wait_for(1).await;
+
+        bob.send(&alice, "third").await;
+        age_messages(&service, 61).await;
+        look(&service).await;
+
+        smtp.wait_for(2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_looked_at_again_when_it_has_been_unread_for_long_enough() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "hello").await;
+    age_messages(&service, 40).await;
+    look(&service).await;
+    let seconds = next_look(&service).await;
+    assert!((1..=20 * 60).contains(&seconds), "{seconds}");
+    smtp.wait_for(0).await;
+}
+
+#[tokio::test]
+async fn messages_from_before_and_read_ones_cause_no_mail() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "before").await;
+    assert_eq!(turn_on(&alice, json!(10)).await.status, 204);
+    let read = bob.send(&alice, "read").await;
+    assert_eq!(alice.mark(read, true).await.status, 200);
+    age_messages(&service, 61).await;
+    look(&service).await;
+    smtp.wait_for(0).await;
+}
+
+#[tokio::test]
+async fn only_a_verified_address_of_an_account_that_is_not_suspended_is_told() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    let suspend = "INSERT INTO suspensions (user_id, suspended_at) SELECT id, NOW(3) FROM users";
+    for (change, undo) in [
+        ("DELETE FROM account_emails", VERIFY_ALL),
+        (suspend, "DELETE FROM suspensions"),
+    ] {
+        service.database.execute(change).await;
+        look(&service).await;
+        smtp.wait_for(0).await;
+        service.database.execute(undo).await;
+    }
+    look(&service).await;
+    smtp.wait_for(1).await;
+}
+
+#[tokio::test]
+async fn a_mail_that_was_delayed_is_not_sent_to_a_user_who_has_returned() {
+    let (service, smtp, alice, bob) = told().await;
+    let id = bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    smtp.refuse(&[451]);
+    begin_looking(&service).await;
+    until("the mail is offered", async || smtp.offered() == 1).await;
+    assert_eq!(alice.mark(id, true).await.status, 200);
+    let again = "UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)";
+    until("no mail is left", async || {
+        service.database.execute(again).await;
+        unsent(&service).await == 0
+    })
+    .await;
+    smtp.wait_for(0).await;
+}
+
+#[tokio::test]
+async fn the_link_of_a_mail_stops_them_without_a_token_as_often_as_it_is_used() {
+    let (service, smtp, alice, bob) = told().await;
+    assert_eq!(
+        alice.get("").await.json["unread_notices"],
+        json!({"after_minutes": 60})
+    );
+    bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    look(&service).await;
+    let code = code_of(&smtp.wait_for(1).await[0]);
+
+    let client = reqwest::Client::new();
+    let url = format!(
+        "{}/unread-notices/{}/stop",
+        service.url,
+        code.to_uppercase()
+    );
+    let multipart = "--x\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--x--\r\n";
+    for (kind, body) in [
+        (
+            "application/x-www-form-urlencoded",
+            "List-Unsubscribe=One-Click",
+        ),
+        ("multipart/form-data; boundary=x", multipart),
+        ("application/json", ""),
+    ] {
+        let request = client.post(&url).header("Content-Type", kind).body(body);
+        let answer = Answer::of(request).await;
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""), "{kind}");
+        assert_eq!(alice.get("").await.json.get("unread_notices"), None);
+    }
+
+    // It is good for nothing else.
+    let refused = reset(&service, &code, "a new pass phrase").await;
+    let document = problem(&refused, 403);
+    assert_eq!(document["type"], "urn:problem-type:herolo:code-invalid");
+}
+
+#[tokio::test]
+async fn a_wrong_and_an_expired_code_have_the_same_answer() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    look(&service).await;
+    let code = code_of(&smtp.wait_for(1).await[0]);
+    let expire = "UPDATE mail_codes SET expires_at = expires_at - INTERVAL 30 DAY";
+    assert_eq!(service.database.execute(expire).await, 1);
+    for code in [code.as_str(), "wrong", &"x".repeat(1_000)] {
+        let refused = stop(&service, code).await;
+        let document = problem(&refused, 403);
+        assert_eq!(document["type"], "urn:problem-type:herolo:code-invalid");
+    }
+    assert_ne!(alice.get("").await.json.get("unread_notices"), None);
+}
+
+#[tokio::test]
+async fn the_setting_is_a_number_of_minutes_and_is_changed_turned_off_and_forgotten() {
+    let (service, _smtp, alice, _) = told().await;
+    for wrong in [
+        json!(9),
+        json!(10_081),
+        json!(-60),
+        json!(60.5),
+        json!("60"),
+        json!(null),
+    ] {
+        let answer = turn_on(&alice, wrong).await;
+        assert_eq!(
+            (answer.status, answer.pointers()),
+            (422, vec!["#/after_minutes"])
+        );
+    }
+    for minutes in [10, 10_080] {
+        assert_eq!(turn_on(&alice, json!(minutes)).await.status, 204);
+        let exported = alice.get("/export").await.json;
+        assert_eq!(
+            exported["account"]["unread_notices"],
+            json!({"after_minutes": minutes})
+        );
+    }
+    for _ in 0..2 {
+        let off = Answer::of(alice.request(Method::DELETE, "/unread-notices")).await;
+        assert_eq!(off.status, 204);
+        assert_eq!(alice.get("").await.json.get("unread_notices"), None);
+    }
+    assert_eq!(turn_on(&alice, json!(60)).await.status, 204);
+    let body = json!({"password": "password of alice"});
+    assert_eq!(alice.post("/deletion", &body).await.status, 204);
+    let rows = "UPDATE unread_notices SET after_minutes = 99";
+    assert_eq!(service.database.execute(rows).await, 0);
+}
