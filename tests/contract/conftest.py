@@ -71,7 +71,7 @@ INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
   SELECT UNHEX(SHA2(CONCAT('address-of-', username), 256)), id, 'email-verification', UNHEX(SHA2(email, 256)),
     UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username LIKE 'forgetful-%';
 INSERT INTO mail_codes (code_hash, user_id, kind, mailbox_hash, expires_at)
-  SELECT UNHEX(SHA2('notice-of-forgetful-1', 256)), id, 'unread-messages', UNHEX(SHA2(email, 256)),
+  SELECT UNHEX(SHA2('noticeofforgetful1', 256)), id, 'unread-messages', UNHEX(SHA2(email, 256)),
     UTC_TIMESTAMP(3) + INTERVAL 1 DAY FROM users WHERE username = 'forgetful-1';
 """
 

@@ -184,7 +184,7 @@ def before_call(_: HookContext, case: schemathesis.Case, kwargs: dict) -> None:
     if is_walk(case) and "Idempotency-Key" in case.headers and is_fit(case, ParameterLocation.HEADER):
         case.headers["Idempotency-Key"] = secrets.token_hex(8)
     if operation_of(case) == "stopUnreadNotices" and is_fit(case, ParameterLocation.PATH):
-        case.path_parameters["code"] = "notice-of-forgetful-1"  # can be used again
+        case.path_parameters["code"] = "noticeofforgetful1"  # can be used again
     if is_fit(case, ParameterLocation.BODY) and isinstance(case.body, dict):
         case.body = fitted(case, case.body)
 

@@ -138,10 +138,12 @@ async fn reading_or_deleting_a_message_is_a_return_and_nothing_is_told_twice() {
         age_messages(&service, 61).await;
         look(&service).await;
         smtp.wait_for(1).await;
-        let status = match deletes {
-            true => alice.delete(first).await.status,
-            false => alice.mark(first, true).await.status,
+        let returned = if deletes {
+            alice.delete(first).await
+        } else {
+            alice.mark(first, true).await
         };
+        let status = returned.status;
         assert!(status < 300, "{status}");
         let hour = "UPDATE mails SET sent_at = sent_at - INTERVAL 1 HOUR WHERE sent_at IS NOT NULL";
         service.database.execute(hour).await;
