@@ -1,5 +1,5 @@
-//! Background jobs, which delete expired data. Every replica runs them, in small batches; concurrent runs find
-//! different rows or none.
+//! Background jobs, which delete expired data and add mails that are due. Every replica runs them, in small batches;
+//! concurrent runs find different rows or none.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -59,9 +59,14 @@ impl Jobs {
         let jobs = self.all().clone();
         loop {
             for job in &jobs {
-                if let Err(error) = job(&database).await {
-                    // Requests report an unavailable database; the next round repeats the job.
-                    tracing::debug!("a cleanup job failed and will be repeated: {error}");
+                match job(&database).await {
+                    Ok(()) => {}
+                    // The next round repeats the job.
+                    Err(error @ Error::Broken(_)) => {
+                        tracing::warn!("a background job failed and will be repeated: {error}");
+                    }
+                    // Requests report an unavailable database.
+                    Err(error) => tracing::debug!("a background job will be repeated: {error}"),
                 }
             }
             let _ = timeout(INTERVAL, self.triggered.notified()).await;

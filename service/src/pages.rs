@@ -8,6 +8,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use flate2::read::GzDecoder;
 use rocket::fairing::AdHoc;
 use rocket::http::{ContentType, Header, MediaType, Method, Status};
+use rocket::response::Redirect;
 use rocket::route::{Handler, Outcome, Route};
 use rocket::{Data, Request, Response};
 use sha2::{Digest as _, Sha256};
@@ -130,11 +131,11 @@ pub(crate) fn stage(config: &Config) -> AdHoc {
 fn routes(config: &Config) -> Vec<Route> {
     let inbox = (config.inbox_page, INBOX, INBOX_POLICY);
     let docs = (config.docs_page, DOCS, DOCS_POLICY);
-    [inbox, docs]
+    let files = [inbox, docs]
         .into_iter()
         .filter(|(is_on, ..)| *is_on)
-        .flat_map(|(_, files, policy)| files.iter().map(move |file| route(file, policy)))
-        .collect()
+        .flat_map(|(_, files, policy)| files.iter().map(move |file| route(file, policy)));
+    files.chain(config.inbox_page.then(stop_route)).collect()
 }
 
 /// Whether a route serves a static asset rather than the API.
@@ -147,6 +148,30 @@ fn route(file: &'static File, policy: &'static str) -> Route {
     let mut route = Route::new(Method::Get, file.path, StaticAsset::new(file, policy));
     route.name = Some(ROUTE_NAME.into());
     route
+}
+
+/// The route of browsers that open the address by which programs stop mails about unread messages. Some mail programs
+/// know no other way to unsubscribe (RFC 2369).
+fn stop_route() -> Route {
+    let mut route = Route::new(Method::Get, "/unread-notices/<code>/stop", StopView);
+    route.name = Some(ROUTE_NAME.into());
+    route
+}
+
+/// Leads to the view of the inbox with the button that stops mails. Opening the address alone must not.
+#[derive(Clone)]
+struct StopView;
+
+#[rocket::async_trait]
+impl Handler for StopView {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        let code = request.param::<&str>(1).and_then(Result::ok);
+        let is_code = |code: &&str| code.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match code.filter(is_code) {
+            Some(code) => Outcome::from(request, Redirect::to(format!("/#/stop/{code}"))),
+            None => Outcome::forward(data, Status::NotFound),
+        }
+    }
 }
 
 /// Serves a file.

@@ -6,9 +6,8 @@ use rocket::{Data, Request};
 
 use crate::http::problem::Problem;
 
-/// The paths whose POST may be a form, by how they begin and end: mail programs send one, which the route ignores (RFC
-/// 8058 section 3.1).
-const FORM_PATH: (&str, &str) = ("/unread-notices/", "/stop");
+/// The paths whose POST ignores its body, by how they begin and end: mail programs send a form (RFC 8058 section 3.1).
+const BODILESS: (&str, &str) = ("/unread-notices/", "/stop");
 
 /// Rejects bodies that no route accepts.
 ///
@@ -26,10 +25,12 @@ impl Fairing for BodyRefusal {
     }
 
     async fn on_request(&self, request: &mut Request<'_>, data: &mut Data<'_>) {
+        if ignores_body(request) {
+            return;
+        }
         let is_form = request
             .content_type()
-            .is_some_and(|kind| kind.is_form() || kind.is_form_data())
-            && !takes_forms(request);
+            .is_some_and(|kind| kind.is_form() || kind.is_form_data());
         let problem = match (is_form, is_coded(request)) {
             (true, _) => Problem::UnsupportedMediaType,
             (_, true) => Problem::ContentCoding,
@@ -43,9 +44,9 @@ impl Fairing for BodyRefusal {
     }
 }
 
-fn takes_forms(request: &Request<'_>) -> bool {
-    let (begin, end) = FORM_PATH;
-    let path = request.uri().path();
+fn ignores_body(request: &Request<'_>) -> bool {
+    let (begin, end) = BODILESS;
+    let path = request.uri().path().as_str().trim_end_matches('/');
     path.starts_with(begin) && path.ends_with(end)
 }
 

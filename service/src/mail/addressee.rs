@@ -57,12 +57,14 @@ fn query(mail: &ClaimedMail, kind: Kind) -> Query<'_, MySql, MySqlArguments> {
              AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id) FOR UPDATE OF u",
         )
         .bind(user.map_or(0, u64::from)),
-        // A verified address, unless the owner has turned the notices off, has signed in, or has read all messages.
+        // A verified address, unless the owner has turned the notices off, has returned, or has read all messages.
         (None, user) if kind == Kind::UnreadMessages => sqlx::query(
             "SELECT u.id, u.username, u.email FROM users AS u JOIN unread_notices AS n ON n.user_id = u.id \
-             JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = ? AND n.told_unread > 0 \
+             JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = ? AND n.is_told = TRUE \
              AND a.verified_hash = UNHEX(SHA2(u.normalized_email, 256)) \
              AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id) \
+             AND NOT EXISTS (SELECT 1 FROM message_changes AS c FORCE INDEX (message_changes_user) \
+             WHERE c.user_id = u.id AND c.id > n.change_id AND c.kind IN ('read', 'unread')) \
              AND EXISTS (SELECT 1 FROM receipts AS r FORCE INDEX (receipts_read) WHERE r.receiver_id = u.id \
              AND r.is_deleted = FALSE AND r.is_read = FALSE AND r.message_id <= n.told_until) FOR UPDATE OF u",
         )

@@ -7,9 +7,8 @@ use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 
 use crate::config::MailSettings;
-use crate::mail::kind::Kind;
 use crate::mail::prepare::Letter;
-use crate::mail::texts::{Text, text};
+use crate::mail::texts::{Text, stop_address, text};
 
 /// The body of the POST that a mail program sends (RFC 8058 section 3.1).
 const ONE_CLICK: &str = "List-Unsubscribe=One-Click";
@@ -27,8 +26,8 @@ pub(super) fn compose(letter: &Letter, settings: &MailSettings) -> Result<Messag
         html,
     } = text(letter, settings);
     let mut message = Message::builder();
-    if let Some(address) = stop_address(letter, settings) {
-        // One click in a mail program suffices (RFC 8058).
+    // One click in a mail program suffices, which takes HTTPS (RFC 8058).
+    if let Some(address) = stop_address(letter, settings).filter(|url| url.starts_with("https:")) {
         message = message
             .raw_header(header("List-Unsubscribe", format!("<{address}>")))
             .raw_header(header("List-Unsubscribe-Post", ONE_CLICK.to_owned()));
@@ -47,14 +46,6 @@ pub(super) fn compose(letter: &Letter, settings: &MailSettings) -> Result<Messag
 
 fn header(name: &'static str, value: String) -> HeaderValue {
     HeaderValue::new(HeaderName::new_from_ascii_str(name), value)
-}
-
-/// The address that stops mails of this kind by a POST; `None` if they cannot be stopped, or not over HTTPS, which RFC
-/// 8058 requires.
-fn stop_address(letter: &Letter, settings: &MailSettings) -> Option<String> {
-    let code = letter.code.as_ref()?.expose();
-    let can_stop = letter.kind == Kind::UnreadMessages && settings.public_url.starts_with("https:");
-    can_stop.then(|| format!("{}/unread-notices/{code}/stop", settings.public_url))
 }
 
 /// The same in each attempt, so that mailboxes can recognize a mail that arrives twice.

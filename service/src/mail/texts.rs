@@ -116,24 +116,35 @@ fn email_verification(letter: &Letter, settings: &MailSettings, account: &str) -
 /// With neither senders nor texts, since mails are read by others more easily than messages.
 fn unread_messages(letter: &Letter, settings: &MailSettings, account: &str) -> Vec<Part> {
     let code = letter.code.as_ref().map_or("", |code| code.expose());
-    let once = "There is no further mail until you sign in, or read or delete a message.";
-    let mut parts = vec![words(format!(
-        "Messages have been unread for a while in {account}."
-    ))];
+    let mut parts = vec![words(format!("You have unread messages in {account}."))];
+    let once = words("The next such mail is sent only after you have been back.");
     if settings.has_inbox_page {
         parts.extend([
+            words("To read them, open this page:"),
             Part::Link(format!("{}/", settings.public_url)),
-            words(format!(
-                "{once} To get no more of these mails, open this page:"
-            )),
+            once,
+            words("To stop these mails, open this page:"),
             Part::Link(format!("{}/#/stop/{code}", settings.public_url)),
         ]);
     } else {
-        parts.push(words(format!(
-            "{once} To get no more of these mails, unsubscribe in your mail program."
-        )));
+        let address = stop_address(letter, settings).unwrap_or_default();
+        parts.extend([
+            once,
+            words(
+                "To stop these mails, unsubscribe in your mail program, or have a program send a POST request to this \
+                 address:",
+            ),
+            Part::Link(address),
+        ]);
     }
     parts
+}
+
+/// The address that stops mails of this kind by a POST; `None` if they cannot be stopped.
+pub(super) fn stop_address(letter: &Letter, settings: &MailSettings) -> Option<String> {
+    let code = letter.code.as_ref()?.expose();
+    let can_stop = letter.kind == Kind::UnreadMessages;
+    can_stop.then(|| format!("{}/unread-notices/{code}/stop", settings.public_url))
 }
 
 /// The code, with a link to the view of the page that takes it.

@@ -17,7 +17,6 @@ async fn what_needs_mails_is_refused_before_its_body() {
             json!({"code": "x", "new_password": "a new pass phrase"}),
         ),
         ("/email-verifications/completion", json!({"code": "x"})),
-        ("/unread-notices/x/stop", json!({})),
     ] {
         let answer = service.post(path, &body).await;
         let document = problem(&answer, 403);

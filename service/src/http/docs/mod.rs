@@ -11,6 +11,6 @@ pub(crate) use self::problems::{
     AuthProblems, BlockProblems, BodyProblems, CodeProblems, FormProblems, Invalid, InvalidQuery,
     InvitationLimit, InviteProblems, LargeResponse, Limited, LimitedSearch, LimitedSend,
     LoginProblems, MailOff, NoSuchUser, NotFound, ReauthProblems, SendProblems, SharedProblems,
-    SignUpRefused, StreamLimits, TakenOrInvalid, Unavailable, VerificationProblems,
+    SignUpRefused, StreamLimits, TakenOrInvalid, Unavailable, VerificationProblems, WrongCode,
 };
 pub(crate) use self::shared_response::RATE_LIMIT_HEADERS;

@@ -119,6 +119,13 @@ const CODE_REFUSED: SharedResponse = SharedResponse {
     examples: &[|| ("codeInvalid", Problem::CodeInvalid), MAIL_OFF],
 };
 
+const CODE_WRONG: SharedResponse = SharedResponse {
+    name: "CodeWrong",
+    description: "The code is wrong or expired.",
+    instance: "/unread-notices/3k9v0c7m2x8q5r1t6w4z0hjnpd/stop",
+    examples: &[|| ("codeInvalid", Problem::CodeInvalid)],
+};
+
 const NOT_FOUND: SharedResponse = SharedResponse {
     name: "NotFound",
     description: "The resource does not exist, or is not yours.",
@@ -283,7 +290,7 @@ const UNAVAILABLE: SharedResponse = SharedResponse {
     }],
 };
 
-const ALL: [&SharedResponse; 30] = [
+const ALL: [&SharedResponse; 31] = [
     &MALFORMED,
     &TOKEN_NEEDED,
     &CREDENTIALS_WRONG,
@@ -295,6 +302,7 @@ const ALL: [&SharedResponse; 30] = [
     &NO_VERIFYING,
     &NO_MAIL,
     &CODE_REFUSED,
+    &CODE_WRONG,
     &NOT_FOUND,
     &NO_SUCH_USER,
     &BLOCK_LIMIT,
@@ -356,6 +364,8 @@ groups! {
     MailOff: NO_MAIL;
     /// Of operations with a code from a mail.
     CodeProblems: CODE_REFUSED;
+    /// Of stopping mails with a code.
+    WrongCode: CODE_WRONG;
     /// Of operations that require the password in addition to the token.
     ReauthProblems: TOKEN_NEEDED, NOT_CONFIRMED;
     /// Of operations on one message or invitation.

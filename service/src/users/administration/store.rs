@@ -10,8 +10,8 @@ use crate::mail::codes;
 use crate::model::email::Email;
 use crate::model::timestamp;
 use crate::model::user::{UserId, Username};
-use crate::users::invitations;
 use crate::users::store::{bury, raise_epoch, set_password};
+use crate::users::{invitations, unread_notices};
 
 /// An account, as the operator sees it.
 #[derive(Debug, Serialize)]
@@ -108,7 +108,8 @@ async fn lock(
 /// A change of the account with a name.
 #[derive(Clone, Copy)]
 pub(super) enum Change<'a> {
-    /// Refuses the account's requests, revokes its tokens, deletes its invitations and voids its codes.
+    /// Refuses the account's requests, revokes its tokens, deletes its invitations, voids its codes and turns its
+    /// notices off.
     Suspend,
     /// Ends the suspension; the tokens stay revoked.
     Resume,
@@ -159,6 +160,8 @@ async fn suspend(
     .await?;
     invitations::store::delete_all_of(transaction, user).await?;
     codes::forget_account(transaction, user).await?;
+    // Without its codes, the mails could not be stopped any more.
+    unread_notices::store::delete_all_of(transaction, user).await?;
     // It ends the event streams, and refuses sends that were authorized before.
     revoke_tokens(transaction, user).await
 }

@@ -10,15 +10,18 @@ use crate::model::user::UserId;
 
 /// The number of inboxes that one transaction looks at.
 const BATCH: u64 = 20;
-/// Counting unread messages stops here, which bounds its cost.
-const MAX_UNREAD: u16 = 1_000;
+/// The longest time between two looks, in minutes, at an inbox whose owner was told or cannot be told now: marks are
+/// known for a day.
+const MAX_PAUSE: u16 = 60;
 
 /// An account whose inbox is to be looked at.
 struct Due {
     user: u64,
     after_minutes: u16,
     told_until: u64,
-    told_unread: u16,
+    is_told: bool,
+    /// The owner has marked a message since the last mail.
+    has_marked: bool,
     /// Its address is verified, and it is neither suspended nor deleted.
     can_be_told: bool,
 }
@@ -47,7 +50,9 @@ pub(super) async fn look_at_some(database: &Database) -> Result<bool, Error> {
 /// The inboxes that have been due for the longest time. Their rows are locked.
 async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
     let rows = sqlx::query(
-        "SELECT n.user_id, n.after_minutes, n.told_until, n.told_unread, \
+        "SELECT n.user_id, n.after_minutes, n.told_until, n.is_told, \
+         EXISTS (SELECT 1 FROM message_changes AS c FORCE INDEX (message_changes_user) \
+         WHERE c.user_id = n.user_id AND c.id > n.change_id AND c.kind IN ('read', 'unread')) AS has_marked, \
          EXISTS (SELECT 1 FROM users AS u JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = n.user_id \
          AND a.verified_hash = UNHEX(SHA2(u.normalized_email, 256)) \
          AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id)) AS can_be_told \
@@ -62,7 +67,8 @@ async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
             user: row.try_get("user_id")?,
             after_minutes: row.try_get("after_minutes")?,
             told_until: row.try_get("told_until")?,
-            told_unread: row.try_get("told_unread")?,
+            is_told: row.try_get("is_told")?,
+            has_marked: row.try_get("has_marked")?,
             can_be_told: row.try_get("can_be_told")?,
         })
     };
@@ -70,42 +76,16 @@ async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
 }
 
 async fn look_at(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<()> {
-    if !due.can_be_told || is_away(transaction, due).await? {
-        return look_again_later(transaction, due.user, due.told_unread).await;
+    let is_away = due.is_told && !due.has_marked;
+    if is_away || !due.can_be_told {
+        return look_again_within(transaction, due, MAX_PAUSE).await;
     }
     match oldest(transaction, due).await? {
-        Some(oldest) if oldest.is_due => tell(transaction, due).await,
-        Some(oldest) => look_again(transaction, due.user, oldest.due_at).await,
+        Some(oldest) if oldest.is_due => tell(transaction, due.user).await,
+        Some(oldest) => look_again_at(transaction, due.user, oldest.due_at).await,
         // A message that arrives in the next moment is due when that time is over.
-        None => look_again_later(transaction, due.user, 0).await,
+        None => look_again_within(transaction, due, due.after_minutes).await,
     }
-}
-
-/// Whether the owner was told, and has neither signed in nor read or deleted one of those messages since.
-async fn is_away(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<bool> {
-    if due.told_unread == 0 {
-        return Ok(false);
-    }
-    let unread = count_unread(transaction, due.user, due.told_until).await?;
-    Ok(unread >= due.told_unread)
-}
-
-/// The number of unread messages up to one, at most [`MAX_UNREAD`].
-async fn count_unread(
-    transaction: &mut MySqlConnection,
-    user: u64,
-    until: u64,
-) -> sqlx::Result<u16> {
-    let unread: Vec<u64> = sqlx::query_scalar(
-        "SELECT r.message_id FROM receipts AS r FORCE INDEX (receipts_read) \
-         WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE AND r.message_id <= ? LIMIT ?",
-    )
-    .bind(user)
-    .bind(until)
-    .bind(MAX_UNREAD)
-    .fetch_all(transaction)
-    .await?;
-    Ok(u16::try_from(unread.len()).unwrap_or(MAX_UNREAD))
 }
 
 async fn oldest(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<Option<Oldest>> {
@@ -132,53 +112,48 @@ async fn oldest(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<Op
 }
 
 /// Adds a mail about all messages that are unread now.
-async fn tell(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<()> {
-    let newest: Option<u64> = sqlx::query_scalar(
-        "SELECT r.message_id FROM receipts AS r FORCE INDEX (receipts_read) \
-         WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE ORDER BY r.message_id DESC LIMIT 1",
-    )
-    .bind(due.user)
-    .fetch_optional(&mut *transaction)
-    .await?;
-    let Some(until) = newest else {
-        return look_again_later(transaction, due.user, 0).await;
-    };
-    let unread = count_unread(transaction, due.user, until).await?;
+async fn tell(transaction: &mut MySqlConnection, user: u64) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE unread_notices SET told_until = ?, told_unread = ?, \
-         due_at = UTC_TIMESTAMP(3) + INTERVAL after_minutes MINUTE WHERE user_id = ?",
+        "UPDATE unread_notices SET is_told = TRUE, \
+         due_at = UTC_TIMESTAMP(3) + INTERVAL LEAST(after_minutes, ?) MINUTE, \
+         told_until = COALESCE((SELECT r.message_id FROM receipts AS r FORCE INDEX (PRIMARY) \
+         WHERE r.receiver_id = ? AND r.is_deleted = FALSE ORDER BY r.message_id DESC LIMIT 1), 0), \
+         change_id = COALESCE((SELECT c.id FROM message_changes AS c FORCE INDEX (message_changes_user) \
+         WHERE c.user_id = ? ORDER BY c.id DESC LIMIT 1), change_id) WHERE user_id = ?",
     )
-    .bind(until)
-    .bind(unread)
-    .bind(due.user)
+    .bind(MAX_PAUSE)
+    .bind(user)
+    .bind(user)
+    .bind(user)
     .execute(&mut *transaction)
     .await?;
-    add_for_owner(transaction, Kind::UnreadMessages, UserId::from(due.user)).await
+    add_for_owner(transaction, Kind::UnreadMessages, UserId::from(user)).await
 }
 
-async fn look_again_later(
+/// The next look is after the time of the setting, or so many minutes if that is sooner.
+async fn look_again_within(
     transaction: &mut MySqlConnection,
-    user: u64,
-    told_unread: u16,
+    due: &Due,
+    minutes: u16,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE unread_notices SET told_unread = ?, due_at = UTC_TIMESTAMP(3) + INTERVAL after_minutes MINUTE \
-         WHERE user_id = ?",
+        "UPDATE unread_notices SET is_told = ?, due_at = UTC_TIMESTAMP(3) + INTERVAL ? MINUTE WHERE user_id = ?",
     )
-    .bind(told_unread)
-    .bind(user)
+    .bind(due.is_told && !due.has_marked)
+    .bind(due.after_minutes.min(minutes))
+    .bind(due.user)
     .execute(transaction)
     .await
     .map(drop)
 }
 
-async fn look_again(
+async fn look_again_at(
     transaction: &mut MySqlConnection,
     user: u64,
-    at: DateTime<Utc>,
+    due_at: DateTime<Utc>,
 ) -> sqlx::Result<()> {
-    sqlx::query("UPDATE unread_notices SET told_unread = 0, due_at = ? WHERE user_id = ?")
-        .bind(at)
+    sqlx::query("UPDATE unread_notices SET is_told = FALSE, due_at = ? WHERE user_id = ?")
+        .bind(due_at)
         .bind(user)
         .execute(transaction)
         .await

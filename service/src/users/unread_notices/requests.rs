@@ -1,23 +1,24 @@
 //! The request body.
 
-use crate::http::body::{Fields, FromFields};
-use crate::model::invalid::Invalid;
-use crate::model::unread_notices::{AFTER_MINUTES, UnreadNotices};
+use utoipa::ToSchema;
 
-impl FromFields for UnreadNotices {
-    fn from_fields(fields: &mut Fields) -> Option<Self> {
-        Some(Self {
-            after_minutes: fields.integer("after_minutes", after_minutes)?,
-        })
-    }
+use crate::http::body::{Fields, FromFields};
+use crate::model::unread_notices::UnreadNotices;
+
+/// When mails about unread messages are to be sent.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"after_minutes": 60}))]
+pub(super) struct NoticesWanted {
+    /// The minutes for which a message must have been unread.
+    #[schema(value_type = u16, minimum = 10, maximum = 10_080, example = 60)]
+    pub(super) after_minutes: UnreadNotices,
 }
 
-fn after_minutes(digits: &str) -> Result<u16, Invalid> {
-    let minutes = digits.parse().ok();
-    minutes
-        .filter(|minutes| AFTER_MINUTES.contains(minutes))
-        .ok_or_else(|| {
-            let (least, most) = (AFTER_MINUTES.start(), AFTER_MINUTES.end());
-            format!("must be a whole number from {least} to {most}").into()
+impl FromFields for NoticesWanted {
+    fn from_fields(fields: &mut Fields) -> Option<Self> {
+        Some(Self {
+            after_minutes: fields.integer("after_minutes", UnreadNotices::after)?,
         })
+    }
 }

@@ -15,8 +15,8 @@ use crate::jobs::Jobs;
 use crate::limits::{Logins, RateLimited};
 use crate::mail::{Outbox, SendsMail};
 use crate::model::secret_code::SecretCode;
-use crate::model::unread_notices::UnreadNotices as Setting;
 use crate::users::unread_notices::job;
+use crate::users::unread_notices::requests::NoticesWanted;
 use crate::users::unread_notices::service::UnreadNotices;
 
 /// These operations in the OpenAPI document.
@@ -50,15 +50,16 @@ struct CodePath {
     code: SecretCode,
 }
 
-/// Be told by mail when messages have been unread for a while.
+/// Have a mail sent when messages stay unread for a while.
 ///
-/// One mail is sent to the verified address of the account when a message that arrives from now on has been unread for
-/// `after_minutes`. It has neither senders nor texts. There is no further one until you sign in, or read or delete a
-/// message; then only messages that have arrived since that mail cause the next one. Each mail has a link that stops
-/// them. The setting is the `unread_notices` of the account. Some services send no mails; see `getServiceInfo`.
+/// It is sent to the verified address of the account once a message that arrives from now on is still unread
+/// `after_minutes` after its arrival. It has neither senders nor texts. No further one is sent until you return: until
+/// you sign in, or mark a message as read or unread. Then later messages cause the next one. Each mail has a link that
+/// stops them. The setting is the `unread_notices` of the account; setting the same again has no effect. Some services
+/// send no mails; see `getServiceInfo`.
 #[utoipa::path(tag = "users", operation_id = "turnOnUnreadNotices", security(("token" = [])), params(docs::Owner),
-    request_body = Setting, responses(
-    (status = 204, description = "You are told from now on."),
+    request_body = NoticesWanted, responses(
+    (status = 204, description = "The mails are on."),
     docs::VerificationProblems,
     docs::Invalid,
     docs::BodyProblems,
@@ -68,17 +69,17 @@ struct CodePath {
 async fn turn_on(
     caller: Caller,
     _on: SendsMail,
-    body: Body<Setting>,
+    body: Body<NoticesWanted>,
     notices: &State<UnreadNotices>,
 ) -> Result<NoContent, Problem> {
-    notices.turn_on(&caller, body.0).await?;
+    notices.turn_on(&caller, body.0.after_minutes).await?;
     Ok(NoContent)
 }
 
-/// Be told no more. It has no effect if you are not.
+/// Stop mails about unread messages. It has no effect if they are off.
 #[utoipa::path(tag = "users", operation_id = "turnOffUnreadNotices", security(("token" = [])), params(docs::Owner),
     responses(
-    (status = 204, description = "You are not told."),
+    (status = 204, description = "The mails are off."),
     docs::AuthProblems,
     docs::Unavailable,
 ))]
@@ -88,20 +89,19 @@ async fn turn_off(caller: Caller, notices: &State<UnreadNotices>) -> Result<NoCo
     Ok(NoContent)
 }
 
-/// Be told no more, with the code from such a mail.
+/// Stop mails about unread messages with the code from such a mail.
 ///
 /// It takes no access token, and can be repeated. A code is valid for 30 days; a wrong and an expired one have the same
-/// response. A body is ignored, even if it is a form: mail programs send one for "unsubscribe" (RFC 8058).
+/// response. A body is ignored, whatever it is: mail programs send a form for "unsubscribe" (RFC 8058).
 #[utoipa::path(tag = "users", operation_id = "stopUnreadNotices", params(CodePath), responses(
-    (status = 204, description = "The owner of the account is not told any more."),
+    (status = 204, description = "The mails are off."),
     docs::Limited,
-    docs::CodeProblems,
+    docs::WrongCode,
     docs::Unavailable,
 ))]
 #[post("/unread-notices/<code>/stop")]
 async fn stop(
     _limit: RateLimited<'_, Logins>,
-    _on: SendsMail,
     code: &str,
     notices: &State<UnreadNotices>,
 ) -> Result<NoContent, Problem> {

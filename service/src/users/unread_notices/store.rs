@@ -9,8 +9,8 @@ use crate::model::unread_notices::UnreadNotices as Setting;
 use crate::model::user::UserId;
 use crate::users::caller_lock::lock_caller;
 
-/// Turns notices on, or changes the setting: of messages that arrive from now on. `false` if the caller's tokens were
-/// revoked, or the account was deleted, after the request was authorized.
+/// Turns notices on, or changes the setting: of messages that arrive from now on. The same setting again changes
+/// nothing. `false` if the caller's tokens were revoked, or the account was deleted, after the request was authorized.
 pub(super) async fn turn_on(
     database: &Database,
     caller: &Caller,
@@ -24,11 +24,14 @@ pub(super) async fn turn_on(
         }
         sqlx::query(
             "INSERT INTO unread_notices (user_id, after_minutes, told_until, due_at) \
-             VALUES (?, ?, COALESCE((SELECT r.message_id FROM receipts AS r FORCE INDEX (receipts_read) \
-             WHERE r.receiver_id = ? AND r.is_deleted = FALSE AND r.is_read = FALSE \
-             ORDER BY r.message_id DESC LIMIT 1), 0), UTC_TIMESTAMP(3) + INTERVAL ? MINUTE) AS new \
-             ON DUPLICATE KEY UPDATE after_minutes = new.after_minutes, told_until = new.told_until, \
-             told_unread = 0, due_at = new.due_at",
+             VALUES (?, ?, COALESCE((SELECT r.message_id FROM receipts AS r FORCE INDEX (PRIMARY) \
+             WHERE r.receiver_id = ? AND r.is_deleted = FALSE ORDER BY r.message_id DESC LIMIT 1), 0), \
+             UTC_TIMESTAMP(3) + INTERVAL ? MINUTE) AS new ON DUPLICATE KEY UPDATE \
+             told_until = IF(unread_notices.after_minutes = new.after_minutes, unread_notices.told_until, \
+                             new.told_until), \
+             is_told = unread_notices.is_told AND unread_notices.after_minutes = new.after_minutes, \
+             due_at = IF(unread_notices.after_minutes = new.after_minutes, unread_notices.due_at, new.due_at), \
+             after_minutes = new.after_minutes",
         )
         .bind(user)
         .bind(setting.after_minutes)
@@ -58,11 +61,12 @@ pub(in crate::users) async fn delete_all_of(
         .map(drop)
 }
 
-/// Records that a user who was told has come back.
+/// Records that a user who was told has returned: messages have the whole time again.
 pub(super) async fn record_return(database: &Database, user: UserId) -> Result<(), Error> {
     with_connection!(database, |connection| {
         sqlx::query(
-            "UPDATE unread_notices SET told_unread = 0 WHERE user_id = ? AND told_unread > 0",
+            "UPDATE unread_notices SET is_told = FALSE, due_at = UTC_TIMESTAMP(3) + INTERVAL after_minutes MINUTE \
+             WHERE user_id = ? AND is_told = TRUE",
         )
         .bind(u64::from(user))
         .execute(connection)
