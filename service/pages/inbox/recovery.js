@@ -4,6 +4,7 @@ import { call } from "/inbox/api.js";
 import { byId, focusOn, make, setTitle } from "/inbox/dom.js";
 import { form } from "/inbox/forms.js";
 import * as session from "/inbox/session.js";
+import { t } from "/inbox/words.js";
 
 const TEXT = { autocapitalize: "none", spellcheck: "false" };
 
@@ -22,14 +23,10 @@ function askForAccount() {
   const request = async (values, wait) => {
     await call("POST", "/password-resets", { body: { account: values.account.trim() }, wait });
     // Nothing is said about whether there is such an account.
-    askForPassword("", "If there is such an account, a mail with a code is on its way to its address.");
+    askForPassword("", t.resetMailSent);
   };
-  const fields = [["account", "Username or e-mail address", { ...TEXT, autocomplete: "username", dir: "auto" }]];
-  fill(
-    "Forgot your password?",
-    "A mail with a code, with which you choose a new one, goes to the address of your account.",
-    form("forgotten", fields, ["Send the mail", "primary wide"], request),
-  );
+  const fields = [["account", t.accountOrEmail, { ...TEXT, autocomplete: "username", dir: "auto" }]];
+  fill(t.forgotten, t.forgottenHint, form("forgotten", fields, [t.sendMail, "primary wide"], request));
 }
 
 function askForPassword(code, sent) {
@@ -39,16 +36,15 @@ function askForPassword(code, sent) {
     await session.signIn(username, new_password, wait);
     actions.done();
   };
-  const hint = "8 characters or more. A few words are easy to remember.";
   const fields = [
-    ["code", "Code from the mail", { ...TEXT, autocomplete: "one-time-code", value: code }],
-    ["new_password", "New password", { type: "password", autocomplete: "new-password", hint }],
+    ["code", t.code, { ...TEXT, autocomplete: "one-time-code", value: code }],
+    ["new_password", t.newPassword, { type: "password", autocomplete: "new-password", hint: t.passwordHint }],
   ];
   fill(
-    "Choose a new password",
-    sent || "It signs all devices and programs out, except this browser.",
-    form("recovery-form", fields, ["Set the password", "primary wide"], complete),
-    sent && make("button", { type: "button", class: "link", click: askForAccount }, "No mail? Send another one"),
+    t.choosePassword,
+    sent || t.choosePasswordHint,
+    form("recovery-form", fields, [t.setPassword, "primary wide"], complete),
+    sent && make("button", { type: "button", class: "link", click: askForAccount }, t.sendAnother),
   );
   if (code) focusOn(byId("recovery-form-new_password"));
 }
@@ -59,17 +55,13 @@ function askForConfirmation(code) {
     const body = { code: code.trim() };
     const { username, email } = await call("POST", "/email-verifications/completion", { body, wait });
     fill(
-      "The address is confirmed",
-      `${email} is the address of the account ${username}.`,
-      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/inbox" }, "Continue")),
+      t.emailConfirmed,
+      t.emailConfirmedOf(email, username),
+      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/inbox" }, t.continue)),
     );
   };
-  const fields = [["code", "Code from the mail", { ...TEXT, autocomplete: "one-time-code", value: code }]];
-  fill(
-    "Confirm your e-mail address",
-    "With the code from the mail, you confirm that the address is yours.",
-    form("verification", fields, ["Confirm the address", "primary wide"], confirm),
-  );
+  const fields = [["code", t.code, { ...TEXT, autocomplete: "one-time-code", value: code }]];
+  fill(t.confirmEmail, t.confirmEmailHint, form("verification", fields, [t.confirmAddress, "primary wide"], confirm));
   if (code) focusOn(byId("verification").querySelector("button"));
 }
 
@@ -84,7 +76,7 @@ function fill(title, text, content, other = null) {
       make("p", { class: "hint", role: "status" }, text),
       content,
       other && make("p", { class: "access-other" }, other),
-      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, "Back to signing in")),
+      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, t.backToSignIn)),
     ),
   );
   setTitle({ view: title });
