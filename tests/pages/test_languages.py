@@ -166,7 +166,7 @@ def test_a_german_browser_has_a_german_page(service: Service, tab: Callable[...,
     has_a_header_that_fits(one)
     walk_through_messages(one, name, bob.name)
     walk_through_tools(one)
-    for view in ("forgotten", "verify/0"):
+    for view in ("forgotten", "verify/0", "stop/0"):
         page.goto(f"/#/{view}")
         expect(page.get_by_role("link", name="Zurück zur Anmeldung")).to_be_visible()
         look_at(one, view.replace("/", "-"))

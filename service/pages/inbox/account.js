@@ -7,6 +7,7 @@ import * as forms from "/inbox/forms.js";
 import * as invitations from "/inbox/invitations.js";
 import * as notices from "/inbox/notices.js";
 import * as session from "/inbox/session.js";
+import * as unread from "/inbox/unread.js";
 import { t } from "/inbox/words.js";
 
 /** Timeout of an export in ms. */
@@ -26,6 +27,7 @@ export function show(given) {
       make("div", { class: "bar" }, title, close),
       make("p", { class: "hint" }, ...t.signedInAs(make("bdi", {}, session.username()))),
       section("email", t.email, null, () => address.content(form, CURRENT)),
+      section("unread", t.unreadMessages, t.unreadMailsHint, unread.choice),
       section("password", t.password, t.newPasswordSignsOut, password),
       section("notices", t.notifications, t.notificationsHint, notices.choice),
       section("blocks", t.blockedUsers, t.blockedUsersHint, blocks.list),

@@ -276,9 +276,10 @@ function close() {
 /** The code in `#/invitation/CODE`, or nothing. */
 const invitation = () => /^#\/invitation\/([0-9A-Za-z]+)$/.exec(location.hash)?.[1] ?? "";
 
-/** The view and the code in `#/forgotten/CODE` or `#/verify/CODE`, which are in mails; without a code, "". Or null. */
+/** The view and the code ("" without one) in `#/forgotten/CODE`, `#/verify/CODE` or `#/stop/CODE`, the addresses in
+ * mails. Or null. */
 function mailed() {
-  const found = /^#\/(forgotten|verify)(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
+  const found = /^#\/(forgotten|verify|stop)(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
   return found && { view: found[1], code: found[2] ?? "" };
 }
 

@@ -1,4 +1,5 @@
-// Replacing a forgotten password, and confirming an e-mail address: views that are loaded when they are opened.
+// Replacing a forgotten password, confirming an e-mail address, and ending mails about unread messages: views that are
+// loaded when they are opened.
 
 import { call } from "/inbox/api.js";
 import { byId, focusOn, make, setTitle } from "/inbox/dom.js";
@@ -11,10 +12,12 @@ const TEXT = { autocapitalize: "none", spellcheck: "false" };
 let actions; // done(), after the sign-in
 
 /** Shows the form for the code of a mail and the new password, or without a code, the one that has a mail sent; or in
- * the view "verify", the form for the code of a mail that confirms an address. */
+ * the views "verify" and "stop", the form for the code of a mail that confirms an address, or that ends mails about
+ * unread messages. */
 export function show(view, code, given) {
   actions = given;
   if (view === "verify") askForConfirmation(code);
+  else if (view === "stop") askForEnd(code);
   else if (code) askForPassword(code, "");
   else askForAccount();
 }
@@ -63,6 +66,26 @@ function askForConfirmation(code) {
   const fields = [["code", t.code, { ...TEXT, autocomplete: "one-time-code", value: code }]];
   fill(t.confirmEmail, t.confirmEmailHint, form("verification", fields, [t.confirmAddress, "primary wide"], confirm));
   if (code) focusOn(byId("verification").querySelector("button"));
+}
+
+/** A button, too. The code is in the address of the request, and only asked for if the link has lost it. */
+function askForEnd(code) {
+  const stop = async (values, wait) => {
+    const path = `/unread-notices/${encodeURIComponent(values.code?.trim() ?? code)}/stop`;
+    await call("POST", path, { repeatable: true, wait }).catch((problem) => {
+      // No other code can be requested.
+      if (problem.type === "code-invalid") problem.message = t.stopCodeInvalid;
+      throw problem;
+    });
+    fill(
+      t.mailsStopped,
+      t.mailsStoppedHint,
+      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/account" }, t.toAccount)),
+    );
+  };
+  const fields = code ? [] : [["code", t.code, { ...TEXT, autocomplete: "off" }]];
+  fill(t.stopMails, t.stopMailsHint, form("stop", fields, [t.stopThem, "primary wide"], stop));
+  if (code) focusOn(byId("stop").querySelector("button"));
 }
 
 function fill(title, text, content, other = null) {

@@ -298,6 +298,21 @@ export default {
   sendMailAgain: "Mail erneut senden",
   mailSentAgain: "Eine Mail ist unterwegs, außer Sie haben in den letzten zehn Minuten schon eine erhalten.",
 
+  // Mails about unread messages.
+  unreadMessages: "Ungelesene Nachrichten",
+  unreadMailsHint:
+    "Eine einzige Mail, ohne Absender und Texte. Die nächste gibt es erst, wenn Sie sich angemeldet oder eine " +
+    "Nachricht gelesen oder gelöscht haben.",
+  unreadMailsAfter: "E-Mail bei ungelesenen Nachrichten",
+  never: "Nie",
+  afterMinutes: (count) => plural(count, { one: "Nach #\u00a0Minute", other: "Nach #\u00a0Minuten" }),
+  afterHours: (count) => plural(count, { one: "Nach #\u00a0Stunde", other: "Nach #\u00a0Stunden" }),
+  afterDays: (count) => plural(count, { one: "Nach #\u00a0Tag", other: "Nach #\u00a0Tagen" }),
+  unreadMailsUnconfirmed: "Gesendet wird erst, wenn Ihre E-Mail-Adresse bestätigt ist.",
+  unreadMailsOn: "Bei ungelesenen Nachrichten erhalten Sie eine Mail.",
+  unreadMailsOff: "Bei ungelesenen Nachrichten erhalten Sie keine Mails.",
+  notChanged: (why) => ["Nicht geändert: ", why],
+
   // Notifications.
   notifications: "Benachrichtigungen",
   notificationsHint:
@@ -364,6 +379,15 @@ export default {
   emailConfirmed: "Die Adresse ist bestätigt",
   emailConfirmedOf: (address, name) => `${address} ist die Adresse des Kontos ${name}.`,
   continue: "Weiter",
+  stopMails: "Mails bei ungelesenen Nachrichten abbestellen?",
+  stopMailsHint: "In Ihrem Konto lassen sie sich wieder einschalten.",
+  stopThem: "Diese Mails abbestellen",
+  stopCodeInvalid:
+    "Dieser Code ist ungültig: Er ist abgelaufen oder falsch geschrieben. Nach der Anmeldung lassen sich diese Mails " +
+    "in Ihrem Konto abbestellen.",
+  mailsStopped: "Diese Mails sind abbestellt",
+  mailsStoppedHint: "In Ihrem Konto lassen sie sich unter „Ungelesene Nachrichten“ wieder einschalten.",
+  toAccount: "Zum Konto",
   backToSignIn: "Zurück zur Anmeldung",
 
   // Failures.

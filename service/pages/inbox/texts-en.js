@@ -271,6 +271,20 @@ export default {
   sendMailAgain: "Send the mail again",
   mailSentAgain: "A mail is on its way, unless you have got one within ten minutes.",
 
+  // Mails about unread messages.
+  unreadMessages: "Unread messages",
+  unreadMailsHint:
+    "One mail, with neither senders nor texts. There is no further one until you sign in, read or delete a message.",
+  unreadMailsAfter: "E-mail about unread messages",
+  never: "Never",
+  afterMinutes: (count) => plural(count, { one: "After # minute", other: "After # minutes" }),
+  afterHours: (count) => plural(count, { one: "After # hour", other: "After # hours" }),
+  afterDays: (count) => plural(count, { one: "After # day", other: "After # days" }),
+  unreadMailsUnconfirmed: "They are sent only once your e-mail address is confirmed.",
+  unreadMailsOn: "You will get mails about unread messages.",
+  unreadMailsOff: "You will get no mails about unread messages.",
+  notChanged: (why) => ["Not changed: ", why],
+
   // Notifications.
   notifications: "Notifications",
   notificationsHint: "While the inbox is hidden. They name the sender only. The choice ends when you sign out.",
@@ -334,6 +348,14 @@ export default {
   emailConfirmed: "The address is confirmed",
   emailConfirmedOf: (address, name) => `${address} is the address of the account ${name}.`,
   continue: "Continue",
+  stopMails: "No more mails about unread messages?",
+  stopMailsHint: "You can switch them on again in your account.",
+  stopThem: "Stop these mails",
+  stopCodeInvalid:
+    "This code is not valid: it has expired, or is mistyped. Sign in, and stop these mails in your account.",
+  mailsStopped: "You get no more of these mails",
+  mailsStoppedHint: "In your account, you can switch them on again under “Unread messages”.",
+  toAccount: "Go to your account",
   backToSignIn: "Back to signing in",
 
   // Failures.
