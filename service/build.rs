@@ -14,6 +14,8 @@ use zip::ZipArchive;
 const MIGRATIONS: &str = "migrations";
 /// The folder of the pages, one folder each.
 const PAGES: &str = "pages";
+/// The folder of the inbox.
+const INBOX: &str = "pages/inbox";
 /// The files of Swagger UI's distribution that the reference needs.
 const SWAGGER_UI: [&str; 2] = ["swagger-ui-bundle.js", "swagger-ui.css"];
 
@@ -33,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             write_compressed(&into, &name, &minified(&name, fs::read(file.path())?)?)?;
         }
     }
+    list_inbox(&out.join("inbox.rs"))?;
     extract_swagger_ui(&out.join("docs"))
 }
 
@@ -53,6 +56,32 @@ fn list_migrations(list: &Path) -> Result<(), Box<dyn Error>> {
     }
     migrations.sort();
     fs::write(list, format!("&{migrations:?}"))?;
+    Ok(())
+}
+
+/// Writes the files of the inbox as a Rust slice, each as an invocation of `file!` in pages.rs.
+fn list_inbox(list: &Path) -> Result<(), Box<dyn Error>> {
+    let mut files = Vec::new();
+    for file in fs::read_dir(INBOX)? {
+        let path = file?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let content_type = match path.extension().and_then(OsStr::to_str) {
+            Some("html") => "HTML",
+            Some("css") => "CSS",
+            Some("js") => "JavaScript",
+            Some("svg") => "SVG",
+            Some("webmanifest") => "(MANIFEST)",
+            _ => return Err(format!("{}: has an unknown type", path.display()).into()),
+        };
+        let route = match &*name {
+            "index.html" => "/".to_owned(),
+            name => format!("/inbox/{name}"),
+        };
+        let source = format!("inbox/{name}");
+        files.push(format!("file!({route:?}, {content_type}, {source:?})"));
+    }
+    files.sort();
+    fs::write(list, format!("&[{}]", files.join(",\n")))?;
     Ok(())
 }
 

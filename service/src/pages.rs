@@ -69,44 +69,8 @@ macro_rules! file {
     };
 }
 
-const INBOX: &[File] = &[
-    file!("/", HTML, "inbox/index.html"),
-    file!("/inbox/style.css", CSS, "inbox/style.css"),
-    file!("/inbox/icon.svg", SVG, "inbox/icon.svg"),
-    file!("/inbox/icon-unread.svg", SVG, "inbox/icon-unread.svg"),
-    file!("/inbox/icon-maskable.svg", SVG, "inbox/icon-maskable.svg"),
-    file!(
-        "/inbox/manifest.webmanifest",
-        (MANIFEST),
-        "inbox/manifest.webmanifest"
-    ),
-    file!("/inbox/app.js", JavaScript, "inbox/app.js"),
-    file!("/inbox/access.js", JavaScript, "inbox/access.js"),
-    file!("/inbox/account.js", JavaScript, "inbox/account.js"),
-    file!("/inbox/address.js", JavaScript, "inbox/address.js"),
-    file!("/inbox/api.js", JavaScript, "inbox/api.js"),
-    file!("/inbox/blocks.js", JavaScript, "inbox/blocks.js"),
-    file!("/inbox/compose.js", JavaScript, "inbox/compose.js"),
-    file!(
-        "/inbox/conversation.js",
-        JavaScript,
-        "inbox/conversation.js"
-    ),
-    file!("/inbox/dom.js", JavaScript, "inbox/dom.js"),
-    file!("/inbox/feed.js", JavaScript, "inbox/feed.js"),
-    file!("/inbox/forms.js", JavaScript, "inbox/forms.js"),
-    file!("/inbox/invitations.js", JavaScript, "inbox/invitations.js"),
-    file!("/inbox/keys.js", JavaScript, "inbox/keys.js"),
-    file!("/inbox/listen.js", JavaScript, "inbox/listen.js"),
-    file!("/inbox/notices.js", JavaScript, "inbox/notices.js"),
-    file!("/inbox/reading.js", JavaScript, "inbox/reading.js"),
-    file!("/inbox/recovery.js", JavaScript, "inbox/recovery.js"),
-    file!("/inbox/search.js", JavaScript, "inbox/search.js"),
-    file!("/inbox/selection.js", JavaScript, "inbox/selection.js"),
-    file!("/inbox/session.js", JavaScript, "inbox/session.js"),
-    file!("/inbox/tab.js", JavaScript, "inbox/tab.js"),
-    file!("/inbox/words.js", JavaScript, "inbox/words.js"),
-];
+/// All files in its folder, as build.rs lists them.
+const INBOX: &[File] = include!(concat!(env!("OUT_DIR"), "/inbox.rs"));
 
 const DOCS: &[File] = &[
     file!("/docs", HTML, "docs/index.html"),

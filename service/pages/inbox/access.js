@@ -8,11 +8,14 @@ import {
   clearErrors,
   focusOn,
   hidePasswords,
+  make,
+  messageOf,
   setTitle,
   showErrors,
   withReveal,
 } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
+import { t } from "/inbox/words.js";
 
 let isNew = false; // whether the form creates an account
 let policy = "open"; // the sign-ups that the service accepts
@@ -66,11 +69,11 @@ function showChoices() {
 function show(forNew) {
   isNew = forNew;
   byId("access").hidden = false;
-  setTitle({ view: isNew ? "Create an account" : "Sign in" });
-  byId("access-title").textContent = isNew ? "Create your account" : "Sign in to Herolo";
-  byId("access-submit").textContent = isNew ? "Create account" : "Sign in";
-  byId("access-question").textContent = isNew ? "Have an account?" : "New here?";
-  byId("access-switch").textContent = isNew ? "Sign in" : "Create an account";
+  setTitle({ view: isNew ? t.createAnAccount : t.signIn });
+  byId("access-title").textContent = isNew ? t.createYourAccount : t.signInTo;
+  byId("access-submit").textContent = isNew ? t.createAccount : t.signIn;
+  byId("access-question").textContent = isNew ? t.haveAccount : t.newHere;
+  byId("access-switch").textContent = isNew ? t.signIn : t.createAnAccount;
   byId("access-password").autocomplete = isNew ? "new-password" : "current-password";
   for (const part of byId("access").querySelectorAll("[data-only]")) part.hidden = !isNew;
   showChoices();
@@ -102,7 +105,7 @@ async function enter(form, wait) {
   ]
     .concat(policy === "invited" && isNew ? [[invitation, "invitation"]] : [])
     .filter(([field, name]) => field.value.trim() === "" && (isNew || name !== "email"))
-    .map(([, name]) => ({ pointer: `#/${name}`, detail: "Please fill this in" }));
+    .map(([, name]) => ({ pointer: `#/${name}`, detail: t.fillIn }));
   if (missing.length > 0) throw new Problem(422, { errors: missing });
   if (!isNew) return session.signIn(username.value, password.value, wait);
   const account = { username: username.value.trim(), email: email.value.trim(), password: password.value };
@@ -119,10 +122,10 @@ export async function attempt(form, button, action) {
   clearErrors(form);
   hidePasswords(form);
   const timer = setTimeout(() => {
-    button.textContent = "One moment…";
+    button.textContent = t.oneMoment;
   }, 300);
   const wait = (problem, time) => {
-    button.textContent = `Busy, trying again in ${Math.ceil(time / 1000)} s…`;
+    button.textContent = t.busy(Math.ceil(time / 1000));
   };
   try {
     await action(form, wait);
@@ -130,7 +133,8 @@ export async function attempt(form, button, action) {
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     const isWrong = problem.status === 401;
-    if (isWrong && form.id === "again-form") problem.message = `This is not the password of ${session.username()}.`;
+    if (isWrong && form.id === "again-form")
+      Object.assign(problem, { message: t.notPasswordOf(session.username()), isForeign: false });
     showErrors(form, problem, { focus: isWrong && form.elements.password });
     return false;
   } finally {
@@ -146,19 +150,16 @@ export async function attempt(form, button, action) {
  * throw a problem if they fail. Returns whether this browser is to be signed out.
  */
 export async function confirmLeaving({ hasDrafts, deletions, finish, revoke }) {
-  const name = session.username();
-  const text =
-    `“Sign out everywhere” revokes all access tokens of ${name}, those of other devices and programs, too. ` +
-    "“Only this browser” forgets the token here; it stays valid until it expires.";
-  const losses = (hasDrafts ? " What you have not sent is deleted." : "") + (deletions && ` ${deletions}`);
+  const losses = [hasDrafts && t.draftsAreDeleted, deletions];
+  const text = [t.signOutScopes(session.username()), ...losses].filter(Boolean).join(" ");
   const choices = [
-    ["everywhere", "Sign out everywhere", hasDrafts ? "danger" : "primary"],
-    ["here", "Only this browser"],
-    ["no", "Stay signed in"],
+    ["everywhere", t.signOutEverywhere, hasDrafts ? "danger" : "primary"],
+    ["here", t.signOutHere],
+    ["no", t.staySignedIn],
   ];
-  let title = "Sign out?";
+  let title = t.signOutQuestion;
   for (;;) {
-    const answer = await ask(title, text + losses, choices, hasDrafts ? 2 : 0);
+    const answer = await ask(title, text, choices, hasDrafts ? 2 : 0);
     if (answer !== "here" && answer !== "everywhere") return false;
     try {
       await finish();
@@ -166,7 +167,7 @@ export async function confirmLeaving({ hasDrafts, deletions, finish, revoke }) {
       return true;
     } catch (problem) {
       if (!(problem instanceof Problem)) throw problem;
-      title = `Not signed out: ${problem.message}`;
+      title = t.notSignedOut(messageOf(problem));
     }
   }
 }
@@ -178,19 +179,19 @@ function setUpAgain(done) {
     () =>
       new Promise((resolve, reject) => {
         byId("again-username").value = session.username();
-        byId("again-who").textContent = session.username();
+        byId("again-password-label").replaceChildren(...t.passwordOf(make("bdi", {}, session.username())));
         clearErrors(form);
         hidePasswords(form);
         form.elements.password.value = "";
         dialog.returnValue = "";
         dialog.showModal();
         form.elements.password.focus();
-        announce("Your session has expired. Sign in again.");
+        announce(t.sessionExpiredSignIn);
         dialog.addEventListener(
           "close",
           () => {
             if (dialog.returnValue === "done") resolve();
-            else reject(new Problem(401, { detail: "You are signed out. Sign in again to continue." }));
+            else reject(new Problem(401, { message: t.signedOutSignIn }));
           },
           { once: true },
         );

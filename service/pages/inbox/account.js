@@ -2,11 +2,13 @@
 
 import * as address from "/inbox/address.js";
 import * as blocks from "/inbox/blocks.js";
-import { ask, byId, focusOn, make, setTitle, showToast } from "/inbox/dom.js";
+import { ask, byId, focusOn, make, messageOf, setTitle, showToast } from "/inbox/dom.js";
 import * as forms from "/inbox/forms.js";
 import * as invitations from "/inbox/invitations.js";
 import * as notices from "/inbox/notices.js";
 import * as session from "/inbox/session.js";
+import * as unread from "/inbox/unread.js";
+import { t } from "/inbox/words.js";
 
 /** Timeout of an export in ms. */
 const EXPORT_TIMEOUT = 600_000;
@@ -16,32 +18,28 @@ let actions; // close(), signOut(), keys(), pause(), resume(), leave()
 /** Shows the account. `pause` and `resume` stop and start the stream of events, `leave` shows the form to sign in. */
 export function show(given) {
   actions = given;
-  const title = make("h2", { tabindex: "-1", id: "account-title" }, "Account");
-  const close = make("button", { type: "button", class: "button quiet", click: actions.close }, "Close");
+  const title = make("h2", { tabindex: "-1", id: "account-title" }, t.account);
+  const close = make("button", { type: "button", class: "button quiet", click: actions.close }, t.close);
   byId("pane").replaceChildren(
     make(
       "article",
       { class: "account", "aria-labelledby": "account-title" },
       make("div", { class: "bar" }, title, close),
-      make("p", { class: "hint" }, "Signed in as ", make("bdi", {}, session.username()), "."),
-      section("email", "E-mail address", null, () => address.content(form, CURRENT)),
-      section(
-        "password",
-        "Password",
-        "A new password signs all devices and programs out, except this browser.",
-        password,
-      ),
-      section("notices", "Notifications", notices.HINT, notices.choice),
-      section("blocks", "Blocked users", "Their new messages do not reach you, and they are not told.", blocks.list),
-      section("invitations", "Invitations", null, invitations.list),
-      section("export", "Your data", "Your account and all your messages, in one JSON file.", download),
-      section("sessions", "Sign out", "In this browser, or on all devices and in all programs.", signOut),
-      section("help", "Help", null, help),
-      section("deletion", "Delete the account", null, deletion),
+      make("p", { class: "hint" }, ...t.signedInAs(make("bdi", {}, session.username()))),
+      section("email", t.email, null, () => address.content(form, CURRENT)),
+      section("unread", t.unreadMessages, t.unreadMailsHint, unread.choice),
+      section("password", t.password, t.newPasswordSignsOut, password),
+      section("notices", t.notifications, t.notificationsHint, notices.choice),
+      section("blocks", t.blockedUsers, t.blockedUsersHint, blocks.list),
+      section("invitations", t.invitations, null, invitations.list),
+      section("export", t.yourData, t.yourDataHint, download),
+      section("sessions", t.signOut, t.signOutHint, signOut),
+      section("help", t.help, null, help),
+      section("deletion", t.deleteTheAccount, null, deletion),
     ),
   );
   byId("pane").scrollTop = byId("shell").scrollTop = 0;
-  setTitle({ view: "Account" });
+  setTitle({ view: t.account });
   focusOn(title);
 }
 
@@ -67,8 +65,10 @@ function section(id, name, hint, content) {
       if (isHere()) focusOn(byId("account-title"));
       return part.remove();
     } catch (problem) {
-      const again = make("button", { type: "button", class: "button", click: fill }, "Try again");
-      place.replaceChildren(make("div", { class: "list-error", role: "alert" }, make("p", {}, problem.message), again));
+      const again = make("button", { type: "button", class: "button", click: fill }, t.tryAgain);
+      place.replaceChildren(
+        make("div", { class: "list-error", role: "alert" }, make("p", {}, messageOf(problem)), again),
+      );
       if (isHere()) focusOn(again);
     }
     return undefined;
@@ -81,8 +81,7 @@ function section(id, name, hint, content) {
 function form(id, fields, button, action) {
   const send = (values, wait) =>
     action(values, wait).catch((problem) => {
-      if (problem.type === "password-wrong")
-        problem.errors = [{ pointer: "#/password", detail: "This is not your password" }];
+      if (problem.type === "password-wrong") problem.errors = [{ pointer: "#/password", detail: t.notYourPassword }];
       throw problem;
     });
   return forms.form(id, fields, button, send, session.username());
@@ -92,18 +91,10 @@ const CURRENT = { type: "password", autocomplete: "current-password" };
 
 function password() {
   const fields = [
-    ["password", "Current password", CURRENT],
-    [
-      "new_password",
-      "New password",
-      {
-        type: "password",
-        autocomplete: "new-password",
-        hint: "8 characters or more. A few words are easy to remember.",
-      },
-    ],
+    ["password", t.currentPassword, CURRENT],
+    ["new_password", t.newPassword, { type: "password", autocomplete: "new-password", hint: t.passwordHint }],
   ];
-  return form("password-form", fields, ["Change password", ""], async (values, wait) => {
+  return form("password-form", fields, [t.changePassword, ""], async (values, wait) => {
     // A stream that ends on the change would ask for the password.
     actions.pause();
     try {
@@ -111,7 +102,7 @@ function password() {
     } finally {
       actions.resume();
     }
-    showToast("The password is changed. All other devices and programs are signed out.");
+    showToast(t.passwordIsChanged);
   });
 }
 
@@ -121,16 +112,16 @@ function download() {
     const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     make("a", { href: url, download: `herolo-${session.username()}.json` }).click();
     setTimeout(() => URL.revokeObjectURL(url), EXPORT_TIMEOUT);
-    showToast("The export is in your downloads.");
+    showToast(t.isDownloaded);
   };
-  return form("export-form", [], ["Download", ""], save);
+  return form("export-form", [], [t.download, ""], save);
 }
 
 function signOut() {
   return make(
     "p",
     { class: "buttons" },
-    make("button", { type: "button", class: "button", click: actions.signOut }, "Sign out…"),
+    make("button", { type: "button", class: "button", click: actions.signOut }, t.signOutMore),
   );
 }
 
@@ -143,22 +134,19 @@ async function help() {
   return make(
     "p",
     { class: "buttons" },
-    make("button", { type: "button", class: "button", click: actions.keys }, "Keyboard shortcuts"),
-    hasReference && make("a", { class: "button", href: "/docs" }, "API reference"),
+    make("button", { type: "button", class: "button", click: actions.keys }, t.shortcuts),
+    hasReference && make("a", { class: "button", href: "/docs" }, t.reference),
   );
 }
 
 function deletion() {
   const remove = async (values, wait) => {
     const name = session.username();
-    const text =
-      `The account is deleted at once, with all messages that ${name} has sent, for all receivers. ` +
-      "This cannot be undone.";
     const choices = [
-      ["yes", "Delete the account", "danger"],
-      ["no", "Keep it"],
+      ["yes", t.deleteTheAccount, "danger"],
+      ["no", t.keepIt],
     ];
-    if ((await ask(`Delete the account ${name}?`, text, choices, 1)) !== "yes") return;
+    if ((await ask(t.deleteAccountOf(name), t.deleteAccountOfHint(name), choices, 1)) !== "yes") return;
     actions.pause();
     try {
       await session.deleteAccount(values, wait);
@@ -167,16 +155,12 @@ function deletion() {
       throw problem;
     }
     actions.leave();
-    showToast(`The account ${name} is deleted.`);
+    showToast(t.accountIsDeleted(name));
   };
   return make(
     "div",
     {},
-    make(
-      "p",
-      { class: "hint" },
-      "All messages that you have sent are deleted for all receivers. Download your data before.",
-    ),
-    form("deletion-form", [["password", "Your password", CURRENT]], ["Delete account", "danger"], remove),
+    make("p", { class: "hint" }, t.deleteTheAccountHint),
+    form("deletion-form", [["password", t.yourPassword, CURRENT]], [t.deleteAccount, "danger"], remove),
   );
 }

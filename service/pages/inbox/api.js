@@ -1,6 +1,6 @@
 // The API: requests, problems and retries.
 
-import { duration } from "/inbox/words.js";
+import { inEnglish, soon, t } from "/inbox/words.js";
 
 /** Timeout of a request in ms, longer than those of the service. Networks can drop requests silently. */
 const REQUEST_TIMEOUT = 20_000;
@@ -15,20 +15,23 @@ const MAX_RETRY_DELAY = 15_000;
 
 /** The message for a response that is not a problem document, such as one of a proxy. */
 function defaultMessage(status) {
-  if (status === 0) return "The service cannot be reached. Check your connection and try again.";
-  if (status === 429) return "Too many requests. Wait a moment and try again.";
-  if ([502, 503, 504].includes(status)) return "The service is not available just now. Try again in a moment.";
-  return status >= 500 ? "The service has failed. Try again in a moment." : `The request was refused (${status}).`;
+  if (status === 0) return t.unreachable;
+  if (status === 429) return t.tooMany;
+  if ([502, 503, 504].includes(status)) return t.unavailable;
+  return status >= 500 ? t.hasFailed : t.wasRefused(status);
 }
 
 /** An error of the service or the network. Its message is for users. */
 export class Problem extends Error {
-  constructor(status, body = {}) {
-    super(body.detail?.replace(/\b(\d+) s\b/g, (_, seconds) => duration(Number(seconds))) || defaultMessage(status));
+  type = "";
+  retryAfter = 0; // ms
+  isForeign = false; // whether the message is one of the service, which is in English
+
+  /** `errors` are those of fields: { pointer, detail, isForeign }. */
+  constructor(status, { message, errors = [] } = {}) {
+    super(message || defaultMessage(status));
     this.status = status; // 0: no response
-    this.type = (body.type ?? "").split(":").at(-1);
-    this.errors = body.errors ?? [];
-    this.retryAfter = 0; // ms
+    this.errors = errors;
   }
 
   /** Whether the request may succeed if it is retried. */
@@ -93,11 +96,57 @@ async function send(method, path, body, headers, { cache = "no-store", timeout =
   throw toProblem(response, json);
 }
 
-/** The problem of an error response. */
+/** The problem of an error response, in the words of the page or, if it has none, in those of the service. */
 export function toProblem(response, json) {
-  const problem = new Problem(response.status, isObject(json) ? json : {});
-  problem.retryAfter = (Number.parseInt(response.headers.get("Retry-After"), 10) || 0) * 1000;
-  return problem;
+  const body = isObject(json) ? json : {};
+  const type = (body.type ?? "").split(":").at(-1);
+  const seconds = Number.parseInt(response.headers.get("Retry-After"), 10) || 0;
+  const errors = (body.errors ?? []).map(ownError);
+  const own = ownMessage(type, seconds, errors);
+  const foreign = body.detail?.replace(/\b(\d+) s\b/g, (_, length) => inEnglish(Number(length)));
+  const problem = new Problem(response.status, { message: own ?? foreign, errors });
+  return Object.assign(problem, { type, retryAfter: seconds * 1000, isForeign: !own && Boolean(foreign) });
+}
+
+function ownMessage(type, seconds, errors) {
+  if (type === "too-many" && seconds > 0) return t.tooManyUntil(soon(seconds));
+  if (errors.length > 0 && errors.every((error) => !error.isForeign))
+    return errors.map(({ detail }) => detail).join(" ");
+  return t.problems[type];
+}
+
+/** The texts of errors of fields, by what the service says: it has types of problems only. */
+const FIELD_ERRORS = {
+  taken: /^is taken/,
+  reserved: /^is reserved/,
+  usernameLength: /^must be 3 to 64 characters/,
+  usernameCharacters: /^must contain only letters a-z/,
+  usernameStart: /^must begin with a letter/,
+  noSuchUser: /^'(.+)' is not the name of a user/,
+  email: /^must be an e-mail address/,
+  emailDomain: /^must end with a domain name/,
+  emailLength: /^must be at most 254 bytes/,
+  emailUndeliverable: /^must be one that mails can be sent to/,
+  passwordLength: /^must be 8 to 128 characters/,
+  passwordVariety: /^must have at least (\d+) different/,
+  passwordCommon: /^must not be one of the most common/,
+  passwordPlaceholder: /^must not be a placeholder/,
+  passwordLikeWord: /^must be more than '(.+)'/,
+  passwordLikeName: /^must be more than the username/,
+  passwordLikeEmail: /^must be more than the e-mail address/,
+  subjectLength: /^must be 1 to 255 characters/,
+  textLength: /^must be 1 to 65535 bytes/,
+  searchWords: /^must be 1 to 5 words/,
+};
+
+/** An error of a field in the words of the page, if it has some. */
+function ownError({ pointer, detail }) {
+  for (const [name, pattern] of Object.entries(FIELD_ERRORS)) {
+    const found = pattern.exec(detail);
+    const own = t.fields[name];
+    if (found) return { pointer, detail: typeof own === "function" ? own(...found.slice(1)) : own };
+  }
+  return { pointer, detail, isForeign: true };
 }
 
 const isObject = (json) => json !== null && typeof json === "object";

@@ -2,16 +2,15 @@
 
 import * as access from "/inbox/access.js";
 import * as compose from "/inbox/compose.js";
-import { ask, byId, refreshTimes, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
+import { byId, fillIn, refreshTimes, setTitle, focusOn, make, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
-import * as keys from "/inbox/keys.js";
 import { Listener, showConnection } from "/inbox/listen.js";
 import * as reading from "/inbox/reading.js";
 import * as search from "/inbox/search.js";
 import * as selection from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
 import { publish, store, stored, subscribe } from "/inbox/tab.js";
-import { shown, titleOf } from "/inbox/words.js";
+import { shown, t, titleOf } from "/inbox/words.js";
 
 /** The service counts unread messages up to this number. */
 const MAX_UNREAD = 1000;
@@ -44,8 +43,8 @@ const listener = new Listener({
     followCount();
     if (document.hidden) return notify(message);
     refreshConversation();
-    return showToast(`New message from ${shown(message.sender)}: ${titleOf(message)}`, {
-      name: "Read",
+    return showToast(t.newMessageBy(shown(message.sender), titleOf(message)), {
+      name: t.readIt,
       run: () => {
         location.hash = `#/inbox/${message.id}`;
       },
@@ -121,7 +120,7 @@ function setUnread(count) {
   const badge = byId("unread-badge");
   const text = unread >= MAX_UNREAD ? `${MAX_UNREAD}+` : String(unread);
   badge.hidden = unread === 0;
-  badge.setAttribute("aria-label", `${text} unread`);
+  badge.setAttribute("aria-label", t.unreadCount(text));
   badge.setAttribute("role", "img");
   badge.textContent = text;
   byId("read-all").hidden = unread === 0;
@@ -168,19 +167,25 @@ function route() {
 }
 
 /** Loads the module of a view. `show(module)` is called unless the user has gone elsewhere in the meantime. */
-async function load(module, name, show) {
+async function load(module, show) {
   const hash = location.hash;
   byId("pane").replaceChildren(make("div", { class: "skeleton reading" }, make("span"), make("span")));
   const view = await import(`/inbox/${module}.js`).catch(() => null);
   if (location.hash !== hash || !session.token()) return;
   if (view) show(view);
-  else showToast(`${name} cannot be shown. Check your connection and load the page again.`);
+  else showToast(t.notShown);
 }
 
 function showAccount() {
   const stream = { pause: () => listener.stop(), resume: () => listener.start() };
-  const actions = { close, signOut, keys: keys.showOverview, leave: () => leave(), ...stream };
-  load("account", "The account", (account) => account.show(actions));
+  const actions = {
+    close,
+    signOut,
+    keys: () => withKeys((keys) => keys.showOverview()),
+    leave: () => leave(),
+    ...stream,
+  };
+  load("account", (account) => account.show(actions));
 }
 
 function reply(message) {
@@ -188,7 +193,7 @@ function reply(message) {
 }
 
 function showConversation(id) {
-  load("conversation", "The conversation", (conversation) => {
+  load("conversation", (conversation) => {
     refreshConversation = conversation.refresh;
     conversation.show(id, { close, reply, changed });
   });
@@ -212,7 +217,7 @@ function showDrafts() {
   byId("drafts").hidden = drafts.length === 0;
   byId("drafts").replaceChildren(
     ...drafts.map(([hash, words]) =>
-      make("li", {}, make("a", { href: hash }, make("b", {}, "Draft"), " ", make("span", { dir: "auto" }, words))),
+      make("li", {}, make("a", { href: hash }, make("b", {}, t.draft), " ", make("span", { dir: "auto" }, words))),
     ),
   );
 }
@@ -227,7 +232,7 @@ function showBox(name, id) {
     if (box === name) byId(`tab-${box}`).setAttribute("aria-current", "page");
     else byId(`tab-${box}`).removeAttribute("aria-current");
   }
-  byId("list-title").textContent = name === "sent" ? "Sent" : "Inbox";
+  byId("list-title").textContent = name === "sent" ? t.sent : t.inbox;
   byId("unread-switch").hidden = name === "sent";
   byId("shell").dataset.box = name;
   const changed = lastList !== name;
@@ -244,7 +249,7 @@ function showBox(name, id) {
     return;
   }
   reading.clear();
-  setTitle({ view: name === "sent" ? "Sent" : "Inbox" });
+  setTitle({ view: name === "sent" ? t.sent : t.inbox });
   // After a message is closed, the focus returns to its row.
   const row = nextFocus ?? (changed ? null : before);
   nextFocus = null;
@@ -271,9 +276,10 @@ function close() {
 /** The code in `#/invitation/CODE`, or nothing. */
 const invitation = () => /^#\/invitation\/([0-9A-Za-z]+)$/.exec(location.hash)?.[1] ?? "";
 
-/** The view and the code in `#/forgotten/CODE` or `#/verify/CODE`, which are in mails; without a code, "". Or null. */
+/** The view and the code ("" without one) in `#/forgotten/CODE`, `#/verify/CODE` or `#/stop/CODE`, the addresses in
+ * mails. Or null. */
 function mailed() {
-  const found = /^#\/(forgotten|verify)(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
+  const found = /^#\/(forgotten|verify|stop)(?:\/([0-9A-Za-z]*))?$/.exec(location.hash);
   return found && { view: found[1], code: found[2] ?? "" };
 }
 
@@ -287,12 +293,18 @@ async function showMailed({ view, code }) {
   const recovery = await import("/inbox/recovery.js").catch(() => null);
   if (location.hash !== hash) return;
   if (recovery) recovery.show(view, code, { done: begin });
-  else showToast("This cannot be shown. Check your connection and load the page again.");
+  else showToast(t.notShown);
 }
 
 function enter() {
   byId("shell").hidden = true;
   access.open(invitation());
+}
+
+/** Loads the keyboard shortcuts, which need an inbox, and does something with them. */
+async function withKeys(act) {
+  const keys = await import("/inbox/keys.js").catch(() => null);
+  if (keys) act(keys);
 }
 
 /** Shows the inbox after a sign-in. */
@@ -301,7 +313,9 @@ function begin() {
   byId("recovery").hidden = true;
   byId("shell").hidden = false;
   byId("me").textContent = session.username();
+  byId("me").parentElement.setAttribute("aria-label", t.accountOf(session.username()));
   byId("unread-only").checked = Boolean(stored(UNREAD_ONLY));
+  withKeys((keys) => keys.setUp(close));
   listener.start();
   if (!location.hash || invitation() || mailed()) history.replaceState({}, "", "#/inbox");
   route();
@@ -440,7 +454,6 @@ function setUp() {
 
 function setUpWindow() {
   addEventListener("hashchange", route);
-  keys.setUp(close);
   for (const event of ["online", "offline"]) addEventListener(event, () => listener.probe());
   addEventListener("focus", onFocus);
   addEventListener("pageshow", (event) => {
@@ -456,6 +469,7 @@ function setUpWindow() {
   setInterval(refreshTimes, 30_000);
 }
 
+fillIn();
 setUp();
 if (mailed()) route();
 else if (session.token()) begin();

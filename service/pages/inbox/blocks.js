@@ -1,8 +1,8 @@
 // The users that this user blocks: a section of the account, and the button at a message.
 
-import { ask, avatar, byId, focusOn, icon, make, showToast } from "/inbox/dom.js";
+import { ask, avatar, byId, focusOn, icon, make, messageOf, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { exactly } from "/inbox/words.js";
+import { exactly, t } from "/inbox/words.js";
 
 const pathOf = (name) => session.own(`/blocks/${encodeURIComponent(name)}`);
 
@@ -42,7 +42,7 @@ async function change(name, isBlocked) {
   try {
     await session.callAs(isBlocked ? "PUT" : "DELETE", pathOf(name));
   } catch (problem) {
-    showToast(`Not ${isBlocked ? "blocked" : "unblocked"}: ${problem.message}`);
+    showToast((isBlocked ? t.notBlocked : t.notUnblocked)(messageOf(problem)));
     return false;
   }
   await names().then(
@@ -56,7 +56,7 @@ async function change(name, isBlocked) {
 
 function label(button, isBlocked) {
   button.toggleAttribute("data-blocked", isBlocked);
-  button.replaceChildren(icon(isBlocked ? CHECK : BAR), make("span", {}, isBlocked ? "Unblock" : "Block"));
+  button.replaceChildren(icon(isBlocked ? CHECK : BAR), make("span", {}, isBlocked ? t.unblock : t.block));
 }
 
 /** Makes the button at a message say what it does, once it is known whether its sender is blocked. */
@@ -68,24 +68,19 @@ export async function follow(name, button) {
 /** Unblocks the sender of a message, or blocks them after a confirmation that says what it means. */
 export async function toggle(name, button) {
   const undo = (isBlocked, words) => ({
-    name: "Undo",
+    name: t.undo,
     run: async () => (await change(name, isBlocked)) && showToast(words),
   });
-  const blocked = `${name} is blocked.`;
-  const unblocked = `${name} is unblocked. New messages by ${name} reach you again.`;
   if ("blocked" in button.dataset) {
-    if (await change(name, false)) showToast(unblocked, undo(true, blocked));
+    if (await change(name, false)) showToast(t.isUnblockedAgain(name), undo(true, t.isBlocked(name)));
     return;
   }
-  const text =
-    `New messages by ${name} will not reach you, and ${name} is not told. Those that you have stay. ` +
-    `You can unblock ${name} here and in your account; messages that were sent in between do not come back.`;
   const choices = [
-    ["yes", "Block", "danger"],
-    ["no", "Cancel"],
+    ["yes", t.block, "danger"],
+    ["no", t.cancel],
   ];
-  if ((await ask(`Block ${name}?`, text, choices, 1)) !== "yes") return;
-  if (await change(name, true)) showToast(blocked, undo(false, `${name} is unblocked.`));
+  if ((await ask(t.blockQuestion(name), t.blockMeaning(name), choices, 1)) !== "yes") return;
+  if (await change(name, true)) showToast(t.isBlocked(name), undo(false, t.isUnblocked(name)));
 }
 
 function render(place, blocks) {
@@ -98,23 +93,23 @@ function render(place, blocks) {
         "p",
         {},
         make("bdi", { class: "message-name" }, block.username),
-        make("span", { class: "message-time" }, `since ${exactly(block.created_at)}`),
+        make("span", { class: "message-time" }, t.blockedSince(exactly(block.created_at))),
       ),
       make(
         "button",
         {
           type: "button",
           class: "button",
-          "aria-label": `Unblock ${block.username}`,
+          "aria-label": t.unblockUser(block.username),
           click: () => unblock(place, blocks, block),
         },
-        "Unblock",
+        t.unblock,
       ),
     );
   place.replaceChildren(
     blocks.length > 0
-      ? make("ul", { class: "people", "aria-label": "Blocked users" }, ...blocks.map(row))
-      : make("p", { class: "hint" }, "You block nobody. To block a user, open one of their messages."),
+      ? make("ul", { class: "people", "aria-label": t.blockedUsers }, ...blocks.map(row))
+      : make("p", { class: "hint" }, t.blocksNobody),
   );
 }
 
@@ -129,8 +124,5 @@ async function unblock(place, blocks, block) {
   const again = async () => {
     if ((await change(block.username, true)) && place.isConnected) render(place, blocks);
   };
-  showToast(`${block.username} is unblocked. New messages by ${block.username} reach you again.`, {
-    name: "Undo",
-    run: again,
-  });
+  showToast(t.isUnblockedAgain(block.username), { name: t.undo, run: again });
 }

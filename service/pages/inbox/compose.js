@@ -1,11 +1,11 @@
 // The form for messages. There is a draft for a new message and one for each reply, which survive a reload.
 
 import { newKey, Problem } from "/inbox/api.js";
-import { byId, clearErrors, setTitle, focusOn, make, showErrors, showToast } from "/inbox/dom.js";
+import { byId, clearErrors, setTitle, focusOn, make, messageOf, showErrors, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
 import { store, stored } from "/inbox/tab.js";
-import { replyTo, bytes, characters, isGone, number, titleOf } from "/inbox/words.js";
+import { bytes, characters, isGone, replyTo, t, titleOf } from "/inbox/words.js";
 
 const STORED = "herolo.drafts";
 const SUBJECT_LIMIT = 255; // characters
@@ -48,7 +48,7 @@ export function list() {
   const shownKey = byId("compose")?.dataset.key;
   return Object.entries(all())
     .filter(([key]) => key !== shownKey)
-    .map(([key, { to, subject }]) => [hashOf(key), `To ${to || "…"}: ${titleOf({ subject })}`]);
+    .map(([key, { to, subject }]) => [hashOf(key), t.draftTo(to || "…", titleOf({ subject }))]);
 }
 
 const hashOf = (key) => (key === NEW ? "#/write" : `#/write/${key}`);
@@ -65,8 +65,7 @@ export async function show(id) {
       blank = { to: isGone(message.sender) ? "" : message.sender, subject: replyTo(message.subject), message: "" };
     } catch (problem) {
       // An existing draft has its receiver.
-      if (!hasDraft(key))
-        showToast(problem.status === 404 ? "The message that you reply to was deleted." : problem.message);
+      if (!hasDraft(key)) showToast(problem.status === 404 ? t.originalWasDeleted : messageOf(problem));
     }
     if (!isHere()) return;
   }
@@ -85,7 +84,7 @@ function suggest({ value }) {
 }
 
 function render(key, { to, subject, message }) {
-  const title = key === NEW ? "New message" : `Reply to ${to}`;
+  const title = key === NEW ? t.newMessage : t.replyTo(to);
   const form = make(
     "form",
     {
@@ -104,24 +103,24 @@ function render(key, { to, subject, message }) {
       make(
         "button",
         { type: "button", class: "button quiet", id: "compose-close", click: () => actions.close() },
-        "Close",
+        t.close,
       ),
     ),
     make("p", { class: "form-error", "data-error": "form", role: "alert", hidden: true }),
     field(
       "to",
-      "To",
+      t.to,
       make("input", { autocomplete: "off", autocapitalize: "none", spellcheck: "false", list: "compose-people" }),
-      "Usernames, with commas between them.",
+      t.toHint,
     ),
     make("datalist", { id: "compose-people" }),
-    field("subject", "Subject", make("input", { autocomplete: "off", dir: "auto" })),
-    field("message", "Message", make("textarea", { rows: "12", dir: "auto" })),
+    field("subject", t.subject, make("input", { autocomplete: "off", dir: "auto" })),
+    field("message", t.message, make("textarea", { rows: "12", dir: "auto" })),
     make(
       "div",
       { class: "compose-foot" },
-      make("button", { class: "button primary", id: "send" }, "Send"),
-      make("button", { type: "button", class: "button quiet", id: "discard", click: () => discard(key) }, "Discard"),
+      make("button", { class: "button primary", id: "send" }, t.send),
+      make("button", { type: "button", class: "button quiet", id: "discard", click: () => discard(key) }, t.discard),
       make("span", { class: "hint", id: "compose-state", role: "status" }),
     ),
   );
@@ -133,7 +132,7 @@ function render(key, { to, subject, message }) {
   actions.changed();
   setTitle({ view: title });
   count(form);
-  if (sending.has(key)) showSending(key, "Sending…");
+  if (sending.has(key)) showSending(key, t.sending);
   focusOn(to === "" ? form.elements.to : subject === "" ? form.elements.subject : form.elements.message);
 }
 
@@ -142,9 +141,9 @@ function discard(key) {
   keep(key, null);
   actions.close();
   showToast(
-    "The draft is discarded.",
+    t.draftDiscarded,
     draft && {
-      name: "Undo",
+      name: t.undo,
       run: () => {
         keep(key, draft);
         actions.open(hashOf(key));
@@ -187,15 +186,15 @@ const writtenIn = ({ elements: { to, subject, message } }) => ({
 /** Shows the lengths that are close to their limits. */
 function count(form) {
   const { subject, message } = form.elements;
-  showCount("subject", characters(subject.value), SUBJECT_LIMIT, "characters");
-  showCount("message", bytes(message.value), TEXT_LIMIT, "bytes");
+  showCount("subject", characters(subject.value), SUBJECT_LIMIT, t.lengthInCharacters);
+  showCount("message", bytes(message.value), TEXT_LIMIT, t.lengthInBytes);
 }
 
-function showCount(name, length, limit, unit) {
+function showCount(name, length, limit, words) {
   const place = byId(`compose-${name}-count`);
   place.hidden = length < limit * NEAR;
   place.classList.toggle("over", length > limit);
-  place.textContent = place.hidden ? "" : `${number(length)} of ${number(limit)} ${unit}`;
+  place.textContent = place.hidden ? "" : words(length, limit);
 }
 
 function sendByKey(event) {
@@ -207,11 +206,9 @@ function sendByKey(event) {
 
 /** The reason why a name is not a valid username, or null. */
 function faultOf(name) {
-  if (name.startsWith("@")) return "begins with an @: usernames have none";
-  if (name.includes("@")) return "looks like an e-mail address: messages are sent to usernames";
-  return USERNAME.test(name)
-    ? null
-    : "is not a username: those have 3 to 64 letters, digits, dots, dashes or underscores";
+  if (name.startsWith("@")) return t.nameWithAt(name);
+  if (name.includes("@")) return t.nameIsEmail(name);
+  return USERNAME.test(name) ? null : t.nameIsNone(name);
 }
 
 /** The body of the request: `receiver` for one name, `receivers` for several; a reply has the id of its original. */
@@ -219,15 +216,15 @@ function content(form) {
   const { to, subject, message } = writtenIn(form);
   const names = to.split(/[\s,;]+/).filter(Boolean);
   const errors = [
-    ["to", names.length === 0, "Enter a username"],
-    ["subject", subject === "", "Enter a subject"],
-    ["message", message === "", "Enter a message"],
+    ["to", names.length === 0, t.enterUsername],
+    ["subject", subject === "", t.enterSubject],
+    ["message", message === "", t.enterMessage],
   ]
     .filter(([, isMissing]) => isMissing)
     .map(([name, , detail]) => ({ pointer: `#/${name}`, detail }));
   for (const name of names) {
     const fault = faultOf(name);
-    if (fault) errors.push({ pointer: "#/to", detail: `“${name}” ${fault}` });
+    if (fault) errors.push({ pointer: "#/to", detail: fault });
   }
   if (errors.length > 0) throw new Problem(422, { errors });
   const { key } = form.dataset;
@@ -244,20 +241,20 @@ async function send(event) {
   clearErrors(form);
   sending.add(key);
   showSending(key, "");
-  const timer = setTimeout(() => showSending(key, "Sending…"), 300);
+  const timer = setTimeout(() => showSending(key, t.sending), 300);
   const wait = (problem, time) => {
     clearTimeout(timer);
-    const why = problem.status === 0 ? "No connection" : "The service is busy";
-    showSending(key, `${why}. Trying again in ${Math.ceil(time / 1000)} s; it is sent once.`);
+    const words = problem.status === 0 ? t.sendingUnconnected : t.sendingBusy;
+    showSending(key, words(Math.ceil(time / 1000)));
   };
   try {
     const isAnswer = await submitReply(key, written, content(form), wait);
-    showToast(isAnswer ? "Sent." : "Sent. The message that it answers was deleted, so it begins a conversation.");
+    showToast(isAnswer ? t.isSent : t.isSentAlone);
     finish(key, written);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (form.isConnected) showErrors(form, problem, { names: { receiver: "to", receivers: "to" } });
-    else showToast(`Not sent: ${problem.message} The draft is kept.`);
+    else showToast(t.notSent(messageOf(problem)));
   } finally {
     clearTimeout(timer);
     sending.delete(key);

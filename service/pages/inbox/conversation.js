@@ -1,10 +1,10 @@
 // Conversations: what a message answers, and the view of all messages that belong together.
 
-import { avatar, byId, focusOn, icon, make, setTitle, showToast } from "/inbox/dom.js";
+import { avatar, byId, focusOn, icon, make, messageOf, setTitle, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import { linked } from "/inbox/reading.js";
 import * as session from "/inbox/session.js";
-import { beginning, exactly, isGone, messages, nameList, titleOf } from "/inbox/words.js";
+import { beginning, exactly, isGone, nameList, t, titleOf } from "/inbox/words.js";
 
 const REPLY = "M8 5L3 10l5 5M3 10h8c4 0 6 2 6 6";
 const PER_PAGE = 20;
@@ -33,11 +33,11 @@ export async function describe(message, place) {
     // Unchanged content keeps the focus.
     if (!place.isConnected || place.dataset.face === face) return;
     place.dataset.face = face;
-    const count = page.next ? `more than ${messages(others.length)}` : messages(others.length + 1);
+    const words = page.next ? t.showConversationOfMore(others.length) : t.showConversation(others.length + 1);
     const link = { class: "link", id: "conversation-link", href: hashOf(message.id) };
     place.replaceChildren(
       message.in_reply_to ? quote(original) : "",
-      others.length > 0 || page.next ? make("a", link, `Show the conversation (${count})`) : "",
+      others.length > 0 || page.next ? make("a", link, words) : "",
     );
   } catch {
     // The message can be read without it.
@@ -56,15 +56,14 @@ async function originalOf({ in_reply_to: id }, known) {
 }
 
 function quote(original) {
-  if (!original) return make("p", { class: "hint" }, "It answers a message that was deleted.");
+  if (!original) return make("p", { class: "hint" }, t.originalIsGone);
   return make(
     "a",
     { class: "quote", href: linkTo(original), id: "original" },
     make(
       "span",
       { class: "hint" },
-      isOwn(original) ? "In reply to your message to " : "In reply to ",
-      make("bdi", {}, peerOf(original)),
+      ...(isOwn(original) ? t.inReplyToYours : t.inReplyTo)(make("bdi", {}, peerOf(original))),
     ),
     make("b", { dir: "auto" }, titleOf(original)),
     make("span", { dir: "auto" }, beginning(original.message)),
@@ -101,8 +100,7 @@ async function load(path, before, isQuiet = false) {
     const unread = page.messages.filter((one) => !isOwn(one) && !one.read).map((one) => one.id);
     for (const one of unread) mine.fresh.add(one);
     render();
-    if (unread.length > 0)
-      await markAsRead(unread).catch((problem) => showToast(`Not marked as read: ${problem.message}`));
+    if (unread.length > 0) await markAsRead(unread).catch((problem) => showToast(t.notMarkedRead(messageOf(problem))));
   } catch (problem) {
     if (isHere(mine) && !isQuiet) renderProblem(problem, () => load(path, before));
   }
@@ -125,12 +123,12 @@ function render() {
   const list = make("ol", { class: "letters" }, ...all.map((one) => letter(one, fresh.has(one.id))));
   const older = () => load(next, () => shown.messages);
   fill(
-    all.length > 0 ? `Conversation: ${titleOf(all.at(-1))}` : "Conversation",
+    all.length > 0 ? t.conversationAbout(titleOf(all.at(-1))) : t.conversation,
     face,
-    last && make("button", { type: "button", class: "button", id: "reply", click: reply }, icon(REPLY), "Reply"),
-    all.length === 0 && !next && make("p", {}, "Its messages were deleted."),
+    last && make("button", { type: "button", class: "button", id: "reply", click: reply }, icon(REPLY), t.reply),
+    all.length === 0 && !next && make("p", {}, t.conversationIsGone),
     list,
-    next && make("button", { type: "button", class: "button", id: "earlier", click: older }, "Show earlier messages"),
+    next && make("button", { type: "button", class: "button", id: "earlier", click: older }, t.showEarlier),
   );
   if (focused !== null) focusOn((focused && byId(focused)) || byId("conversation-title"));
 }
@@ -138,7 +136,7 @@ function render() {
 /** A message of the view. */
 function letter(message, isFresh) {
   const name = peerOf(message);
-  const title = `Open the message ${isOwn(message) ? "to" : "by"} ${name}, ${exactly(message.created_at)}`;
+  const title = (isOwn(message) ? t.openMessageTo : t.openMessageBy)(name, exactly(message.created_at));
   const open = { class: "link", id: `letter-${message.id}`, href: linkTo(message) };
   const time = make("time", { datetime: message.created_at }, exactly(message.created_at));
   return make(
@@ -154,13 +152,12 @@ function letter(message, isFresh) {
         make(
           "p",
           { class: "message-name" },
-          isOwn(message) && "You to ",
-          make("bdi", {}, name),
-          isFresh && make("span", { class: "new" }, "New"),
+          ...(isOwn(message) ? t.youTo(make("bdi", {}, name)) : [make("bdi", {}, name)]),
+          isFresh && make("span", { class: "new" }, t.new),
         ),
         make("p", { class: "message-time" }, time),
       ),
-      make("a", { ...open, "aria-label": title }, "Open"),
+      make("a", { ...open, "aria-label": title }, t.open),
     ),
     make("div", { class: "message-text", dir: "auto" }, ...linked(message.message)),
   );
@@ -168,17 +165,17 @@ function letter(message, isFresh) {
 
 function renderProblem(problem, again) {
   fill(
-    "The conversation cannot be shown",
+    t.conversationNotShown,
     "",
-    make("p", {}, problem.message),
-    make("button", { type: "button", class: "button", click: again }, "Try again"),
+    make("p", {}, messageOf(problem)),
+    make("button", { type: "button", class: "button", click: again }, t.tryAgain),
   );
   focusOn(byId("conversation-title"));
 }
 
 function fill(text, face, ...content) {
   const title = make("h2", { tabindex: "-1", id: "conversation-title", dir: "auto" }, text);
-  const close = make("button", { type: "button", class: "button quiet", id: "conversation-close" }, "Close");
+  const close = make("button", { type: "button", class: "button quiet", id: "conversation-close" }, t.close);
   close.addEventListener("click", () => actions.close());
   byId("pane").replaceChildren(
     make(

@@ -1,6 +1,6 @@
 // Creates and finds elements. All text becomes text nodes, never HTML.
 
-import { ago, exactly, hue, initial } from "/inbox/words.js";
+import { ago, exactly, hue, initial, t } from "/inbox/words.js";
 
 /** The element with this id. */
 export const byId = (id) => document.getElementById(id);
@@ -19,6 +19,17 @@ export function make(tag, properties = {}, ...children) {
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
+
+/** Fills in the texts of the document: those of elements that `data-t` names, and of attributes, `data-t-NAME`. */
+export function fillIn() {
+  for (const element of document.querySelectorAll("[data-t]")) element.textContent = t[element.dataset.t];
+  for (const name of ["aria-label", "placeholder"])
+    for (const element of document.querySelectorAll(`[data-t-${name}]`))
+      element.setAttribute(name, t[element.getAttribute(`data-t-${name}`)]);
+}
+
+/** The message of a problem. Those of the service are elements in English. */
+export const messageOf = ({ message, isForeign }) => (isForeign ? make("span", { lang: "en" }, message) : message);
 
 /** A decorative icon in the colour of the surrounding text. */
 export function icon(path) {
@@ -72,10 +83,13 @@ const TOAST = 7000;
 const TOAST_RECHECK = 2000;
 const CROSS = "M5 5l10 10M15 5L5 15";
 
-/** Shows a toast, which screen readers announce politely. It disappears after a time, but not while it is hovered or
- * has the focus. It replaces one with the same text, and counts them. `ended` is called when it has disappeared without
- * its action; such a toast makes room for no other. Returns a function that removes it. */
-export function showToast(text, action = null, { lifetime = TOAST, ended = null } = {}) {
+/** Shows a toast, which screen readers announce politely. `content` is a text or an array of texts and elements. The
+ * toast disappears after a time, but not while it is hovered or has the focus. It replaces one with the same text, and
+ * counts them. `ended` is called when it has disappeared without its action; such a toast makes room for no other.
+ * Returns a function that removes it. */
+export function showToast(content, action = null, { lifetime = TOAST, ended = null } = {}) {
+  const parts = [content].flat();
+  const text = parts.map((part) => part.textContent ?? part).join("");
   let before = null; // what had the focus before the toast
   const remove = () => {
     const hadFocus = toast.contains(document.activeElement);
@@ -105,7 +119,7 @@ export function showToast(text, action = null, { lifetime = TOAST, ended = null 
         if (!toast.contains(relatedTarget)) before = relatedTarget;
       },
     },
-    make("span", { dir: "auto" }, count > 1 ? `${text} (${count}×)` : text),
+    make("span", { dir: "auto" }, ...parts, count > 1 && ` (${count}×)`),
     action &&
       make(
         "button",
@@ -119,7 +133,7 @@ export function showToast(text, action = null, { lifetime = TOAST, ended = null 
         },
         action.name,
       ),
-    make("button", { type: "button", class: "link", "aria-label": "Close", click: close }, icon(CROSS)),
+    make("button", { type: "button", class: "link", "aria-label": t.close, click: close }, icon(CROSS)),
   );
   const hadFocus = same?.contains(document.activeElement);
   same?.remove();
@@ -133,13 +147,13 @@ export function showToast(text, action = null, { lifetime = TOAST, ended = null 
 let cancelDialog = () => {}; // resolves the last dialog with null
 
 /**
- * Asks a question in a dialog. `choices` are [answer, label, class]; the one at index `focus` has the focus. The answer
- * is null if the dialog is closed without a choice.
+ * Asks a question in a dialog. `title` is a text or an array of texts and elements. `choices` are [answer, label,
+ * class]; the one at index `focus` has the focus. The answer is null if the dialog is closed without a choice.
  */
 export function ask(title, text, choices, focus) {
   const dialog = byId("confirm");
   cancelDialog();
-  byId("confirm-title").textContent = title;
+  byId("confirm-title").replaceChildren(...[title].flat());
   byId("confirm-text").textContent = text;
   return new Promise((resolve) => {
     const listening = new AbortController();
@@ -182,8 +196,8 @@ export function withReveal(input) {
   const toggle = () => {
     const isShown = input.type === "password";
     input.type = isShown ? "text" : "password";
-    button.textContent = isShown ? "Hide" : "Show";
-    button.setAttribute("aria-label", `${button.textContent} password`);
+    button.textContent = isShown ? t.hide : t.show;
+    button.setAttribute("aria-label", isShown ? t.hidePassword : t.showPassword);
     button.toggleAttribute("data-shown", isShown);
   };
   const button = make(
@@ -191,11 +205,11 @@ export function withReveal(input) {
     {
       type: "button",
       class: "button reveal",
-      "aria-label": "Show password",
+      "aria-label": t.showPassword,
       "aria-describedby": `${input.id}-label`,
       click: toggle,
     },
-    "Show",
+    t.show,
   );
   const place = make("div", { class: "secret" });
   input.replaceWith(place);
@@ -222,6 +236,10 @@ export function clearErrors(form) {
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
 }
 
+/** An error of a field as a sentence. The service continues the name of the field, in English. */
+const sentenceOf = ({ detail, isForeign }) =>
+  isForeign ? make("span", { lang: "en" }, `${detail.charAt(0).toUpperCase()}${detail.slice(1)}.`) : detail;
+
 /**
  * Shows the errors of a problem in a form: at the fields that the problem names, otherwise above the form. `names` maps
  * names of the API to names of fields. The first invalid field gets the focus, otherwise `focus`.
@@ -229,21 +247,20 @@ export function clearErrors(form) {
 export function showErrors(form, problem, { names = {}, focus = null } = {}) {
   clearErrors(form);
   const general = [];
-  for (const { pointer, detail } of problem.errors) {
-    const name = pointer.replace(/^(#\/|\?)/, "").split("/")[0];
+  for (const error of problem.errors) {
+    const name = error.pointer.replace(/^(#\/|\?)/, "").split("/")[0];
     const place = form.querySelector(`[data-error="${CSS.escape(names[name] ?? name)}"]`);
     if (!place) {
-      general.push(`${name} ${detail}`);
+      general.push(error.isForeign ? make("span", { lang: "en" }, `${name} ${error.detail}. `) : `${error.detail} `);
       continue;
     }
-    const sentence = detail.charAt(0).toUpperCase() + detail.slice(1) + ".";
-    place.textContent = place.hidden ? sentence : `${place.textContent} ${sentence}`;
+    place.append(place.hidden ? "" : " ", sentenceOf(error));
     place.hidden = false;
     form.elements[names[name] ?? name]?.setAttribute("aria-invalid", "true");
   }
   if (general.length > 0 || problem.errors.length === 0) {
     const place = form.querySelector('[data-error="form"]');
-    place.textContent = general.join("; ") || problem.message;
+    place.replaceChildren(...(general.length > 0 ? general : [messageOf(problem)]));
     place.hidden = false;
   }
   (form.querySelector("[aria-invalid]") || focus || form.querySelector("input:not([readonly]), textarea"))?.focus();

@@ -1,17 +1,14 @@
 // The list of messages, received or sent.
 
-import { avatar, byId, focusOn, make, timeOf } from "/inbox/dom.js";
+import { avatar, byId, focusOn, make, messageOf, timeOf } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { beginning, nameList, shown, titleOf } from "/inbox/words.js";
+import { beginning, nameList, shown, t, titleOf } from "/inbox/words.js";
 
 const EMPTY = {
-  inbox: [
-    "No messages yet",
-    "Messages that you receive appear here automatically. Send one to yourself to see how it looks.",
-  ],
-  unread: ["All read", "There is nothing new. New messages appear here automatically."],
-  sent: ["Nothing sent yet", "Messages you send are kept here, with who has read them."],
-  found: ["Nothing found", "No message here fits. Parts of words are enough: try fewer or shorter ones."],
+  inbox: [t.noMessages, t.noMessagesHint],
+  unread: [t.allRead, t.allReadHint],
+  sent: [t.nothingSent, t.nothingSentHint],
+  found: [t.nothingFound, t.nothingFoundHint],
 };
 const PER_PAGE = 20;
 /** The maximum page size of the service. */
@@ -283,7 +280,7 @@ function render(isLoading = false) {
   if (!isLoading) hideProblem();
   byId("list-loading").hidden = !isLoading;
   byId("older").hidden = !next;
-  byId("older").textContent = shownBox === "found" ? "Search older messages" : "Show older messages";
+  byId("older").textContent = shownBox === "found" ? t.searchOlder : t.showOlder;
   const [title, text] = EMPTY[shownBox];
   const empty = byId("list-empty");
   empty.hidden = isLoading || !isLoaded || items.length > 0 || Boolean(next);
@@ -322,24 +319,23 @@ function renderProblem(problem) {
   if (shownBox === "found" && problem.status === 422) return; // the form of the search shows it
   const place = byId("list-error");
   const hadFocus = place.contains(document.activeElement);
-  const again = make("button", { type: "button", class: "button", click: () => refresh() }, "Try again");
-  place.replaceChildren(make("p", {}, problem.message), again);
+  const again = make("button", { type: "button", class: "button", click: () => refresh() }, t.tryAgain);
+  place.replaceChildren(make("p", {}, messageOf(problem)), again);
   place.hidden = false;
   if (hadFocus) focusOn(again);
 }
 
 function receivedRow(message) {
   const isUnread = !message.read;
-  return row(message, message.sender, shown(message.sender), isUnread, isUnread && "Unread. ");
+  return row(message, message.sender, shown(message.sender), isUnread, isUnread && t.unread);
 }
 
 function sentRow(message) {
   const receivers = receiversOf(message);
   const readers = receivers.filter((one) => one.read).length;
   const names = receivers.map((one) => one.username);
-  const state =
-    receivers.length === 1 ? (readers ? "Read" : "Not read yet") : `Read by ${readers} of ${receivers.length}`;
-  return row(message, names[0], `To ${nameList(names)}`, false, false, state);
+  const state = receivers.length === 1 ? (readers ? t.wasRead : t.wasNotRead) : t.wasReadBy(readers, receivers.length);
+  return row(message, names[0], t.toNames(nameList(names)), false, false, state);
 }
 
 function row(message, name, title, isUnread, spoken, state = null) {

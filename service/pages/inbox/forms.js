@@ -3,6 +3,7 @@
 import { attempt } from "/inbox/access.js";
 import { Problem } from "/inbox/api.js";
 import { clearErrors, make, withReveal } from "/inbox/dom.js";
+import { t } from "/inbox/words.js";
 
 /**
  * Creates a form. `fields` are [name, label, attributes], with the names of the API; the attribute `hint` is a text
@@ -16,9 +17,7 @@ export function form(id, fields, [label, kind], action, username = "") {
     );
     const missing = fields.filter(([name]) => values[name] === "");
     if (missing.length > 0) {
-      throw new Problem(422, {
-        errors: missing.map(([name]) => ({ pointer: `#/${name}`, detail: "Please fill this in" })),
-      });
+      throw new Problem(422, { errors: missing.map(([name]) => ({ pointer: `#/${name}`, detail: t.fillIn })) });
     }
     return action(values, wait);
   };

@@ -1,9 +1,9 @@
 // The invitations of this user: a section of the account.
 
 import { Problem } from "/inbox/api.js";
-import { byId, focusOn, make, showToast } from "/inbox/dom.js";
+import { byId, focusOn, make, messageOf, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { exactly } from "/inbox/words.js";
+import { exactly, soon, t } from "/inbox/words.js";
 
 /** The invitations in an element that shows changes, or null if users cannot invite others. */
 export async function list() {
@@ -17,14 +17,14 @@ export async function list() {
 /** Loads the list. A new invitation is shown with its link, which the service does not tell again. */
 async function refresh(place, created = null) {
   const { invitations } = await session.callAs("GET", session.own("/invitations"));
-  const button = make("button", { type: "button", class: "button", click: () => invite(place, button) }, "Invite");
+  const button = make("button", { type: "button", class: "button", click: () => invite(place, button) }, t.invite);
   place.replaceChildren(
-    make("p", { class: "hint" }, "An invitation is a link with which one account can be created within seven days."),
+    make("p", { class: "hint" }, t.invitationsHint),
     make("p", { class: "buttons" }, button),
     created ? link(created) : "",
     make(
       "ul",
-      { class: "people", "aria-label": "Open invitations" },
+      { class: "people", "aria-label": t.openInvitations },
       ...invitations.map((one, index) => row(place, one, index + 1)),
     ),
   );
@@ -32,20 +32,20 @@ async function refresh(place, created = null) {
 }
 
 function row(place, invitation, number) {
-  const name = `Withdraw invitation ${number}, made ${exactly(invitation.created_at)}`;
+  const name = t.withdrawInvitation(number, exactly(invitation.created_at));
   return make(
     "li",
     {},
     make(
       "p",
       {},
-      make("span", {}, `Made ${exactly(invitation.created_at)}`),
-      make("span", { class: "message-time" }, `valid until ${exactly(invitation.expires_at)}`),
+      make("span", {}, t.invitationMade(exactly(invitation.created_at))),
+      make("span", { class: "message-time" }, t.invitationEnds(exactly(invitation.expires_at))),
     ),
     make(
       "button",
       { type: "button", class: "button", "aria-label": name, click: () => withdraw(place, invitation) },
-      "Withdraw",
+      t.withdraw,
     ),
   );
 }
@@ -60,26 +60,28 @@ function link({ code }) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(address.value);
-      showToast("The link is copied.");
+      showToast(t.linkCopied);
     } catch {
       // Without access to the clipboard, the user copies it.
       address.focus();
-      showToast("The link is selected. Copy it with your keyboard or menu.");
+      showToast(t.linkSelected);
     }
   };
   return make(
     "div",
     { class: "field new-invitation" },
-    make("label", { for: "invitation-link" }, "Link of the invitation"),
-    make("p", { class: "hint" }, "Copy it now: it is shown only once."),
+    make("label", { for: "invitation-link" }, t.invitationLink),
+    make("p", { class: "hint" }, t.invitationLinkHint),
     address,
     make(
       "p",
       { class: "buttons" },
-      make("button", { type: "button", class: "button primary", click: copy }, "Copy link"),
+      make("button", { type: "button", class: "button primary", click: copy }, t.copyLink),
     ),
   );
 }
+
+const isLimit = (problem) => problem.type === "too-many" && problem.retryAfter > 0;
 
 async function invite(place, button) {
   if (button.getAttribute("aria-disabled")) return;
@@ -90,7 +92,7 @@ async function invite(place, button) {
     byId("invitation-link").focus();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    showToast(`Not invited: ${problem.message}`);
+    showToast(t.notInvited(isLimit(problem) ? t.invitationLimit(soon(problem.retryAfter / 1000)) : messageOf(problem)));
   } finally {
     button.removeAttribute("aria-disabled");
   }
@@ -104,9 +106,9 @@ async function withdraw(place, { id }) {
     });
     const button = await refresh(place);
     focusOn(button);
-    showToast("The invitation is withdrawn.");
+    showToast(t.invitationWithdrawn);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    showToast(`Not withdrawn: ${problem.message}`);
+    showToast(t.notWithdrawn(messageOf(problem)));
   }
 }

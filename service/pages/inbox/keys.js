@@ -4,6 +4,7 @@ import { byId, make } from "/inbox/dom.js";
 import * as search from "/inbox/search.js";
 import * as selection from "/inbox/selection.js";
 import { store, stored } from "/inbox/tab.js";
+import { eitherOf, t } from "/inbox/words.js";
 
 /** Single keys are commands of some assistive technologies, too, so they can be switched off (WCAG 2.1.4). */
 const OFF = "herolo.shortcuts-off";
@@ -17,25 +18,25 @@ const go = (hash) => () => {
 
 /** The shortcuts: [keys, description, action]. Those of a message do nothing if none is open. */
 const SHORTCUTS = [
-  [["j"], "Next message", () => move(1)],
-  [["k"], "Previous message", () => move(-1)],
-  [["c"], "Write a message", go("#/write")],
-  [["r"], "Reply", () => click("#reply")],
-  [["v"], "Show the conversation", () => click("#conversation-link")],
-  [["u"], "Mark as read or unread", () => click("[data-mark]")],
-  [["#", "Delete"], "Delete the open message, or the selection", discard],
-  [["z"], "Undo the deletion", selection.undo],
-  [["x"], "Select the message", pick],
-  [["/"], "Search", search.open],
-  [["i"], "Inbox", go("#/inbox")],
-  [["s"], "Sent", go("#/sent")],
-  [["?"], "This overview", showOverview],
+  [["j"], t.nextMessage, () => move(1)],
+  [["k"], t.previousMessage, () => move(-1)],
+  [["c"], t.writeMessage, go("#/write")],
+  [["r"], t.reply, () => click("#reply")],
+  [["v"], t.showItsConversation, () => click("#conversation-link")],
+  [["u"], t.toggleRead, () => click("[data-mark]")],
+  [["#", "Delete"], t.deleteOpenOrSelected, discard],
+  [["z"], t.undoDeletion, selection.undo],
+  [["x"], t.selectMessage, pick],
+  [["/"], t.search, search.open],
+  [["i"], t.inbox, go("#/inbox")],
+  [["s"], t.sent, go("#/sent")],
+  [["?"], t.overview, showOverview],
 ];
 /** Keys that always work, with their descriptions. */
 const FIXED = [
-  ["Up, Down", "Move through the list"],
-  ["Esc", "Close, or leave the selection"],
-  ["Ctrl + Enter", "Send"],
+  [t.keys.arrows, t.moveThroughList],
+  [t.keys.escape, t.closeOrLeave],
+  [t.keys.send, t.send],
 ];
 
 export function setUp(onClose) {
@@ -93,9 +94,12 @@ function discard() {
   click(selection.isSelecting() && (isInList || !byId("delete")) ? "#selected-delete" : "#delete");
 }
 
+/** The names of keys as they are on a keyboard: "j", "# or Delete". */
+const keysOf = (keys) => eitherOf(keys.map((key) => t.keys[key.toLowerCase()] ?? key));
+
 /** Shows all keys in a dialog. */
 export function showOverview() {
-  const rows = [...SHORTCUTS.map(([keys, text]) => [keys.join(" or "), text]), ...FIXED];
+  const rows = [...SHORTCUTS.map(([keys, text]) => [keysOf(keys), text]), ...FIXED];
   const use = make("input", {
     type: "checkbox",
     checked: !stored(OFF),
@@ -107,14 +111,14 @@ export function showOverview() {
     make(
       "form",
       { method: "dialog" },
-      make("h2", { id: "shortcuts-title" }, "Keyboard shortcuts"),
+      make("h2", { id: "shortcuts-title" }, t.shortcuts),
       make(
         "dl",
         { class: "keys" },
         ...rows.flatMap(([keys, text]) => [make("dt", {}, make("kbd", {}, keys)), make("dd", {}, text)]),
       ),
-      make("label", { class: "check" }, use, "Use single keys in this tab"),
-      make("p", { class: "buttons" }, make("button", { class: "button primary", autofocus: true }, "Close")),
+      make("label", { class: "check" }, use, t.useSingleKeys),
+      make("p", { class: "buttons" }, make("button", { class: "button primary", autofocus: true }, t.close)),
     ),
   );
   document.body.append(dialog);

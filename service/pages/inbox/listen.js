@@ -4,6 +4,7 @@ import { pause, toProblem } from "/inbox/api.js";
 import { announce, byId, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
 import { publish, subscribe } from "/inbox/tab.js";
+import { t } from "/inbox/words.js";
 
 /** Timeout in ms of a stream without data. The service sends a comment at least every 15 s. */
 const IDLE_TIMEOUT = 40_000;
@@ -257,18 +258,18 @@ export function showConnection(state) {
     byId("line-text").textContent = text;
   };
   if (state === "live") {
-    if (line.dataset.state === "waiting" && line.dataset.told) showToast("Connected again.");
+    if (line.dataset.state === "waiting" && line.dataset.told) showToast(t.connectedAgain);
     delete line.dataset.told;
-    set("Live");
+    set(t.live);
   } else if (state === "off") {
-    set("Signed out");
+    set(t.signedOut);
   } else {
     lineTimer = setTimeout(
       () => {
-        set(navigator.onLine ? "Reconnecting…" : "Offline");
+        set(navigator.onLine ? t.reconnecting : t.offline);
         if (line.dataset.told) return;
         line.dataset.told = "yes";
-        announce("The connection is lost. Reconnecting.");
+        announce(t.connectionLost);
       },
       navigator.onLine ? OFFLINE_DELAY : 0,
     );

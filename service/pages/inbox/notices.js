@@ -2,16 +2,14 @@
 
 import { make, showToast } from "/inbox/dom.js";
 import * as session from "/inbox/session.js";
-import { shown } from "/inbox/words.js";
-
-export const HINT = "While the inbox is hidden. They name the sender only. The choice ends when you sign out.";
+import { shown, t } from "/inbox/words.js";
 
 /** The choice, or null if the browser has no notifications. */
 export function choice() {
   if (!("Notification" in globalThis)) return null;
   const isOn = session.hasNotices() && Notification.permission === "granted";
   const box = make("input", { type: "checkbox", checked: isOn, change: () => choose(box) });
-  return make("label", { class: "check" }, box, "Notify me of new messages");
+  return make("label", { class: "check" }, box, t.notifyMe);
 }
 
 /** Asks the browser for the permission, and keeps the choice as long as the session. */
@@ -20,15 +18,15 @@ async function choose(box) {
   const permission = await Notification.requestPermission();
   box.checked = permission === "granted" && isPossible();
   session.setNotices(box.checked);
-  if (box.checked) return showToast("You will be notified of new messages.");
-  if (permission === "granted") return showToast("This browser notifies only of installed pages.");
-  return showToast("The browser does not allow notifications. You can allow them in its settings of this page.");
+  if (box.checked) return showToast(t.willNotify);
+  if (permission === "granted") return showToast(t.notifiesInstalledOnly);
+  return showToast(t.notificationsDenied);
 }
 
 /** Some browsers, such as Chrome on Android, throw an error: they have notifications of service workers only. */
 function isPossible() {
   try {
-    new Notification("Herolo", { body: "You will be notified of new messages.", tag: "herolo" }).close();
+    new Notification("Herolo", { body: t.willNotify, tag: "herolo" }).close();
     return true;
   } catch {
     return false;
@@ -38,8 +36,12 @@ function isPossible() {
 /** Notifies of a message, and opens it on a click. Others may see the screen, so its text and subject are left out. */
 export function notify(message) {
   if (!session.hasNotices() || Notification.permission !== "granted") return;
-  const options = { body: `From ${shown(message.sender)}`, icon: "/inbox/icon.svg", tag: `herolo-${message.id}` };
-  const notification = new Notification("New message", options);
+  const options = {
+    body: t.notificationFrom(shown(message.sender)),
+    icon: "/inbox/icon.svg",
+    tag: `herolo-${message.id}`,
+  };
+  const notification = new Notification(t.notificationTitle, options);
   notification.addEventListener("click", () => {
     notification.close();
     globalThis.focus();

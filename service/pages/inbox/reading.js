@@ -1,11 +1,11 @@
 // The view of a message, with its actions.
 
 import { Problem } from "/inbox/api.js";
-import { ask, avatar, byId, setTitle, focusOn, icon, make, showToast } from "/inbox/dom.js";
+import { ask, avatar, byId, setTitle, focusOn, icon, make, messageOf, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import { deleteSoon } from "/inbox/selection.js";
 import * as session from "/inbox/session.js";
-import { addressesIn, exactly, isGone, number, shown, titleOf } from "/inbox/words.js";
+import { addressesIn, exactly, isGone, shown, t, titleOf } from "/inbox/words.js";
 
 const BACK = "M12 4l-6 6 6 6";
 const BAR = "M10 3a7 7 0 1 0 .01 0M5.2 5.2l9.6 9.6";
@@ -31,8 +31,8 @@ export function clear() {
     make(
       "div",
       { class: "pane-empty" },
-      make("p", { class: "empty-title" }, "Nothing selected"),
-      make("p", {}, "Choose a message to read it here."),
+      make("p", { class: "empty-title" }, t.nothingSelected),
+      make("p", {}, t.chooseMessage),
     ),
   );
 }
@@ -46,10 +46,10 @@ export async function show(box, id) {
   else byId("pane").replaceChildren(backBar(), skeleton());
   const message = await check(mine, (problem) => {
     // If the service is unavailable, the loaded copy is shown.
-    if (known) fill(known, problem.message);
+    if (known) fill(known, problem);
   });
   if (message && mine === generation && box === "inbox" && !message.read && !isAmongOthers(message)) {
-    await mark(message, true).catch((problem) => report(problem, "Not marked as read: "));
+    await mark(message, true).catch((problem) => report(problem, t.notMarkedRead));
   }
 }
 
@@ -110,10 +110,10 @@ async function mark(message, read) {
   byId("pane").querySelector("[data-mark]")?.replaceWith(markButton(open.message));
 }
 
-/** Shows an error of the open message. */
-function report(problem, prefix = "") {
+/** Shows an error of the open message. `words(why)` says what has failed. */
+function report(problem, words = (why) => why) {
   if (problem.status === 404 && open) vanish();
-  else showToast(prefix + problem.message);
+  else showToast(words(messageOf(problem)));
 }
 
 const skeleton = () => make("div", { class: "skeleton reading" }, make("span"), make("span"), make("span"));
@@ -155,13 +155,13 @@ export const linked = (text) =>
     href ? make("a", { href, dir: "ltr", target: "_blank", rel: "noopener noreferrer" }, part) : part,
   );
 
-/** Renders the text, and the parts that may have changed. */
-function fill(message, doubt = "") {
+/** Renders the text, and the parts that may have changed. `doubt` is the problem that hides whether they have. */
+function fill(message, doubt = null) {
   const pane = byId("pane");
   const text = pane.querySelector(".message-text");
   // Unchanged text is not replaced, so that a selection or a screen reader is not interrupted.
   if (text.textContent !== message.message) text.replaceChildren(...linked(message.message));
-  byId("unchecked").textContent = doubt && `Shown as it was loaded. ${doubt}`;
+  byId("unchecked").replaceChildren(...(doubt ? t.shownAsLoaded(messageOf(doubt)) : []));
   if (doubt) return;
   const button = pane.querySelector("[data-mark]");
   if (button && button.dataset.mark !== String(message.read)) button.replaceWith(markButton(message));
@@ -171,7 +171,7 @@ function fill(message, doubt = "") {
 
 function renderProblem(problem, again) {
   const isMissing = problem.status === 404;
-  const title = make("h2", { tabindex: "-1" }, isMissing ? "This message is gone" : "The message cannot be shown");
+  const title = make("h2", { tabindex: "-1" }, isMissing ? t.isGone : t.messageNotShown);
   const { activeElement } = document;
   const isElsewhere = activeElement !== document.body && !byId("pane").contains(activeElement);
   open = null;
@@ -182,8 +182,8 @@ function renderProblem(problem, again) {
       "div",
       { class: "pane-empty" },
       title,
-      make("p", {}, isMissing ? "It was deleted, possibly by its sender." : problem.message),
-      !isMissing && make("button", { type: "button", class: "button", click: again }, "Try again"),
+      make("p", {}, isMissing ? t.isGoneHint : messageOf(problem)),
+      !isMissing && make("button", { type: "button", class: "button", click: again }, t.tryAgain),
     ),
   );
   setTitle({ view: title.textContent });
@@ -199,7 +199,7 @@ function backBar() {
       "button",
       { type: "button", class: "button quiet", click: () => actions.close() },
       icon(BACK),
-      make("span", {}, "Back"),
+      make("span", {}, t.back),
     ),
   );
 }
@@ -209,7 +209,7 @@ function buttons(box, message) {
     "button",
     { type: "button", class: "button quiet", id: "delete", click: () => discard(box, message) },
     icon(TRASH),
-    make("span", {}, "Delete"),
+    make("span", {}, t.delete),
   );
   if (box === "sent") return [remove];
   const reply =
@@ -218,7 +218,7 @@ function buttons(box, message) {
       "button",
       { type: "button", class: "button", id: "reply", click: () => actions.reply(message) },
       icon(REPLY),
-      make("span", {}, actions.hasDraft(message.id) ? "Continue reply" : "Reply"),
+      make("span", {}, actions.hasDraft(message.id) ? t.continueReply : t.reply),
     );
   const isOther = !isGone(message.sender) && message.sender !== session.username();
   return [reply, markButton(message), isOther && blockButton(message.sender), remove];
@@ -230,13 +230,13 @@ function blockButton(name) {
   const change = async () => {
     const loaded = await blocks();
     if (loaded) loaded.toggle(name, button);
-    else showToast("Not blocked: Check your connection and try again.");
+    else showToast(t.notBlockedUnconnected);
   };
   const button = make(
     "button",
     { type: "button", class: "button quiet", id: "block", "data-name": name, click: change },
     icon(BAR),
-    make("span", {}, "Block"),
+    make("span", {}, t.block),
   );
   blocks().then((loaded) => loaded?.follow(name, button));
   return button;
@@ -252,7 +252,7 @@ function markButton(message) {
       click: async () => {
         try {
           await mark(message, !message.read);
-          showToast(message.read ? "Marked as unread." : "Marked as read.");
+          showToast(message.read ? t.isMarkedUnread : t.isMarkedRead);
           if (message.read) actions.close();
         } catch (problem) {
           report(problem);
@@ -260,7 +260,7 @@ function markButton(message) {
       },
     },
     icon(ENVELOPE),
-    make("span", {}, message.read ? "Mark unread" : "Mark read"),
+    make("span", {}, message.read ? t.markUnread : t.markRead),
   );
 }
 
@@ -284,11 +284,11 @@ function receivers(message) {
       { class: one.read ? "has-read" : false },
       avatar(one.username),
       make("bdi", {}, shown(one.username)),
-      make("span", { class: "state" }, one.read ? "read" : "not read yet"),
+      make("span", { class: "state" }, one.read ? t.hasRead : t.hasNotRead),
     );
   const list = make(
     "ul",
-    { class: "receivers", "aria-label": "Receivers" },
+    { class: "receivers", "aria-label": t.receivers },
     ...all.slice(0, MAX_RECEIVERS_SHOWN).map(item),
   );
   const rest = all.slice(MAX_RECEIVERS_SHOWN);
@@ -304,7 +304,7 @@ function receivers(message) {
           more.remove();
         },
       },
-      `Show ${number(rest.length)} more`,
+      t.showMore(rest.length),
     );
   return make("div", {}, list, more);
 }
@@ -312,22 +312,12 @@ function receivers(message) {
 /** Deletes the message after a confirmation. A sent message is deleted for all receivers. */
 async function discard(box, message) {
   const isForAll = box === "sent" || message.sender === session.username();
-  const text = isForAll
-    ? "It is deleted for all receivers, too."
-    : "It is deleted from your inbox. The sender keeps it.";
-  const title = isForAll ? "Delete for everybody?" : "Delete this message?";
-  if (
-    (await ask(
-      title,
-      text,
-      [
-        ["yes", "Delete", "danger"],
-        ["no", "Keep it"],
-      ],
-      1,
-    )) !== "yes"
-  )
-    return;
+  const [title, text] = isForAll ? [t.deleteForAll, t.deleteForAllHint] : [t.deleteThis, t.deleteThisHint];
+  const choices = [
+    ["yes", t.delete, "danger"],
+    ["no", t.keepIt],
+  ];
+  if ((await ask(title, text, choices, 1)) !== "yes") return;
   // The view stops checking the message.
   generation += 1;
   open = null;

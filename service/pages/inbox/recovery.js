@@ -1,19 +1,23 @@
-// Replacing a forgotten password, and confirming an e-mail address: views that are loaded when they are opened.
+// Replacing a forgotten password, confirming an e-mail address, and ending mails about unread messages: views that are
+// loaded when they are opened.
 
 import { call } from "/inbox/api.js";
 import { byId, focusOn, make, setTitle } from "/inbox/dom.js";
 import { form } from "/inbox/forms.js";
 import * as session from "/inbox/session.js";
+import { t } from "/inbox/words.js";
 
 const TEXT = { autocapitalize: "none", spellcheck: "false" };
 
 let actions; // done(), after the sign-in
 
 /** Shows the form for the code of a mail and the new password, or without a code, the one that has a mail sent; or in
- * the view "verify", the form for the code of a mail that confirms an address. */
+ * the views "verify" and "stop", the form for the code of a mail that confirms an address, or that ends mails about
+ * unread messages. */
 export function show(view, code, given) {
   actions = given;
   if (view === "verify") askForConfirmation(code);
+  else if (view === "stop") askForEnd(code);
   else if (code) askForPassword(code, "");
   else askForAccount();
 }
@@ -22,14 +26,10 @@ function askForAccount() {
   const request = async (values, wait) => {
     await call("POST", "/password-resets", { body: { account: values.account.trim() }, wait });
     // Nothing is said about whether there is such an account.
-    askForPassword("", "If there is such an account, a mail with a code is on its way to its address.");
+    askForPassword("", t.resetMailSent);
   };
-  const fields = [["account", "Username or e-mail address", { ...TEXT, autocomplete: "username", dir: "auto" }]];
-  fill(
-    "Forgot your password?",
-    "A mail with a code, with which you choose a new one, goes to the address of your account.",
-    form("forgotten", fields, ["Send the mail", "primary wide"], request),
-  );
+  const fields = [["account", t.accountOrEmail, { ...TEXT, autocomplete: "username", dir: "auto" }]];
+  fill(t.forgotten, t.forgottenHint, form("forgotten", fields, [t.sendMail, "primary wide"], request));
 }
 
 function askForPassword(code, sent) {
@@ -39,16 +39,15 @@ function askForPassword(code, sent) {
     await session.signIn(username, new_password, wait);
     actions.done();
   };
-  const hint = "8 characters or more. A few words are easy to remember.";
   const fields = [
-    ["code", "Code from the mail", { ...TEXT, autocomplete: "one-time-code", value: code }],
-    ["new_password", "New password", { type: "password", autocomplete: "new-password", hint }],
+    ["code", t.code, { ...TEXT, autocomplete: "one-time-code", value: code }],
+    ["new_password", t.newPassword, { type: "password", autocomplete: "new-password", hint: t.passwordHint }],
   ];
   fill(
-    "Choose a new password",
-    sent || "It signs all devices and programs out, except this browser.",
-    form("recovery-form", fields, ["Set the password", "primary wide"], complete),
-    sent && make("button", { type: "button", class: "link", click: askForAccount }, "No mail? Send another one"),
+    t.choosePassword,
+    sent || t.choosePasswordHint,
+    form("recovery-form", fields, [t.setPassword, "primary wide"], complete),
+    sent && make("button", { type: "button", class: "link", click: askForAccount }, t.sendAnother),
   );
   if (code) focusOn(byId("recovery-form-new_password"));
 }
@@ -59,18 +58,34 @@ function askForConfirmation(code) {
     const body = { code: code.trim() };
     const { username, email } = await call("POST", "/email-verifications/completion", { body, wait });
     fill(
-      "The address is confirmed",
-      `${email} is the address of the account ${username}.`,
-      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/inbox" }, "Continue")),
+      t.emailConfirmed,
+      t.emailConfirmedOf(email, username),
+      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/inbox" }, t.continue)),
     );
   };
-  const fields = [["code", "Code from the mail", { ...TEXT, autocomplete: "one-time-code", value: code }]];
-  fill(
-    "Confirm your e-mail address",
-    "With the code from the mail, you confirm that the address is yours.",
-    form("verification", fields, ["Confirm the address", "primary wide"], confirm),
-  );
+  const fields = [["code", t.code, { ...TEXT, autocomplete: "one-time-code", value: code }]];
+  fill(t.confirmEmail, t.confirmEmailHint, form("verification", fields, [t.confirmAddress, "primary wide"], confirm));
   if (code) focusOn(byId("verification").querySelector("button"));
+}
+
+/** A button, too. The code is in the address of the request, and only asked for if the link has lost it. */
+function askForEnd(code) {
+  const stop = async (values, wait) => {
+    const path = `/unread-notices/${encodeURIComponent(values.code?.trim() ?? code)}/stop`;
+    await call("POST", path, { repeatable: true, wait }).catch((problem) => {
+      // No other code can be requested.
+      if (problem.type === "code-invalid") problem.message = t.stopCodeInvalid;
+      throw problem;
+    });
+    fill(
+      t.mailsStopped,
+      t.mailsStoppedHint,
+      make("p", { class: "buttons" }, make("a", { class: "button primary wide", href: "#/account" }, t.toAccount)),
+    );
+  };
+  const fields = code ? [] : [["code", t.code, { ...TEXT, autocomplete: "off" }]];
+  fill(t.stopMails, t.stopMailsHint, form("stop", fields, [t.stopThem, "primary wide"], stop));
+  if (code) focusOn(byId("stop").querySelector("button"));
 }
 
 function fill(title, text, content, other = null) {
@@ -84,7 +99,7 @@ function fill(title, text, content, other = null) {
       make("p", { class: "hint", role: "status" }, text),
       content,
       other && make("p", { class: "access-other" }, other),
-      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, "Back to signing in")),
+      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, t.backToSignIn)),
     ),
   );
   setTitle({ view: title });

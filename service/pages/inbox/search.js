@@ -3,7 +3,7 @@
 import { Problem } from "/inbox/api.js";
 import { announce, byId, clearErrors, focusOn, showErrors } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
-import { messages } from "/inbox/words.js";
+import { t } from "/inbox/words.js";
 
 let isOn = false; // whether the list shows what was found
 let leave; // called when the list is to show the whole box again
@@ -54,14 +54,14 @@ function parameters({ q, from, since }) {
   const isSent = byId("shell").dataset.box === "sent";
   const day = since.value && new Date(`${since.value}T00:00`);
   if (since.validity.badInput || Number.isNaN(day && day.getTime()))
-    throw new Problem(422, { errors: [{ pointer: "?since", detail: "Enter a whole date" }] });
+    throw new Problem(422, { errors: [{ pointer: "?since", detail: t.enterDate }] });
   const values = [
     ["q", q.value.trim()],
     ["from", isSent ? "" : from.value.trim()],
     ["since", day && day.toISOString()],
   ].filter(([, value]) => value !== "");
   if (values.length === 0) {
-    const detail = isSent ? "Enter words or a day" : "Enter words, a sender or a day";
+    const detail = isSent ? t.enterWordsOrDay : t.enterWordsSenderOrDay;
     throw new Problem(422, { errors: [{ pointer: "?q", detail }] });
   }
   if (isSent) values.push(["box", "sent"]);
@@ -78,7 +78,7 @@ async function search(event) {
     byId("shell").setAttribute("data-searching", "");
     const isDone = await feed.search(filter); // else the list shows the error
     const count = feed.items().length;
-    if (isOn && isDone) announce(count > 0 ? `${messages(count)} found.` : "Nothing found.");
+    if (isOn && isDone) announce(count > 0 ? t.found(count) : t.nothingWasFound);
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     if (!form.hidden) showErrors(form, problem);

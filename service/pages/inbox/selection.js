@@ -1,10 +1,10 @@
 // Several messages at once: selecting, marking and deleting them; and deletions, which can be undone for some seconds.
 
 import { Problem } from "/inbox/api.js";
-import { ask, byId, focusOn, make, showToast } from "/inbox/dom.js";
+import { ask, byId, focusOn, make, messageOf, showToast } from "/inbox/dom.js";
 import * as feed from "/inbox/feed.js";
 import * as session from "/inbox/session.js";
-import { messages, titleOf } from "/inbox/words.js";
+import { t, titleOf } from "/inbox/words.js";
 
 /** The time in ms in which a deletion can be undone. The service is told afterwards. */
 const UNDO_TIME = 10_000;
@@ -92,7 +92,7 @@ function sync() {
   const all = byId("select-all");
   all.checked = items.length > 0 && picked.size === items.length;
   all.indeterminate = picked.size > 0 && !all.checked;
-  byId("selected-count").textContent = picked.size > 0 ? `${picked.size} selected` : "Select all";
+  byId("selected-count").textContent = picked.size > 0 ? t.selected(picked.size) : t.selectAll;
   for (const button of byId("selection").querySelectorAll(".selection-actions button")) {
     if (picked.size > 0) button.removeAttribute("aria-disabled");
     else button.setAttribute("aria-disabled", "true");
@@ -104,7 +104,7 @@ function checkbox(message) {
   const row = feed.rowOf(message.id)?.closest("li");
   let box = row?.querySelector("[data-pick]");
   if (row && isOn && !box) {
-    const name = `Select “${titleOf(message)}”, ${row.querySelector(".row-name").textContent}`;
+    const name = t.selectOne(titleOf(message), row.querySelector(".row-name").textContent);
     box = make("input", { type: "checkbox", "data-pick": message.id, "aria-label": name });
     row.prepend(make("label", { class: "pick" }, box));
   }
@@ -121,7 +121,7 @@ async function once(button, action) {
     await action();
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
-    showToast(`Not marked: ${problem.message}`);
+    showToast(t.notMarked(messageOf(problem)));
   } finally {
     button.removeAttribute("aria-disabled");
     sync();
@@ -144,7 +144,7 @@ async function mark(read) {
   const ids = [...picked];
   await markIds(ids, read);
   turn(false);
-  showToast(`${messages(ids.length)} marked as ${read ? "read" : "unread"}.`);
+  showToast((read ? t.areMarkedRead : t.areMarkedUnread)(ids.length));
   feed.refresh(true);
 }
 
@@ -164,10 +164,10 @@ async function markAll() {
   feed.refresh(true);
   // Older unread messages that were not loaded are not known, so only the rest can be undone.
   const undo = {
-    name: "Undo",
+    name: t.undo,
     run: () => once(byId("read-all"), () => markIds(unread, false).then(() => feed.refresh(true))),
   };
-  showToast(`${messages(count)} marked as read.`, unread.length > 0 && count === unread.length ? undo : null);
+  showToast(t.areMarkedRead(count), unread.length > 0 && count === unread.length ? undo : null);
   if (byId("list-tools").contains(document.activeElement)) focusOn(byId("list-title"));
 }
 
@@ -177,13 +177,12 @@ async function discard() {
   if (chosen.length === 0) return;
   const own = chosen.filter((item) => item.sender === session.username());
   if (own.length > 0) {
-    const some = own.length === chosen.length ? "them" : `${own.length} of them`;
-    const text = `You have sent ${some}, so all their receivers lose them, too.`;
+    const text = t.deleteSent(own.length, chosen.length);
     const choices = [
-      ["yes", "Delete", "danger"],
-      ["no", "Keep them"],
+      ["yes", t.delete, "danger"],
+      ["no", t.keepThem],
     ];
-    if ((await ask(`Delete ${messages(chosen.length)}?`, text, choices, 1)) !== "yes") return;
+    if ((await ask(t.deleteSelected(chosen.length), text, choices, 1)) !== "yes") return;
   }
   turn(false);
   const row = deleteSoon(new Set(chosen.map((item) => item.id)), own.length > 0);
@@ -213,10 +212,11 @@ export function deleteSoon(ids, isForAll) {
     carryOut: end(() => feed.change(carryOut(of, ids, restore))),
     drop: end(() => {}),
   };
-  const text = `${messages(ids.size)} will be deleted${isForAll ? " for everybody" : ""}`;
+  const one = isForAll ? t.oneWillBeDeletedForAll : t.oneWillBeDeleted;
+  const several = isForAll ? t.willBeDeletedForAll : t.willBeDeleted;
   const removeToast = showToast(
-    title ? `${text}: ${title}` : `${text}.`,
-    { name: "Undo", run: deletion.undo },
+    title ? one(title) : several(ids.size),
+    { name: t.undo, run: deletion.undo },
     { lifetime: UNDO_TIME, ended: deletion.carryOut },
   );
   pending.add(deletion);
@@ -237,10 +237,7 @@ async function confirmReturn(of, ids) {
     feed.remove(lost);
     changed();
   }
-  const whole = ids.length === 1 ? "The message" : "The messages";
-  const words = lost.size === ids.length ? whole : `${messages(lost.size)} of ${ids.length}`;
-  if (lost.size > 0) showToast(`${words} cannot come back: deleted elsewhere in the meantime.`);
-  else showToast(ids.length === 1 ? "The message is back." : "The messages are back.");
+  showToast(lost.size > 0 ? t.areNotBack(lost.size, ids.length) : t.areBack(ids.length));
 }
 
 /** Deletes messages one by one. If that fails, those that are left are shown again. Returns the problem, if any. */
@@ -259,7 +256,7 @@ async function carryOut(of, ids, restore) {
   } catch (problem) {
     if (!(problem instanceof Problem)) throw problem;
     restore(left);
-    showToast(`Not deleted: ${problem.message}`);
+    showToast(t.notDeleted(messageOf(problem)));
     return problem;
   } finally {
     running -= 1;
@@ -274,7 +271,7 @@ export const undo = () => [...pending].at(-1)?.undo();
 /** What a sign-out does to the deletions that can be undone, as a sentence, or "". */
 export function describeDeletions() {
   const count = [...pending].reduce((sum, deletion) => sum + deletion.count, 0);
-  return count > 0 ? `${messages(count)} that you have just deleted cannot be brought back then.` : "";
+  return count > 0 ? t.deletionsAreFinal(count) : "";
 }
 
 /** Carries out all deletions now. Throws the problem of one that fails. */

@@ -1,22 +1,54 @@
-// Formats names, times and lengths.
+// The words of the page: the texts in the language of the browser, and the formats of names, times and lengths.
+//
+// This is the first script. It loads the texts, and then starts the page.
+
+/** The languages. The texts of each are in `texts-LANGUAGE.js`; browsers that prefer no other one get the first. */
+const LANGUAGES = ["en", "de"];
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** The page is in English, so only English locales of the browser are used for dates. */
-const locale = navigator.language.startsWith("en") ? navigator.language : "en-GB";
+const languageOf = (tag) => tag.toLowerCase().split("-")[0];
+const preferred = navigator.languages.find((tag) => LANGUAGES.includes(languageOf(tag)));
+/** The variant of the language in which dates and numbers are formatted, such as "de-AT". */
+const locale = preferred ?? "en-GB";
+const language = languageOf(locale);
+
+/** The texts of the page. Those with values are functions; those with elements are functions that return arrays. */
+export let t;
+
+async function start() {
+  t = (await import(`/inbox/texts-${language}.js`)).default;
+  document.documentElement.lang = language;
+  await import("/inbox/app.js");
+}
+
+/** Units of time in seconds. */
+const UNITS = { day: DAY, hour: HOUR, minute: MINUTE, second: 1 };
+
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+const future = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
 const weekday = new Intl.DateTimeFormat(locale, { weekday: "short", hour: "numeric", minute: "2-digit" });
 const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
 const dayOfYear = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short", year: "numeric" });
+const listed = new Intl.ListFormat(locale, { type: "conjunction" });
+const choice = new Intl.ListFormat(locale, { type: "disjunction" });
 const exact = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
+
+const numbers = new Intl.NumberFormat(locale);
+const rules = new Intl.PluralRules(locale);
+
+export const number = (value) => numbers.format(value);
+
+/** The text for a number. `forms` are by the plural category of the language, with # in place of the number. */
+export const plural = (count, forms) => (forms[rules.select(count)] ?? forms.other).replace("#", number(count));
 
 /** The relative time, or the date of older times. */
 export function ago(iso, now = new Date()) {
   const then = new Date(iso);
   const seconds = (now - then) / 1000;
-  if (seconds < 45) return "now";
+  if (seconds < 45) return relative.format(0, "second");
   if (seconds < HOUR) return relative.format(-Math.max(1, Math.round(seconds / MINUTE)), "minute");
   if (seconds < 12 * HOUR) return relative.format(-Math.round(seconds / HOUR), "hour");
   if (seconds < 6 * DAY) return weekday.format(then);
@@ -26,11 +58,19 @@ export function ago(iso, now = new Date()) {
 /** The whole date and time, in the reader's time zone. */
 export const exactly = (iso) => exact.format(new Date(iso));
 
-/** A duration in seconds in words, rounded up: "90 seconds", "7 days". */
-export function duration(seconds) {
-  const units = { day: DAY, hour: HOUR, minute: MINUTE, second: 1 };
-  const [unit, size] = Object.entries(units).find(([, size]) => seconds >= 2 * size) ?? ["second", 1];
-  return new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(Math.ceil(seconds / size));
+/** A duration in seconds in the unit that suits it, rounded up, as [number, unit]. */
+function inUnits(seconds) {
+  const [unit, size] = Object.entries(UNITS).find(([, size]) => seconds >= 2 * size) ?? ["second", 1];
+  return [Math.ceil(seconds / size), unit];
+}
+
+/** A time in so many seconds: "in 90 seconds", "in 7 days". */
+export const soon = (seconds) => future.format(...inUnits(seconds));
+
+/** A duration in seconds in English, as it is in the texts of the service: "90 seconds", "7 days". */
+export function inEnglish(seconds) {
+  const [count, unit] = inUnits(seconds);
+  return new Intl.NumberFormat("en", { style: "unit", unit, unitDisplay: "long" }).format(count);
 }
 
 /** The first letter or digit of a name. */
@@ -45,21 +85,23 @@ export function hue(name) {
 
 /** A deleted account is named ~ and a number, which is not a valid username. */
 export const isGone = (name) => name.startsWith("~");
-export const shown = (name) => (isGone(name) ? "deleted account" : name);
+export const shown = (name) => (isGone(name) ? t.deletedAccount : name);
 
 /** "bob", "bob and carol", "bob, carol and 3 others". */
 export function nameList(names) {
   const first = names.slice(0, names.length > 3 ? 2 : 3).map(shown);
   const others = names.length - first.length;
-  if (others > 0) return `${first.join(", ")} and ${others} others`;
-  return first.length > 1 ? `${first.slice(0, -1).join(", ")} and ${first.at(-1)}` : first[0];
+  return listed.format(others > 0 ? [...first, t.others(others)] : first);
 }
+
+/** "j", "# or Delete". */
+export const eitherOf = (words) => choice.format(words);
 
 /** Whether a text consists of spaces and invisible characters only. */
 const isBlank = (text) => !/[^\s\p{Cc}\p{Cf}\u115f\u1160\u2800\u3164\uffa0]/u.test(text);
 
 /** The subject of a message as it is shown. */
-export const titleOf = ({ subject }) => (isBlank(subject) ? "(no subject)" : subject);
+export const titleOf = ({ subject }) => (isBlank(subject) ? t.noSubject : subject);
 
 /** The beginning of a text, in one line. */
 export const beginning = (text) => text.slice(0, 400).replace(/\s+/gu, " ").trim().slice(0, 160);
@@ -104,7 +146,4 @@ export function replyTo(subject) {
   return [...prefixed].slice(0, 255).join("");
 }
 
-/** "1 message", "3 messages". */
-export const messages = (count) => `${number(count)} ${count === 1 ? "message" : "messages"}`;
-
-export const number = (value) => new Intl.NumberFormat(locale).format(value);
+start();
