@@ -15,6 +15,7 @@ MICRO = 1e-6
 GIB = 2**30
 # The operations of the workload, by their names in the bench.
 OPERATIONS = {"sends": "send", "pages": "page", "reads": "read", "marks": "mark", "removes": "remove"}
+EDGE, BEHIND = "http2", "tls"  # the ways whose edge, and whose replicas and MySQL are taken: one of h2load has one user
 CHANGES = ("sends", "marks", "removes")
 NO_SETTING = "none in the form"
 MOST_HOSTS = 6  # that the form accepts
@@ -85,15 +86,33 @@ class Model:
         self.costs = self._measure_costs()
 
     def _measure_costs(self) -> dict[str, Cost]:
-        """Of each operation behind the edge. There, few requests share a batch, so the costs of few connections apply;
-        and each operation is as much more expensive as a page, for which both were measured."""
-        edge, logins = self.facts["edge"], self.results["logins"]["alone"]
+        """Of each operation behind the edge. What was not measured there is as much more expensive than a page as it is
+        without the edge, at few connections: behind it, few requests share a batch."""
+        measured, logins = self._measured_behind_edge(), self.results["logins"]["alone"]
+        page = measured["page"]
         direct = {name: sizes["large"] for name, sizes in self.results["data"]["operations"].items()}
-        of_edge = edge["traefik"] + edge["log"]
-        replica = edge["replica"] / direct["page"]["service_us"]
-        mysql = edge["mysql"] / direct["page"]["mysql_us"]
-        costs = {name: Cost(of_edge, replica * of["service_us"], mysql * of["mysql_us"]) for name, of in direct.items()}
-        return {**costs, "sign-in": Cost(of_edge, logins["service_us"], mysql * logins["mysql_us"])}
+        replica = page.replica_us / direct["page"]["service_us"]
+        mysql = page.mysql_us / direct["page"]["mysql_us"]
+        costs = {
+            name: Cost(page.edge_us, replica * of["service_us"], mysql * of["mysql_us"]) for name, of in direct.items()
+        }
+        sign_in = Cost(page.edge_us, logins["service_us"], mysql * logins["mysql_us"])
+        return {**costs, **measured, "sign-in": sign_in}
+
+    def _measured_behind_edge(self) -> dict[str, Cost]:
+        """Pages and sends."""
+        found = {}
+        for name in ("page", "send"):
+            ways = self.results["edge"]["variants"]["shipped"][name]
+            edge, behind = ways[EDGE], ways[BEHIND]
+            found[name] = Cost(edge["traefik_us"] + edge["log_us"], behind["replicas_us"], behind["mysql_us"])
+        return found
+
+    def requests_a_second(self, instance_type: str, operation: str) -> float:
+        """How many requests a host carries, within the margin of its processors."""
+        host = self.facts["hosts"][instance_type]
+        processors = self.facts["margins"]["processors"] * host["vcpus"] * self.facts["guesses"]["vcpu"]
+        return processors / (self.costs[operation].host_us * MICRO)
 
     # --- The load ---
 

@@ -6,6 +6,7 @@ import pathlib
 import re
 import resource
 import socket
+import statistics
 import subprocess
 import time
 import urllib.error
@@ -68,14 +69,15 @@ class Mysql:
 class Service:
     """A running service; ended at the end of a `with`."""
 
-    def __init__(self, binary, mysql, database, port, tls=False, settings=()):
-        self.binary, self.port = binary, port
+    def __init__(self, binary, mysql, database, port, tls=False, settings=(), address="127.0.0.1"):
+        self.binary, self.port, self.address = binary, port, address
         # Variables of the bench itself it would take for misspelt settings.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("HEROLO_")}
         self.environment = {
             **inherited,
             "HEROLO_DATABASE_URL": mysql.url(database, tls),
             "HEROLO_TOKEN_KEYS": TOKEN_KEYS,
+            "HEROLO_ADDRESS": address,
             "HEROLO_PORT": str(port),
             "HEROLO_LIMIT_LOGINS": "0",  # wrk is one client
             "HEROLO_LIMIT_SIGN_UPS": "0",
@@ -91,9 +93,9 @@ class Service:
 
     def __enter__(self):
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+            if probe.connect_ex((self.address, self.port)) == 0:
                 raise SystemExit(
-                    f"error: port {self.port}, which the bench needs for the service, is taken: "
+                    f"error: port {self.port} of {self.address}, which the bench needs for the service, is taken: "
                     "stop what listens there and run this again"
                 )
         begin = time.monotonic()
@@ -113,7 +115,7 @@ class Service:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def answers(self, path):
         try:
@@ -150,6 +152,13 @@ class Outcome(dict):
             broken=broken,
             **more,
         )
+
+
+def summary(outcomes):
+    """Median and spread of several runs."""
+    rates = [outcome["per_second"] for outcome in outcomes]
+    result = {key: statistics.median(outcome[key] for outcome in outcomes) for key in outcomes[0]}
+    return {**result, "runs": len(outcomes), "least": min(rates), "most": max(rates)}
 
 
 def children_seconds():
@@ -209,6 +218,17 @@ def median_of_histogram(text):
 
 def drive_service(service, mysql, work, connections, seconds, pause_ms=0):
     """The same over HTTP, by wrk. Each connection may rest before each request."""
+    own, server, tool = service.processor_seconds(), mysql.processor_seconds(), children_seconds()
+    outcome = drive_wrk(service.url, work, connections, seconds, pause_ms)
+    own, server = service.processor_seconds() - own, mysql.processor_seconds() - server
+    tool, requests = children_seconds() - tool, max(outcome["requests"], 1)
+    outcome |= {"service_us": own / requests * 1e6, "mysql_us": server / requests * 1e6}
+    outcome["tool_us"] = tool / requests * 1e6
+    return outcome
+
+
+def drive_wrk(url, work, connections, seconds, pause_ms=0, fresh=False):
+    """Requests by wrk, each on a connection of its own if they are to be fresh."""
     threads = min(2, connections)
     command = [
         "wrk",
@@ -217,27 +237,39 @@ def drive_service(service, mysql, work, connections, seconds, pause_ms=0):
         f"--duration={seconds}s",
         "--timeout=10s",
         f"--script={HERE / 'service.lua'}",
-        service.url,
+        url,
         "--",
         str(work),
         str(threads),
         str(pause_ms),
+        "fresh" if fresh else "kept",
     ]
-    own, server, tool = service.processor_seconds(), mysql.processor_seconds(), children_seconds()
     said = json.loads(run_tool(command).splitlines()[-1])
-    own, server = service.processor_seconds() - own, mysql.processor_seconds() - server
-    tool, requests = children_seconds() - tool, max(said["requests"], 1)
     return Outcome(
-        said["requests"],
-        said["seconds"],
-        said["p50_ms"],
-        said["p99_ms"],
-        said["refused"],
-        said["broken"],
-        service_us=own / requests * 1e6,
-        mysql_us=server / requests * 1e6,
-        tool_us=tool / requests * 1e6,
+        *(said[name] for name in ("requests", "seconds", "p50_ms", "p99_ms", "refused", "broken")),
     )
+
+
+def drive_h2load(url, work, connections, seconds, folder):
+    """Requests over HTTP/2 by h2load, which sends headers and a body of one kind only: those of the first piece of
+    work. A connection has four streams, as a browser's that loads a page."""
+    method, path, token, body, _ = work.read_text(encoding="ascii").splitlines()[0].split("\t")
+    clients, log = max(1, connections // 4), folder / "h2load.log"
+    log.unlink(missing_ok=True)
+    command = ["h2load", f"--duration={seconds}", f"--clients={clients}", "--max-concurrent-streams=4", "--threads=2"]
+    command += [f"--log-file={log}", *(["--header", f"authorization: Bearer {token}"] if token else [])]
+    if body:
+        (folder / "h2load.body").write_text(body, encoding="utf-8")
+        command += ["--header", "content-type: application/json", f"--data={folder / 'h2load.body'}"]
+    if (method == "POST") != bool(body):
+        raise SystemExit(f"error: h2load cannot send a {method} here")
+    text = run_tool([*command, url + path])
+    done, succeeded, failed, errored = (
+        int(re.search(rf"(\d+) {word}", text).group(1)) for word in ("done", "succeeded", "failed", "errored")
+    )
+    times = sorted(int(line.split("\t")[2]) / 1e3 for line in log.read_text(encoding="ascii").splitlines())
+    p50, p99 = (times[int(len(times) * share)] if times else 0.0 for share in (0.5, 0.99))
+    return Outcome(done, seconds, p50, p99, refused=done - succeeded, broken=failed + errored - (done - succeeded))
 
 
 def run_tool(command, folder=None):

@@ -1,10 +1,11 @@
 -- The same operation over HTTP, driven by wrk.
 --
---   wrk --threads 2 --connections 32 --duration 10s --script service.lua URL -- FILE THREADS [PAUSE]
+--   wrk --threads 2 --connections 32 --duration 10s --script service.lua URL -- FILE THREADS [PAUSE [fresh]]
 --
 -- The file has one request a line: method, path, token, body and mark, divided by tabs; threads share the lines out
 -- among themselves. PAUSE is how many milliseconds a connection rests before each request, on average: at random, as
--- clients that know nothing of each other do. Prints the outcome as a line of JSON.
+-- clients that know nothing of each other do. With `fresh`, each request has a connection of its own. Prints the
+-- outcome as a line of JSON.
 
 local threads = {}
 
@@ -18,9 +19,10 @@ end
 -- request.
 local function user_agent(mark) return mark:rep(14) end
 
-local function format(method, path, token, body, mark)
+local function format(method, path, token, body, mark, is_fresh)
   local request_line = method .. " " .. path .. " HTTP/1.1"
   local lines = { request_line, "Host: " .. wrk.headers["Host"], "User-Agent: " .. user_agent(mark) }
+  if is_fresh then lines[#lines + 1] = "Connection: close" end
   if token ~= "" then lines[#lines + 1] = "Authorization: Bearer " .. token end
   if body ~= "" then
     lines[#lines + 1] = "Content-Type: application/json"
@@ -31,8 +33,10 @@ end
 
 function init(arguments)
   requests = {}
+  local is_fresh = arguments[4] == "fresh"
   for line in io.lines(arguments[1]) do
-    requests[#requests + 1] = format(line:match("^(.-)\t(.-)\t(.-)\t(.*)\t(.-)$"))
+    local method, path, token, body, mark = line:match("^(.-)\t(.-)\t(.-)\t(.*)\t(.-)$")
+    requests[#requests + 1] = format(method, path, token, body, mark, is_fresh)
   end
   position = number
   step = tonumber(arguments[2])

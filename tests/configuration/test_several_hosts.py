@@ -212,9 +212,11 @@ def test_the_address_that_anything_else_names_is_not_believed(peer, machine):
 
 
 def test_the_access_log_names_the_client_rather_than_the_balancer(peer, machine):
-    named = [line for line in peer.logs().splitlines() if '"RequestPath":"/client"' in line]
-    hosts = {json.loads(line)["ClientHost"] for line in named}
-    assert hosts == {machine.run("hostname", "-i").split()[0]}
+    for where in ("balancer", "peer"):
+        asked(machine, where, f"https://{DOMAIN}/own/404?{where}")
+    named = [line for line in peer.logs().splitlines() if '"RequestPath":"/own/404"' in line]
+    hosts = [json.loads(line)["ClientHost"] for line in named]
+    assert hosts == [machine.run("hostname", "-i").split()[0]] * 2
 
 
 def test_a_host_is_not_healthy_before_a_replica_runs(peer, machine):

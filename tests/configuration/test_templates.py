@@ -273,6 +273,11 @@ def test_no_token_and_no_search_word_is_logged(rendered):
     assert fields["headers"]["defaultMode"] == fields["queryParameters"]["defaultMode"] == "drop"
 
 
+def test_errors_slow_requests_and_retries_are_logged_and_nothing_else(rendered):
+    filters = rendered.install["accessLog"]["filters"]
+    assert filters == {"statusCodes": ["400-599"], "minDuration": "1s", "retryAttempts": True}
+
+
 # The most memory that Traefik 3.7 was measured to take, garbage included, with slow clients on all its connections.
 TRAEFIK_ITSELF = 90 << 20
 A_CONNECTION = 100 << 10  # TLS, buffers and unfinished headers of 16 KiB

@@ -143,12 +143,22 @@ def test_every_price_but_that_of_the_balancer_is_known(number: int) -> None:
 # --- The model ---
 
 
-def test_a_page_costs_what_was_measured_behind_the_edge_and_other_operations_in_proportion() -> None:
-    page, send, edge = MODEL.costs["page"], MODEL.costs["send"], MODEL.facts["edge"]
-    assert page.edge_us == edge["traefik"] + edge["log"]
-    assert (page.replica_us, page.mysql_us) == (pytest.approx(edge["replica"]), pytest.approx(edge["mysql"]))
+def test_pages_and_sends_cost_what_was_measured_behind_the_edge_and_other_operations_in_proportion_to_a_page() -> None:
+    measured = MODEL.results["edge"]["variants"]["shipped"]
+    for name in ("page", "send"):
+        cost, edge, behind = MODEL.costs[name], measured[name]["http2"], measured[name]["tls"]
+        assert cost.edge_us == edge["traefik_us"] + edge["log_us"]
+        assert (cost.replica_us, cost.mysql_us) == (behind["replicas_us"], behind["mysql_us"])
+    page, mark = MODEL.costs["page"], MODEL.costs["mark"]
     direct = {name: sizes["large"] for name, sizes in MODEL.results["data"]["operations"].items()}
-    assert send.mysql_us / page.mysql_us == pytest.approx(direct["send"]["mysql_us"] / direct["page"]["mysql_us"])
+    assert mark.mysql_us / page.mysql_us == pytest.approx(direct["mark"]["mysql_us"] / direct["page"]["mysql_us"])
+    assert mark.edge_us == page.edge_us
+
+
+def test_a_host_carries_as_many_pages_as_its_processors_have_time_for() -> None:
+    page = MODEL.costs["page"].host_us / 1e6
+    assert MODEL.requests_a_second("t3.small", "page") == pytest.approx(0.6 * 2 / page)
+    assert MODEL.requests_a_second("m7i.xlarge", "page") == pytest.approx(0.6 * 4 / page)
 
 
 def test_a_calculation_by_hand_of_the_processors_of_a_host() -> None:

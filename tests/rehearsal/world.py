@@ -18,6 +18,7 @@ import tempfile
 import urllib.parse
 import urllib.request
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -408,14 +409,14 @@ class World:
         label = f"label=com.docker.swarm.service.name={service}"
         return self.on_host("docker", "ps", "--no-trunc", "--quiet", "--filter", label, number=number).split()
 
-    def process_of(self, container: str) -> str:
+    def process_of(self, container: str, number: int = 1) -> str:
         """The id of a container's process on the host."""
-        return self.on_host("docker", "inspect", "--format", "{{.State.Pid}}", container)
+        return self.on_host("docker", "inspect", "--format", "{{.State.Pid}}", container, number=number)
 
-    def in_network_of(self, service: str, *command: str, input: str = "") -> str:
+    def in_network_of(self, service: str, *command: str, input: str = "", number: int = 1) -> str:
         """Runs one of the host's own programs in the network of a service's first container."""
-        process = self.process_of(self.containers_of(service)[0])
-        return self.on_host("nsenter", "--net", "--target", process, *command, input=input)
+        process = self.process_of(self.containers_of(service, number)[0], number)
+        return self.on_host("nsenter", "--net", "--target", process, *command, input=input, number=number)
 
     def service_versions(self, number: int = 1) -> str:
         """Ids and versions of all services of a host: they differ after any change."""
@@ -433,8 +434,20 @@ class World:
         )
         return sum(line.startswith(f"{image} Running") for line in tasks.splitlines())
 
+    def requests_of_router(self, router: str, number: int = 1) -> Counter[str]:
+        """How many requests of a router a host's Traefik has answered since its start, by their statuses."""
+        url = "http://127.0.0.1:8082/metrics"
+        text = self.in_network_of("edge_traefik", "curl", "--silent", "--show-error", url, number=number)
+        found = re.findall(r"^traefik_router_requests_total{(.*)} (\S+)$", text, re.MULTILINE)
+        counts = Counter()
+        for labels, value in found:
+            if f'router="{router}"' in labels:
+                counts[re.search(r'code="(\d+)"', labels).group(1)] += float(value)
+        return counts
+
     def access_log(self, text: str, number: int = 1) -> list[dict]:
-        """The lines of a host's access log that contain a text, of the last minutes and of the Traefik that runs."""
+        """The lines of a host's access log that contain a text, of the last minutes and of the Traefik that runs: of
+        errors and of slow requests."""
         found = []
         for container in self.containers_of("edge_traefik", number):
             script = f"docker logs --since 5m {container} 2>&1 | grep -F {shlex.quote(text)} || true"
