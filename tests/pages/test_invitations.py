@@ -47,7 +47,8 @@ def test_a_wrong_code_is_told(tab: Callable[..., Tab]) -> None:
     page.get_by_label("E-mail address").fill("carol-invited@example.com")
     page.get_by_label("Password", exact=True).fill("another pass phrase")
     page.get_by_role("button", name="Create account").click()
-    expect(page.get_by_role("alert").filter(has_text="no open invitation with this code")).to_be_visible()
+    expect(page.locator("#access-invitation-error")).to_contain_text("no open invitation with this code")
+    expect(page.get_by_label("Invitation")).to_be_focused()
 
 
 def test_a_service_that_needs_invitations_asks_for_one(tab: Callable[..., Tab]) -> None:

@@ -168,14 +168,42 @@ def test_a_german_browser_has_a_german_page(service: Service, tab: Callable[...,
     walk_through_tools(one)
     for view in ("forgotten", "verify/0", "stop/0"):
         page.goto(f"/#/{view}")
-        expect(page.get_by_role("link", name="Zurück zur Anmeldung")).to_be_visible()
+        expect(page.get_by_role("link", name=re.compile("Zurück zur Anmeldung|Zum Posteingang"))).to_be_visible()
         look_at(one, view.replace("/", "-"))
+
+
+@pytest.mark.parametrize("file", ["texts-de.js", "app.js"])
+def test_a_page_whose_files_do_not_arrive_says_so_in_both_languages(tab: Callable[..., Tab], file: str) -> None:
+    one = tab("phone-light", **GERMAN)
+    one.expects("ERR_FAILED")
+    page = one.page
+    page.route(f"**/inbox/{file}", lambda route: route.abort())
+    page.goto("/")
+    expect(page.get_by_role("alert").filter(has_text="This page could not be loaded.")).to_be_visible()
+    expect(page.get_by_text("Diese Seite ließ sich nicht laden.")).to_be_visible()
+    one.examine(f"not-loaded-{file}")
+    page.unroute(f"**/inbox/{file}")
+    one.reload()
+    expect(page.get_by_role("heading", name="Bei Herolo anmelden")).to_be_visible()
+    expect(page.locator("#not-loaded")).to_be_hidden()
+
+
+def test_a_view_that_does_not_arrive_can_be_loaded_again(tab: Callable[..., Tab]) -> None:
+    one = tab("desk-light", **GERMAN)
+    one.expects("ERR_FAILED")
+    page = one.page
+    page.route("**/inbox/recovery.js", lambda route: route.abort())
+    page.goto("/#/stop/code")
+    expect(page.get_by_role("alert").filter(has_text="Diese Ansicht ließ sich nicht laden.")).to_be_visible()
+    page.unroute("**/inbox/recovery.js")
+    page.get_by_role("button", name="Erneut versuchen").click()
+    expect(page.get_by_role("heading", name="Mails über ungelesene Nachrichten abbestellen?")).to_be_visible()
 
 
 def walk_through_messages(one: Tab, name: str, other: str) -> None:
     """Sends messages, with an error at a field, and reads them."""
     page = one.page
-    page.get_by_role("link", name="Schreiben").click()
+    page.get_by_role("link", name="Neu").click()
     page.get_by_label("An", exact=True).fill(f"{name}, niemand-{name}, {other}")
     page.get_by_label("Betreff").fill("Mittagessen")
     page.get_by_label("Nachricht", exact=True).fill("Um zwölf?")

@@ -185,6 +185,24 @@ def test_messages_that_others_lose_are_deleted_after_a_question(service: Service
     until(lambda: len(bob.received()) == 2, "the deletion for everybody")
 
 
+def test_a_deletion_of_ones_own_and_others_messages_does_not_claim_to_be_for_everybody(
+    service: Service, tab: Callable[..., Tab]
+) -> None:
+    bob, alice = sign_up(service, "bob-mixes"), sign_up(service, "alice-mixes")
+    bob.send(alice.name, "Received")
+    alice.send(alice.name, "Written")
+    one = tab("desk-light")
+    page = one.page
+    one.sign_in(alice.name)
+    page.get_by_role("button", name="Select", exact=True).click()
+    page.get_by_label("Select all").check()
+    page.get_by_role("button", name="Delete").click()
+    dialog = page.get_by_role("dialog", name="Delete 2 messages?")
+    expect(dialog).to_contain_text("You have sent 1 of them")
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.locator(".toast")).to_contain_text("2 messages will be deleted. Undo")
+
+
 def test_a_message_that_was_deleted_elsewhere_does_not_come_back(service: Service, tab: Callable[..., Tab]) -> None:
     """Undo says so, and brings the others back."""
     bob, alice = sign_up(service, "bob-elsewhere"), sign_up(service, "alice-elsewhere")

@@ -52,13 +52,13 @@ def test_mails_about_unread_messages_are_chosen_in_every_look(
     one.examine("unread-mails")
     for label, minutes in (("After 1 hour", 60), ("After 8 hours", 480), ("After 1 day", 1440)):
         choice.select_option(label=label)
-        expect(page.get_by_text("You will get mails about unread messages.")).to_be_visible()
+        expect(page.get_by_text(f"E-mail about unread messages: {label}.")).to_be_visible()
         page.locator(".toast").get_by_role("button", name="Close").click()
         assert notices_of(alice) == {"after_minutes": minutes}
     page.reload()
     expect(choice).to_have_value("1440")
     choice.select_option(label="Never")
-    expect(page.get_by_text("You will get no mails about unread messages.")).to_be_visible()
+    expect(page.get_by_text("E-mail about unread messages: Never.")).to_be_visible()
     assert notices_of(alice) is None
 
 
@@ -80,9 +80,9 @@ def test_a_time_that_a_program_has_set_is_shown(service: Service, tab: Callable[
     assert notices_of(alice) == {"after_minutes": 90}
     page.unroute("**/unread-notices")
     choice.select_option(label="After 1 hour")
-    expect(page.get_by_text("You will get mails about unread messages.")).to_be_visible()
+    expect(page.get_by_text("E-mail about unread messages: After 1 hour.")).to_be_visible()
     choice.select_option(label="After 90 minutes")
-    page.locator(".toast").filter(has_text="(2×)").wait_for()
+    expect(page.get_by_text("E-mail about unread messages: After 90 minutes.")).to_be_visible()
     assert notices_of(alice) == {"after_minutes": 90}
 
 
@@ -100,7 +100,7 @@ def test_the_last_of_quick_choices_counts(service: Service, tab: Callable[..., T
     choice.select_option(label="After 8 hours")
     choice.select_option(label="After 1 day")
     held[0].continue_()
-    expect(page.get_by_text("You will get mails about unread messages.")).to_be_visible()
+    expect(page.get_by_text("E-mail about unread messages: After 1 day.")).to_be_visible()
     assert notices_of(alice) == {"after_minutes": 1440}
 
 

@@ -111,7 +111,11 @@ async function enter(form, wait) {
   const account = { username: username.value.trim(), email: email.value.trim(), password: password.value };
   const code = invitation.value.trim();
   if (code && !byId("access-invited").hidden) account.invitation = code;
-  return session.signUp(account, wait);
+  return session.signUp(account, wait).catch((problem) => {
+    if (problem.type === "invitation-invalid")
+      problem.errors = [{ pointer: "#/invitation", detail: problem.message, isForeign: problem.isForeign }];
+    throw problem;
+  });
 }
 
 /** Returns whether the action succeeded; if not, the form shows the error. Only one attempt runs at a time. */

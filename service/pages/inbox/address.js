@@ -12,9 +12,11 @@ export async function content(form, password) {
   const change = async (values, wait) => {
     const body = { ...values, email: values.email.trim() };
     const changed = await session.callAs("PUT", session.own("/email"), { body, wait });
+    const isSame = changed.email.toLowerCase() === account.email.toLowerCase();
     account = { ...account, pending_email: undefined, ...changed };
     state.replaceChildren(...describe(account, mail, form));
-    showToast(changed.pending_email ? t.emailWillChange(changed.pending_email) : t.emailIsChanged);
+    if (changed.pending_email) showToast(t.emailWillChange(changed.pending_email));
+    else showToast(isSame ? t.emailStays(changed.email) : t.emailIsChanged);
   };
   const fields = [
     ["email", t.newEmail, { type: "email", autocomplete: "email" }],

@@ -293,7 +293,14 @@ async function showMailed({ view, code }) {
   const recovery = await import("/inbox/recovery.js").catch(() => null);
   if (location.hash !== hash) return;
   if (recovery) recovery.show(view, code, { done: begin });
-  else showToast(t.notShown);
+  else showNotLoaded();
+}
+
+/** Instead of a view whose file could not be loaded. */
+function showNotLoaded() {
+  const again = make("button", { type: "button", class: "button", click: () => location.reload() }, t.tryAgain);
+  const text = make("p", { role: "alert" }, t.notShown);
+  byId("recovery").replaceChildren(make("div", { class: "access-card" }, text, make("p", { class: "buttons" }, again)));
 }
 
 function enter() {

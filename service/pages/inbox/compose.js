@@ -84,7 +84,7 @@ function suggest({ value }) {
 }
 
 function render(key, { to, subject, message }) {
-  const title = key === NEW ? t.newMessage : t.replyTo(to);
+  const title = key === NEW || !to ? t.newMessage : t.replyTo(to);
   const form = make(
     "form",
     {

@@ -89,6 +89,7 @@ function askForEnd(code) {
 }
 
 function fill(title, text, content, other = null) {
+  const back = session.username() ? t.toInbox : t.backToSignIn;
   const heading = make("h1", { tabindex: "-1" }, title);
   byId("recovery").replaceChildren(
     make(
@@ -99,7 +100,7 @@ function fill(title, text, content, other = null) {
       make("p", { class: "hint", role: "status" }, text),
       content,
       other && make("p", { class: "access-other" }, other),
-      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, t.backToSignIn)),
+      make("p", { class: "access-other" }, make("a", { class: "link", href: "#/inbox" }, back)),
     ),
   );
   setTitle({ view: title });

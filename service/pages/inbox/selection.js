@@ -185,7 +185,7 @@ async function discard() {
     if ((await ask(t.deleteSelected(chosen.length), text, choices, 1)) !== "yes") return;
   }
   turn(false);
-  const row = deleteSoon(new Set(chosen.map((item) => item.id)), own.length > 0);
+  const row = deleteSoon(new Set(chosen.map((item) => item.id)), own.length === chosen.length);
   focusOn(row ?? byId("list-title"));
   removed();
 }

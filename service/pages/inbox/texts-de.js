@@ -23,7 +23,7 @@ export default {
   message: "Nachricht",
   notNow: "Nicht jetzt",
   password: "Passwort",
-  passwordHint: "Mindestens 8\u00a0Zeichen. Einige Wörter lassen sich gut merken.",
+  passwordHint: "Mindestens 8\u00a0Zeichen. Mehrere Wörter hintereinander lassen sich gut merken.",
   reference: "API-Referenz",
   reply: "Antworten",
   search: "Suchen",
@@ -33,14 +33,14 @@ export default {
   signIn: "Anmelden",
   signOut: "Abmelden",
   tryAgain: "Erneut versuchen",
-  unblock: "Freigeben",
+  unblock: "Nicht mehr blockieren",
   undo: "Rückgängig",
   username: "Benutzername",
   yourPassword: "Ihr Passwort",
   deletedAccount: "gelöschtes Konto",
   noSubject: "(kein Betreff)",
   others: (count) => plural(count, { one: "#\u00a0weitere Person", other: "#\u00a0weitere" }),
-  notShown: "Das lässt sich nicht anzeigen. Bitte die Verbindung prüfen und die Seite neu laden.",
+  notShown: "Diese Ansicht ließ sich nicht laden. Bitte die Verbindung prüfen und die Seite neu laden.",
 
   // The forms for signing in and up.
   signInTo: "Bei Herolo anmelden",
@@ -49,7 +49,7 @@ export default {
   createAccount: "Konto erstellen",
   newHere: "Neu hier?",
   haveAccount: "Schon ein Konto?",
-  usernameHint: "3 bis 64 Buchstaben, Ziffern, Punkte, Binde- oder Unterstriche.",
+  usernameHint: "3 bis 64\u00a0Zeichen: Buchstaben von a bis z, Ziffern, Punkte, Binde- oder Unterstriche.",
   invitationHint: "Der Code aus Ihrer Einladung.",
   forgotten: "Passwort vergessen?",
   oneMoment: "Einen Moment…",
@@ -62,8 +62,8 @@ export default {
   notPasswordOf: (name) => `Das ist nicht das Passwort von ${name}.`,
   signOutQuestion: "Abmelden?",
   signOutScopes: (name) =>
-    `„Überall abmelden“ widerruft alle Zugriffstoken von ${name}, auch die anderer Geräte und Programme. ` +
-    "„Nur in diesem Browser“ verwirft das Token hier; es bleibt gültig, bis es abläuft.",
+    `„Überall abmelden“ meldet ${name} auf allen Geräten und in allen Programmen ab. ` +
+    "„Nur in diesem Browser“ meldet nur hier ab; das Zugriffstoken bleibt gültig, bis es abläuft.",
   draftsAreDeleted: "Nicht gesendete Entwürfe werden gelöscht.",
   deletionsAreFinal: (count) =>
     plural(count, {
@@ -78,7 +78,7 @@ export default {
   // The frame.
   skip: "Zu den Nachrichten springen",
   boxes: "Ordner",
-  write: "Schreiben",
+  write: "Neu",
   accountOf: (name) => `Konto von ${name}`,
   unreadCount: (count) => `${count} ungelesen`,
   readingAndWriting: "Lesen und Schreiben",
@@ -106,7 +106,8 @@ export default {
   nothingSent: "Noch nichts gesendet",
   nothingSentHint: "Hier stehen Ihre gesendeten Nachrichten, und wer sie gelesen hat.",
   nothingFound: "Nichts gefunden",
-  nothingFoundHint: "Hier passt keine Nachricht. Wortteile genügen: Versuchen Sie es mit weniger oder kürzeren.",
+  nothingFoundHint:
+    "Hier passt keine Nachricht. Wortteile genügen: Versuchen Sie es mit weniger oder kürzeren Wörtern.",
   unread: "Ungelesen. ",
   toNames: (names) => `An ${names}`,
   wasRead: "Gelesen",
@@ -134,6 +135,8 @@ export default {
   selected: (count) => `${number(count)} ausgewählt`,
   done: "Fertig",
   markRead: "Als gelesen markieren",
+  markSelectedRead: "Gelesen",
+  markSelectedUnread: "Ungelesen",
   markUnread: "Als ungelesen markieren",
   notMarked: (why) => ["Nicht markiert: ", why],
   areMarkedRead: (count) => `${messages(count)} als gelesen markiert.`,
@@ -197,7 +200,7 @@ export default {
   conversation: "Unterhaltung",
   conversationAbout: (title) => `Unterhaltung: ${title}`,
   conversationNotShown: "Die Unterhaltung lässt sich nicht anzeigen",
-  conversationIsGone: "Ihre Nachrichten wurden gelöscht.",
+  conversationIsGone: "Alle Nachrichten dieser Unterhaltung wurden gelöscht.",
   showConversation: (count) => `Unterhaltung anzeigen (${messages(count)})`,
   showConversationOfMore: (count) => `Unterhaltung anzeigen (mehr als ${messages(count)})`,
   originalIsGone: "Antwort auf eine Nachricht, die gelöscht wurde.",
@@ -232,7 +235,8 @@ export default {
   nameWithAt: (name) => `„${name}“ beginnt mit einem @: Benutzernamen haben keines.`,
   nameIsEmail: (name) => `„${name}“ sieht wie eine E-Mail-Adresse aus: Nachrichten gehen an Benutzernamen.`,
   nameIsNone: (name) =>
-    `„${name}“ ist kein Benutzername: Diese haben 3 bis 64 Buchstaben, Ziffern, Punkte, Binde- oder Unterstriche.`,
+    `„${name}“ ist kein Benutzername: Diese haben 3 bis 64\u00a0Zeichen: Buchstaben von a bis z, Ziffern, Punkte, ` +
+    "Binde- oder Unterstriche.",
   sendingUnconnected: (wait) => `Keine Verbindung. Neuer Versuch in ${seconds(wait)}; gesendet wird nur einmal.`,
   sendingBusy: (wait) => `Der Dienst ist ausgelastet. Neuer Versuch in ${seconds(wait)}; gesendet wird nur einmal.`,
   isSent: "Gesendet.",
@@ -282,41 +286,46 @@ export default {
   accountIsDeleted: (name) => `Das Konto ${name} ist gelöscht.`,
 
   // The e-mail address.
-  emailIs: (address) => ["Sie lautet ", address, "."],
-  emailIsConfirmed: (address) => ["Sie lautet ", address, " und ist bestätigt."],
-  emailIsUnconfirmed: (address) => ["Sie lautet ", address, " und ist noch nicht bestätigt."],
+  emailIs: (address) => ["Ihre Adresse ist ", address, "."],
+  emailIsConfirmed: (address) => ["Ihre Adresse ist ", address, " und bestätigt."],
+  emailIsUnconfirmed: (address) => [
+    "Ihre Adresse ",
+    address,
+    " ist noch nicht bestätigt. Öffnen Sie dazu den Link in der Mail, die dorthin gesendet wurde.",
+  ],
   emailIsPending: (address) => [
     address,
-    " ersetzt sie, sobald Sie den Link in der Mail dorthin öffnen. Um die bisherige Adresse zu behalten, geben Sie " +
-      "diese unten ein.",
+    " ersetzt die bisherige Adresse, sobald Sie den Link in der Mail dorthin öffnen. Um die bisherige zu behalten, " +
+      "geben Sie sie unten erneut ein.",
   ],
   newEmail: "Neue Adresse",
   changeEmail: "Adresse ändern",
   emailIsChanged: "Die E-Mail-Adresse ist geändert.",
+  emailStays: (address) => `Die Adresse bleibt ${address}.`,
   emailWillChange: (address) =>
     `Eine Mail an ${address} ist unterwegs. Die Adresse wird geändert, sobald Sie den Link darin öffnen.`,
   sendMailAgain: "Mail erneut senden",
-  mailSentAgain: "Eine Mail ist unterwegs, außer Sie haben in den letzten zehn Minuten schon eine erhalten.",
+  mailSentAgain: "Eine Mail ist unterwegs, sofern die letzte mindestens zehn Minuten her ist.",
 
   // Mails about unread messages.
   unreadMessages: "Ungelesene Nachrichten",
   unreadMailsHint:
-    "Eine einzige Mail, ohne Absender und Texte. Die nächste gibt es erst, wenn Sie sich angemeldet oder eine " +
-    "Nachricht gelesen oder gelöscht haben.",
-  unreadMailsAfter: "E-Mail bei ungelesenen Nachrichten",
+    "Sie erhalten eine einzige Mail, die weder Absender noch Texte nennt. Die nächste folgt erst, nachdem Sie sich " +
+    "angemeldet oder eine Nachricht gelesen haben.",
+  unreadMailsAfter: "E-Mail über ungelesene Nachrichten",
   never: "Nie",
   afterMinutes: (count) => plural(count, { one: "Nach #\u00a0Minute", other: "Nach #\u00a0Minuten" }),
   afterHours: (count) => plural(count, { one: "Nach #\u00a0Stunde", other: "Nach #\u00a0Stunden" }),
   afterDays: (count) => plural(count, { one: "Nach #\u00a0Tag", other: "Nach #\u00a0Tagen" }),
   unreadMailsUnconfirmed: "Gesendet wird erst, wenn Ihre E-Mail-Adresse bestätigt ist.",
-  unreadMailsOn: "Bei ungelesenen Nachrichten erhalten Sie eine Mail.",
-  unreadMailsOff: "Bei ungelesenen Nachrichten erhalten Sie keine Mails.",
+  unreadMailsAre: (after) => `E-Mail über ungelesene Nachrichten: ${after}.`,
   notChanged: (why) => ["Nicht geändert: ", why],
 
   // Notifications.
   notifications: "Benachrichtigungen",
   notificationsHint:
-    "Solange der Posteingang verdeckt ist. Sie nennen nur den Absender. Die Wahl endet mit dem Abmelden.",
+    "Sie werden benachrichtigt, solange der Posteingang verdeckt ist. Genannt wird nur der Absender. Beim Abmelden " +
+    "wird das ausgeschaltet.",
   notifyMe: "Über neue Nachrichten benachrichtigen",
   willNotify: "Sie werden über neue Nachrichten benachrichtigt.",
   notifiesInstalledOnly: "Dieser Browser benachrichtigt nur bei installierten Seiten.",
@@ -327,20 +336,20 @@ export default {
 
   // Blocked users.
   blockedUsers: "Blockierte Konten",
-  blockedUsersHint: "Deren neue Nachrichten erreichen Sie nicht; mitgeteilt wird ihnen das nicht.",
+  blockedUsersHint: "Neue Nachrichten dieser Konten erreichen Sie nicht. Die Blockierten erfahren davon nichts.",
   blocksNobody: "Sie blockieren niemanden. Das geht in einer geöffneten Nachricht der betreffenden Person.",
   blockQuestion: (name) => `${name} blockieren?`,
   blockMeaning: (name) =>
     `Neue Nachrichten von ${name} erreichen Sie dann nicht; ${name} erfährt das nicht. Vorhandene bleiben. ` +
-    `Hier und in Ihrem Konto können Sie ${name} wieder freigeben; was zwischendurch gesendet wurde, kommt nicht nach.`,
+    "Hier und in Ihrem Konto lässt sich das aufheben; was zwischendurch gesendet wurde, kommt nicht nach.",
   isBlocked: (name) => `${name} ist blockiert.`,
-  isUnblocked: (name) => `${name} ist freigegeben.`,
-  isUnblockedAgain: (name) => `${name} ist freigegeben. Neue Nachrichten von ${name} erreichen Sie wieder.`,
+  isUnblocked: (name) => `${name} ist nicht mehr blockiert.`,
+  isUnblockedAgain: (name) => `${name} ist nicht mehr blockiert. Neue Nachrichten von ${name} erreichen Sie wieder.`,
   notBlocked: (why) => ["Nicht blockiert: ", why],
-  notUnblocked: (why) => ["Nicht freigegeben: ", why],
+  notUnblocked: (why) => ["Weiterhin blockiert: ", why],
   notBlockedUnconnected: "Nicht blockiert: Bitte die Verbindung prüfen und erneut versuchen.",
   blockedSince: (time) => `seit ${time}`,
-  unblockUser: (name) => `${name} freigeben`,
+  unblockUser: (name) => `${name} nicht mehr blockieren`,
 
   // Invitations.
   invitations: "Einladungen",
@@ -360,12 +369,13 @@ export default {
   notInvited: (why) => ["Nicht eingeladen: ", why],
   notWithdrawn: (why) => ["Nicht zurückgezogen: ", why],
   invitationLimit: (soon) =>
-    "Alle Ihre Einladungen für sieben Tage sind vergeben. Ziehen Sie eine unbenutzte zurück, " +
-    `oder versuchen Sie es ${soon} erneut.`,
+    "Sie haben alle Einladungen dieser sieben Tage vergeben. Ziehen Sie eine unbenutzte zurück oder versuchen Sie " +
+    `es ${soon} erneut.`,
 
   // The views that the links in mails open.
   accountOrEmail: "Benutzername oder E-Mail-Adresse",
-  forgottenHint: "Eine Mail mit einem Code, mit dem Sie ein neues wählen, geht an die Adresse Ihres Kontos.",
+  forgottenHint:
+    "Sie erhalten an die Adresse Ihres Kontos eine Mail mit einem Code, mit dem Sie ein neues Passwort wählen.",
   sendMail: "Mail senden",
   resetMailSent: "Falls es ein solches Konto gibt, ist eine Mail mit einem Code an seine Adresse unterwegs.",
   code: "Code aus der Mail",
@@ -379,7 +389,7 @@ export default {
   emailConfirmed: "Die Adresse ist bestätigt",
   emailConfirmedOf: (address, name) => `${address} ist die Adresse des Kontos ${name}.`,
   continue: "Weiter",
-  stopMails: "Mails bei ungelesenen Nachrichten abbestellen?",
+  stopMails: "Mails über ungelesene Nachrichten abbestellen?",
   stopMailsHint: "In Ihrem Konto lassen sie sich wieder einschalten.",
   stopThem: "Diese Mails abbestellen",
   stopCodeInvalid:
@@ -389,6 +399,7 @@ export default {
   mailsStoppedHint: "In Ihrem Konto lassen sie sich unter „Ungelesene Nachrichten“ wieder einschalten.",
   toAccount: "Zum Konto",
   backToSignIn: "Zurück zur Anmeldung",
+  toInbox: "Zum Posteingang",
 
   // Failures.
   unreachable: "Der Dienst ist nicht erreichbar. Bitte die Verbindung prüfen und erneut versuchen.",
@@ -401,15 +412,16 @@ export default {
   // Problems of the service by their types.
   problems: {
     "account-suspended": "Der Betreiber dieses Dienstes hat dieses Konto gesperrt. Bitte wenden Sie sich an ihn.",
-    "block-limit": "Dieses Konto blockiert 500\u00a0andere; mehr sind nicht möglich. Geben Sie zuerst eines frei.",
+    "block-limit":
+      "Dieses Konto blockiert 500\u00a0andere; mehr sind nicht möglich. Heben Sie zuerst eine Blockierung auf.",
     "code-invalid":
-      "Dieser Code ist ungültig: Er ist verbraucht, abgelaufen oder falsch geschrieben. " +
-      "Bitte prüfen oder einen neuen anfordern.",
+      "Dieser Code ist ungültig: Er wurde schon verwendet, ist abgelaufen oder falsch geschrieben. " +
+      "Bitte prüfen oder einen neuen anfordern, nach der Anmeldung im Konto oder mit „Passwort vergessen?“.",
     "credentials-wrong": "Benutzername und Passwort passen nicht zusammen.",
     internal: "Im Dienst ist ein Fehler aufgetreten. Bitte gleich noch einmal versuchen.",
     "invitation-invalid":
-      "Mit diesem Code gibt es keine offene Einladung: Sie ist verbraucht, abgelaufen oder falsch geschrieben. " +
-      "Bitte prüfen oder um eine neue bitten.",
+      "Diese Einladung ist ungültig: Sie wurde schon verwendet, ist abgelaufen, oder der Code ist falsch " +
+      "geschrieben. Bitte prüfen oder um eine neue bitten.",
     "invitation-needed": "Ein Konto lässt sich nur mit einer Einladung erstellen.",
     "invitations-off": "In diesem Dienst lädt nur der Betreiber ein. Bitte wenden Sie sich an ihn.",
     "mail-off": "Dieser Dienst versendet keine Mails. Der Betreiber kann ein neues Passwort festlegen.",
@@ -435,15 +447,16 @@ export default {
     emailDomain: "Muss mit einem gültigen Domainnamen enden, etwa example.com.",
     emailLength: "Darf höchstens 254\u00a0Bytes lang sein.",
     emailUndeliverable:
-      "Muss für Mails erreichbar sein: Der Teil vor dem @ hat höchstens 64\u00a0Bytes und keine Zeichen, " +
-      "die Anführungszeichen brauchen.",
+      "Muss für Mails erreichbar sein: Der Teil vor dem @ hat höchstens 64\u00a0Bytes und weder Leer- noch " +
+      "Anführungszeichen.",
     passwordLength: "Muss 8 bis 128\u00a0Zeichen lang sein.",
     passwordVariety: (count) => `Muss mindestens ${count} verschiedene Zeichen haben.`,
     passwordCommon: "Darf keines der häufigsten Passwörter sein; die werden zuerst geraten.",
     passwordPlaceholder: "Darf kein Platzhalter sein, den Programme statt eines Passworts einsetzen.",
-    passwordLikeWord: (word) => `Muss mehr sein als „${word}“ und bis zu vier weitere Zeichen.`,
-    passwordLikeName: "Muss mehr sein als der Benutzername und bis zu vier weitere Zeichen.",
-    passwordLikeEmail: "Muss mehr sein als der Teil der E-Mail-Adresse vor dem @ und bis zu vier weitere Zeichen.",
+    passwordLikeWord: (word) => `Darf nicht nur aus „${word}“ und bis zu vier weiteren Zeichen bestehen.`,
+    passwordLikeName: "Darf nicht nur aus dem Benutzernamen und bis zu vier weiteren Zeichen bestehen.",
+    passwordLikeEmail:
+      "Darf nicht nur aus dem Teil der E-Mail-Adresse vor dem @ und bis zu vier weiteren Zeichen bestehen.",
     subjectLength: "Muss 1 bis 255\u00a0Zeichen lang sein.",
     textLength: "Muss 1 bis 65.535\u00a0Bytes lang sein.",
     searchWords: "Bitte 1 bis 5\u00a0Wörter mit zusammen höchstens 100\u00a0Zeichen eingeben.",

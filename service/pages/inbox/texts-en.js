@@ -129,6 +129,8 @@ export default {
   selected: (count) => `${number(count)} selected`,
   done: "Done",
   markRead: "Mark read",
+  markSelectedRead: "Mark read",
+  markSelectedUnread: "Mark unread",
   markUnread: "Mark unread",
   notMarked: (why) => ["Not marked: ", why],
   areMarkedRead: (count) => `${messages(count)} marked as read.`,
@@ -266,6 +268,7 @@ export default {
   newEmail: "New address",
   changeEmail: "Change address",
   emailIsChanged: "The e-mail address is changed.",
+  emailStays: (address) => `The address stays ${address}.`,
   emailWillChange: (address) =>
     `A mail is on its way to ${address}. The address is changed once you open the link in it.`,
   sendMailAgain: "Send the mail again",
@@ -274,20 +277,19 @@ export default {
   // Mails about unread messages.
   unreadMessages: "Unread messages",
   unreadMailsHint:
-    "One mail, with neither senders nor texts. There is no further one until you sign in, read or delete a message.",
+    "One mail, with neither senders nor texts. The next one is sent only after you have signed in or read a message.",
   unreadMailsAfter: "E-mail about unread messages",
   never: "Never",
   afterMinutes: (count) => plural(count, { one: "After # minute", other: "After # minutes" }),
   afterHours: (count) => plural(count, { one: "After # hour", other: "After # hours" }),
   afterDays: (count) => plural(count, { one: "After # day", other: "After # days" }),
   unreadMailsUnconfirmed: "They are sent only once your e-mail address is confirmed.",
-  unreadMailsOn: "You will get mails about unread messages.",
-  unreadMailsOff: "You will get no mails about unread messages.",
+  unreadMailsAre: (after) => `E-mail about unread messages: ${after}.`,
   notChanged: (why) => ["Not changed: ", why],
 
   // Notifications.
   notifications: "Notifications",
-  notificationsHint: "While the inbox is hidden. They name the sender only. The choice ends when you sign out.",
+  notificationsHint: "While the inbox is hidden. They name the sender only. Signing out turns them off.",
   notifyMe: "Notify me of new messages",
   willNotify: "You will be notified of new messages.",
   notifiesInstalledOnly: "This browser notifies only of installed pages.",
@@ -357,6 +359,7 @@ export default {
   mailsStoppedHint: "In your account, you can switch them on again under “Unread messages”.",
   toAccount: "Go to your account",
   backToSignIn: "Back to signing in",
+  toInbox: "Go to the inbox",
 
   // Failures.
   unreachable: "The service cannot be reached. Check your connection and try again.",
@@ -370,7 +373,9 @@ export default {
   problems: {
     "account-suspended": "The operator of this service has suspended this account. Ask the operator.",
     "block-limit": "This account blocks 500 users, which is the maximum. Unblock one first.",
-    "code-invalid": "This code is not valid: it was used, has expired, or is mistyped. Check it, or request a new one.",
+    "code-invalid":
+      "This code is not valid: it was used, has expired, or is mistyped. Check it, or request a new one, in the " +
+      "account after signing in or with “Forgot your password?”.",
     "credentials-wrong": "There is no user with this name and password.",
     internal: "The service has failed. Try again in a moment.",
     "invitation-invalid":

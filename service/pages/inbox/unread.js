@@ -53,7 +53,7 @@ function keepSaved(select, current) {
     isSaving = true;
     try {
       while (Number(select.value) !== saved) saved = await save(Number(select.value));
-      showToast(saved === NEVER ? t.unreadMailsOff : t.unreadMailsOn);
+      showToast(t.unreadMailsAre(nameOf(saved)));
     } catch (problem) {
       select.value = String(saved);
       if (!(problem instanceof Problem)) throw problem;

@@ -19,9 +19,15 @@ const language = languageOf(locale);
 export let t;
 
 async function start() {
-  t = (await import(`/inbox/texts-${language}.js`)).default;
-  document.documentElement.lang = language;
-  await import("/inbox/app.js");
+  try {
+    t = (await import(`/inbox/texts-${language}.js`)).default;
+    document.documentElement.lang = language;
+    await import("/inbox/app.js");
+  } catch (error) {
+    const place = document.getElementById("not-loaded");
+    place.dataset.cause = String(error);
+    place.hidden = false;
+  }
 }
 
 /** Units of time in seconds. */
