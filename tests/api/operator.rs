@@ -150,6 +150,19 @@ async fn a_suspended_accounts_invitations_are_void() {
 }
 
 #[tokio::test]
+async fn a_suspended_account_is_told_of_no_unread_messages_when_it_is_resumed() {
+    let (service, [_, bob]) = Service::with_users(["alice", "bob"]).await;
+    let tell_both = "INSERT INTO unread_notices (user_id, after_minutes, told_until, due_at) \
+                     SELECT id, 60, 0, UTC_TIMESTAMP(3) FROM users";
+    assert_eq!(service.database.execute(tell_both).await, 2);
+    succeed(&service, &["suspend", "alice"]).await;
+    succeed(&service, &["resume", "alice"]).await;
+    let told = "UPDATE unread_notices SET after_minutes = 61";
+    assert_eq!(service.database.execute(told).await, 1);
+    assert_ne!(bob.get("").await.json.get("unread_notices"), None);
+}
+
+#[tokio::test]
 async fn accounts_are_listed_as_a_table_and_as_json() {
     let (service, [alice, _, carol]) = Service::with_users(["alice", "bob", "carol"]).await;
     let deletion = json!({"password": "password of carol"});
