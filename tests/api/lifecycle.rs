@@ -194,7 +194,8 @@ async fn a_request_under_way_at_the_end_of_the_drain_is_finished() {
 
 #[tokio::test]
 async fn a_stop_under_load_fails_no_request_under_way() {
-    const REQUESTS: usize = 100;
+    // Ten for each connection; a busy machine cannot answer many more within the deadline of each.
+    const REQUESTS: usize = 40;
     let (process, _database) = ready(|herolo| {
         herolo
             .set("HEROLO_DRAIN_SECONDS", "0")

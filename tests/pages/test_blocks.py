@@ -41,7 +41,7 @@ def test_a_sender_is_blocked_and_unblocked_in_every_look(service: Service, tab: 
     one.examine("blocked")
     button.click()
     until(lambda: blocked_by(alice) == [], "the end of the block")
-    page.get_by_role("button", name="Undo").last.click()
+    page.locator(".toast").filter(has_text="is unblocked").get_by_role("button", name="Undo").click()
     until(lambda: blocked_by(alice) == [bob.name], "the block again")
     one.reload()
     expect(button).to_be_visible()
@@ -54,7 +54,7 @@ def test_a_sender_is_blocked_and_unblocked_in_every_look(service: Service, tab: 
     expect(page.get_by_text("You block nobody.")).to_be_visible()
     expect(page.get_by_role("heading", name="Blocked users")).to_be_focused()
     until(lambda: blocked_by(alice) == [], "the end of the block")
-    page.get_by_role("button", name="Undo").last.click()
+    page.locator(".toast").filter(has_text="is unblocked").get_by_role("button", name="Undo").click()
     until(lambda: blocked_by(alice) == [bob.name], "the block again")
     page.keyboard.press("Escape")
     assert [message["subject"] for message in alice.received()] == ["Before"]
