@@ -254,7 +254,7 @@ def walk_through_tools(one: Tab) -> None:
     expect(page.get_by_role("button", name="Einladen")).to_be_visible()
     page.get_by_role("button", name="Einladen").click()
     expect(page.get_by_text("Bitte jetzt kopieren")).to_be_visible()
-    expect(page.get_by_text("und ist noch nicht bestätigt.")).to_be_visible()
+    expect(page.get_by_text("ist noch nicht bestätigt.")).to_be_visible()
     look_at(one, "account")
     page.get_by_role("button", name="Tastenkürzel").click()
     expect(page.get_by_text("# oder Entf")).to_be_visible()

@@ -79,7 +79,7 @@ def test_the_way_back_leads_to_the_inbox_of_a_user_who_is_signed_in(service: Ser
     one.sign_in(alice.name)
     page.goto("/#/forgotten")
     expect(page.get_by_role("heading", name="Inbox")).to_be_hidden()
-    page.get_by_role("link", name="Back to signing in").click()
+    page.get_by_role("link", name="Go to the inbox").click()
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     expect(page.get_by_text("Live", exact=True)).to_be_visible()
 
