@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from pages.browser import Tab
@@ -98,6 +99,29 @@ def test_escape_while_characters_are_composed_closes_nothing(service: Service, t
     assert alice.received() == []
     one.page.keyboard.press("Escape")
     expect(text).to_have_count(0)
+
+
+def test_a_draft_stays_under_the_pointer_while_the_list_loads(service: Service, tab: Callable[..., Tab]) -> None:
+    """What appears with the list moves nothing that could be clicked before."""
+    alice = sign_up(service, "alice-pointing")
+    alice.send(alice.name, "Note")
+    one = tab("desk-light")
+    page = one.page
+    held: list[Route] = []
+    one.sign_in(alice.name)
+    one.write(alice.name, "Draft", "Not yet.")
+    page.route(re.compile("/messages|/users/[^/]+$"), lambda route: held.append(route))
+    one.reload()
+    page.get_by_role("button", name="Close", exact=True).click()
+    draft = page.get_by_role("list", name="Drafts").get_by_role("link")
+    expect(page.locator("#list-loading")).to_be_visible()
+    before = draft.bounding_box()
+    for route in held:
+        route.continue_()
+    page.unroute_all()
+    expect(page.get_by_role("button", name="Select")).to_be_visible()
+    expect(page.get_by_role("button", name="Mark all as read")).to_be_visible()
+    assert draft.bounding_box() == before
 
 
 def test_each_draft_keeps_the_key_it_was_tried_with(service: Service, tab: Callable[..., Tab]) -> None:

@@ -51,8 +51,7 @@ export function turn(on) {
   picked.clear();
   last = null;
   sync();
-  if (hadFocus)
-    focusOn(on ? byId("select-all") : byId("select").checkVisibility() ? byId("select") : byId("list-title"));
+  if (hadFocus) focusOn(byId(on ? "select-all" : feed.items().length > 0 ? "select" : "list-title"));
 }
 
 /** Selects or deselects the message of a row, as a key does. */
@@ -86,7 +85,7 @@ function sync() {
   if (scroll.querySelector("a, button:not([hidden])")) scroll.removeAttribute("tabindex");
   else scroll.tabIndex = 0;
   byId("list-tools").hidden = isOn;
-  byId("select").hidden = items.length === 0;
+  byId("select").classList.toggle("absent", items.length === 0);
   byId("selection").hidden = !isOn;
   for (const item of items) checkbox(item);
   const all = byId("select-all");

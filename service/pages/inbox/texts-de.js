@@ -424,7 +424,7 @@ export default {
       "geschrieben. Bitte prüfen oder um eine neue bitten.",
     "invitation-needed": "Ein Konto lässt sich nur mit einer Einladung erstellen.",
     "invitations-off": "In diesem Dienst lädt nur der Betreiber ein. Bitte wenden Sie sich an ihn.",
-    "mail-off": "Dieser Dienst versendet keine Mails. Der Betreiber kann ein neues Passwort festlegen.",
+    "mail-off": "Dieser Dienst versendet keine Mails. Ein vergessenes Passwort kann sein Betreiber neu festlegen.",
     "not-found": "Das wurde inzwischen gelöscht.",
     "password-wrong": "Das Passwort ist falsch.",
     "sign-ups-closed": "Dieser Dienst nimmt keine Registrierungen an. Der Betreiber kann ein Konto einrichten.",

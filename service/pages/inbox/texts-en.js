@@ -383,7 +383,7 @@ export default {
       "Check it, or ask for a new one.",
     "invitation-needed": "An account can be created with an invitation only.",
     "invitations-off": "On this service only the operator invites. Ask the operator for an invitation.",
-    "mail-off": "This service sends no mails. Ask its operator, who can set a new password.",
+    "mail-off": "This service sends no mails. If you have forgotten your password, ask its operator for a new one.",
     "not-found": "This was deleted in the meantime.",
     "password-wrong": "The password is wrong.",
     "sign-ups-closed": "This service accepts no sign-ups. Ask its operator for an account.",
