@@ -169,7 +169,7 @@ def test_pages_have_a_policy_of_their_own_and_all_else_has_that_of_data(rendered
         "/metrics",
         "/docs/../metrics",
         "/inbox/a/b",
-        "/openapi.json",
+        "/openapi-json",
         "/docsx",
         "//",
     ]
@@ -184,6 +184,14 @@ def test_pages_have_a_policy_of_their_own_and_all_else_has_that_of_data(rendered
         policies[name] = headers.get("contentSecurityPolicy")
     data = "default-src 'none'; frame-ancestors 'none'"
     assert policies == {"api": data, "events": data, "pages": None}, policies
+
+
+def test_large_responses_that_need_no_account_use_up_no_slots_of_the_api(rendered):
+    labels = rendered.service["services"]["api"]["deploy"]["labels"]
+    path = re.search(r"PathRegexp\(`(.*)`\)", labels["traefik.http.routers.pages.rule"])[1].replace("$$", "$")
+    assert all(re.search(path, large) for large in ("/openapi.json", "/docs/swagger-ui-bundle.js")), path
+    # Each router counts the requests of its own chain.
+    assert labels["traefik.http.routers.pages.middlewares"] != labels["traefik.http.routers.herolo.middlewares"]
 
 
 def test_the_form_reaches_traefik(rendered):
@@ -440,6 +448,13 @@ def test_a_variable_that_no_role_knows_is_refused(inputs, tmp_path):
             "amount: 768",
             "amount: 1024",
             id="a limit of requests that was raised",
+        ),
+        pytest.param(
+            test_large_responses_that_need_no_account_use_up_no_slots_of_the_api,
+            "service/stack.yml",
+            r"\|openapi",
+            "|other",
+            id="a large response among those of the API",
         ),
         pytest.param(
             test_nothing_is_buffered_at_the_edge,
