@@ -23,6 +23,7 @@ RESERVED = r"(^|[.@])example\.(com|net|org)$|^yourname\.duckdns\.org$"
 PLACEHOLDER_FIXES = {"domain": "enter your own domain", "acme_email": "enter an address that you read"}
 # Settings of the operator's own Terraform, which would change what is checked.
 FOREIGN = {"TF_CLI_ARGS": "", "TF_CLI_ARGS_plan": "", "TF_WORKSPACE": ""}
+MISSING = "No value for required variable"  # a summary of Terraform's
 # A comment may contain quotes, and a string what begins a comment.
 CODE_OR_COMMENT = re.compile(r'(?P<string>"(?:\\.|[^"\\\n])*")|(?:#|//)[^\n]*|/\*.*?\*/', re.DOTALL)
 
@@ -83,7 +84,12 @@ def explain_messages(lines: Iterable[str], environment: Environment) -> list[str
     if not any(message.get("type") in ("change_summary", "diagnostic") for message in messages):
         shown = environment.shown(environment.form)
         return [f"{shown}: Terraform does not check it: type `terraform version` and fix what that complains about"]
-    explanations = (_explain(message["diagnostic"], environment) for message in messages if "diagnostic" in message)
+    diagnostics = [message["diagnostic"] for message in messages if "diagnostic" in message]
+    told = {_place(each, environment) for each in diagnostics}
+    # A value that cannot be read is told twice: by its line, and as missing.
+    missing = [each for each in diagnostics if each["summary"] == MISSING]
+    repeated = [each for each in missing if _line_of(_quoted(each["detail"]), environment.form) in told]
+    explanations = (_explain(each, environment) for each in diagnostics if each not in repeated)
     return sorted({explanation for explanation in explanations if explanation}, key=_by_line)
 
 
@@ -98,10 +104,9 @@ def _parse(line: str) -> dict[str, Any]:
 def _explain(diagnostic: dict[str, Any], environment: Environment) -> str | None:
     shown = environment.shown(environment.form)
     summary, detail = diagnostic["summary"], " ".join(diagnostic.get("detail", "").split())
-    place = diagnostic.get("range") or {}
-    in_form = Path(place.get("filename", "")).name == environment.form.name
-    where = f"{shown} line {place['start']['line']}" if in_form else shown
-    if summary == "No value for required variable":
+    line = _place(diagnostic, environment)
+    where = f"{shown} line {line}" if line else shown
+    if summary == MISSING:
         return f"{shown}: a line is missing: {_quoted(detail)} = ... (environments/example.tfvars explains it)"
     if summary == "Value for undeclared variable":
         name = _quoted(detail)
@@ -117,6 +122,13 @@ def _explain(diagnostic: dict[str, Any], environment: Environment) -> str | None
     if diagnostic["severity"] == "warning":
         return None
     return f"{where}: {summary}: {detail}"
+
+
+def _place(diagnostic: dict[str, Any], environment: Environment) -> str:
+    """The number of the form's line that it is about, or "" if it is about none."""
+    place = diagnostic.get("range") or {}
+    in_form = Path(place.get("filename", "")).name == environment.form.name
+    return str(place["start"]["line"]) if in_form else ""
 
 
 def find_placeholders(environment: Environment) -> list[str]:

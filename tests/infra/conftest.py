@@ -18,10 +18,13 @@ from xdist.scheduler import LoadScopeScheduling
 
 
 class CloudBesideTheRest(LoadScopeScheduling):
-    """Gives all tests of the cloud to one worker, in their order, and the others one by one to whichever is free. (The
-    option `--dist loadgroup` of pytest-xdist 3.8 has no effect with pytest 9.2.)"""
+    """Gives all tests of the cloud to one worker, in their order, those of forms to one, since they share what the
+    commands say, and the others one by one to whichever is free. (The option `--dist loadgroup` of pytest-xdist 3.8 has
+    no effect with pytest 9.2.)"""
 
     def _split_scope(self, nodeid: str) -> str:
+        if "/test_forms.py::" in nodeid:
+            return "forms"
         return "cloud" if re.search(r"/test_(cloud|hosts|monitoring|resources)\.py::", nodeid) else nodeid
 
 

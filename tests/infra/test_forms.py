@@ -1,9 +1,13 @@
 """The form of an environment: every wrong answer is refused by its line, with what to type instead."""
 
+import collections
+import functools
+import pathlib
 import re
 
 import pytest
-from support.commands import REPOSITORY, attempt, operate, says
+from infra.environments import Environments
+from support.commands import REPOSITORY, attempt, errors_of, operate, says
 
 WRONG = [
     ("domain", '"https://herolo.example.com"', "no https://"),
@@ -83,6 +87,11 @@ WRONG = [
     ("replica", "3", 'there is no setting "replica"'),
 ]
 
+# Terraform reads a form, converts its values, judges each by itself, and then some by others. What fails ends it.
+UNREADABLE = ("put the value in double quotes",)
+OF_ANOTHER_TYPE = ("number", "bool", "map of string")
+JUDGED_BY_OTHERS = ("dns_provider", "route53_zone", "backup_region")
+
 
 @pytest.fixture
 def wrong(environments):
@@ -98,15 +107,64 @@ def test_a_right_form_is_accepted_in_silence(environments, name):
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize(("setting", "value", "fix"), WRONG, ids=[f"{name} = {value}" for name, value, _ in WRONG])
-def test_a_wrong_answer_is_refused_by_its_line_and_its_fix(environments, wrong, setting, value, fix):
-    lines = [line for line in wrong.read_text(encoding="utf-8").splitlines() if not line.startswith(f"{setting} ")]
-    if setting == "service_settings":
-        lines = lines[: lines.index("")]
-    lines.append(f"{setting} = {value}")
-    wrong.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    place = f"environments/wrong.tfvars line {len(lines)}: "
-    says(operate("form", "wrong"), re.escape(place) + ".*" + re.escape(fix), env=environments.variables)
+def rounds_of(wrong: list[tuple[str, str, str]]) -> list[list[tuple[str, str, str]]]:
+    """The answers in few forms, each of which has one of each setting, since all faults of a form that are found at the
+    same step are told at once."""
+    rounds: dict[tuple, list[tuple[str, str, str]]] = collections.defaultdict(list)
+    numbers: collections.Counter[tuple] = collections.Counter()
+    for setting, value, fix in wrong:
+        step = fix in UNREADABLE, fix in OF_ANOTHER_TYPE, setting in JUDGED_BY_OTHERS
+        rounds[*step, numbers[*step, setting]].append((setting, value, fix))
+        numbers[*step, setting] += 1
+    return list(rounds.values())
+
+
+ROUNDS = rounds_of(WRONG)
+
+
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory, key):
+    """What is said of the form of a round, by the line and the fix of each answer."""
+    environments = Environments(tmp_path_factory.mktemp("forms") / "environments", key)
+
+    @functools.cache
+    def judge(number: int) -> tuple[list[str], list[str]]:
+        lines = form_of(environments.form("prod"), ROUNDS[number])
+        environments.form("wrong").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return lines, errors_of(*operate("form", "wrong"), env=environments.variables)
+
+    return judge
+
+
+def form_of(right: pathlib.Path, wrong: list[tuple[str, str, str]]) -> list[str]:
+    """The lines of a form with these answers instead of the right ones."""
+    settings = {setting for setting, *_ in wrong}
+    text = right.read_text(encoding="utf-8")
+    if "service_settings" in settings:
+        text = re.sub(r"(?ms)^service_settings = \{$.*?^\}$\n", "", text)
+    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in settings]
+    return [*kept, *(f"{setting} = {value}" for setting, value, _ in wrong)]
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [(number, answer) for number, answers in enumerate(ROUNDS) for answer in answers],
+    ids=[f"{name} = {value}" for answers in ROUNDS for name, value, _ in answers],
+)
+def test_a_wrong_answer_is_refused_by_its_line_and_its_fix(judged, number, answer):
+    setting, value, fix = answer
+    lines, errors = judged(number)
+    place = f"environments/wrong.tfvars line {lines.index(f'{setting} = {value}') + 1}: "
+    told = [error for error in errors if place in error and fix in error]
+    assert len(told) == 1, "\n".join(errors)
+
+
+@pytest.mark.parametrize("number", range(len(ROUNDS)))
+def test_nothing_is_told_but_the_wrong_answers(judged, number):
+    lines, errors = judged(number)
+    numbers = [lines.index(f"{setting} = {value}") + 1 for setting, value, _ in ROUNDS[number]]
+    places = [f"environments/wrong.tfvars line {line}: " for line in numbers]
+    assert all(any(place in error for place in places) for error in errors), "\n".join(errors)
 
 
 def test_a_missing_line_is_named(environments, wrong):

@@ -25,7 +25,7 @@ ADDRESS = "192.0.2.1"
 @pytest.fixture
 def duckdns() -> DuckDns:
     """DuckDNS with both addresses."""
-    api = DuckDns("herolo", TOKEN, lambda _: None)
+    api = DuckDns("herolo", lambda: TOKEN, lambda _: None)
     api.update({"domains": "herolo", "token": TOKEN, "ip": ADDRESS, "ipv6": "2001:db8::7"}, "")
     return api
 

@@ -58,6 +58,23 @@ def test_faults_come_in_the_order_of_lines_and_once(environment: Environment) ->
     ]
 
 
+def test_a_line_that_cannot_be_read_is_not_missing_as_well(environment: Environment) -> None:
+    messages = [
+        diagnostic("Variables not allowed", "Variables may not be used here.", 1),
+        diagnostic("No value for required variable", 'The root module input variable "domain" is not set.'),
+    ]
+    assert explain_messages(messages, environment) == [
+        "environments/prod.tfvars line 1: put the value in double quotes"
+    ]
+
+
+def test_a_line_within_a_comment_is_missing(environment: Environment) -> None:
+    message = diagnostic("No value for required variable", 'The root module input variable "domain" is not set.')
+    assert explain_messages([message], environment) == [
+        "environments/prod.tfvars: a line is missing: domain = ... (environments/example.tfvars explains it)"
+    ]
+
+
 def test_a_right_form_has_no_complaints(environment: Environment) -> None:
     messages = ['{"type": "change_summary"}', "no JSON", diagnostic("Deprecated", "soon", 1, "warning")]
     assert explain_messages(messages, environment) == []

@@ -175,7 +175,7 @@ def duckdns(environment: Environment, tmp_path: Path) -> dict[str, str]:
     environment.form.write_text(f'domain = "{DOMAIN}"\ndns_provider = "duckdns"\n', encoding="utf-8")
     text = environment.secrets.read_text().replace('duckdns_token: ""', f'duckdns_token: "{OLD}"')
     environment.secrets.write_text(text)
-    server = HTTPServer(("127.0.0.1", 0), DuckDns("herolo", NEW, lambda _: None)._handler())
+    server = HTTPServer(("127.0.0.1", 0), DuckDns("herolo", lambda: NEW, lambda _: None)._handler())
     threading.Thread(target=server.serve_forever, daemon=True).start()
     settings = tmp_path / "settings.json"
     settings.write_text(f'{{"duckdns_url": "http://127.0.0.1:{server.server_port}"}}')

@@ -3,6 +3,8 @@ resolver that all of them ask."""
 
 from __future__ import annotations
 
+import http.client
+import ipaddress
 import itertools
 import socket
 import ssl
@@ -16,6 +18,7 @@ from support.listener import Failure
 
 FRESH, KEPT, HTTP2 = "fresh connection", "kept connection", "HTTP/2"
 
+TIMEOUT = 15  # seconds for one request
 TTL = 20  # seconds for which a client's resolver keeps an answer; the domain's record allows 60
 RATE = 5  # requests a second of an HTTP/2 client
 TURN = 100  # requests of one process of curl, on one connection unless the server closes it
@@ -100,6 +103,15 @@ class Http2Client:
         if not self._over.is_set():
             self.failures.append(Failure(HTTP2, time.monotonic(), line, is_first=not has_connection))
         return False
+
+
+def https_connection(domain: str, address: tuple[str, int], tls: ssl.SSLContext) -> http.client.HTTPSConnection:
+    """A connection that is not open yet, as if the domain led to that address of this machine."""
+    if not ipaddress.ip_address(address[0]).is_loopback:
+        raise ValueError(f"{address[0]} is no loopback address: the load is for a deployment on this machine")
+    connection = http.client.HTTPSConnection(domain, 443, timeout=TIMEOUT, context=tls)
+    connection._create_connection = lambda _, timeout, source: socket.create_connection(address, timeout, source)
+    return connection
 
 
 def connections(resolver: Resolver, domain: str, authority: Path) -> Callable[[], socket.socket]:

@@ -14,9 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 
 class DuckDns:
-    """The API; `on_change` is called with each new IPv4 address, and with "" when that is removed."""
+    """The API. `token` returns the one that is valid now, since its owner can make a new one. `on_change` is called
+    with each new IPv4 address, and with "" when that is removed."""
 
-    def __init__(self, label: str, token: str, on_change: Callable[[str], None]) -> None:
+    def __init__(self, label: str, token: Callable[[], str], on_change: Callable[[str], None]) -> None:
         self._label, self._token, self._on_change = label, token, on_change
         self.address, self.ipv6 = "", ""
 
@@ -28,7 +29,7 @@ class DuckDns:
 
     def update(self, query: dict[str, str], client: str) -> str:
         """The answer to an update from that client."""
-        if query.get("token") != self._token or query.get("domains") != self._label:
+        if query.get("token") != self._token() or query.get("domains") != self._label:
             return "KO"
         before = (self.address, self.ipv6)
         self.ipv6 = query.get("ipv6") or self.ipv6

@@ -13,22 +13,19 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import http.client
-import ipaddress
 import json
 import secrets
-import socket
 import ssl
 import threading
 import time
 from pathlib import Path
 
-from rehearsal.clients import FRESH, KEPT, Http2Client, Resolver, connections
+from rehearsal.clients import FRESH, KEPT, TIMEOUT, Http2Client, Resolver, connections, https_connection
 from rehearsal.processes import wait_until
 from support.listener import Failure, Listener
 
 CLIENTS = 8
 HTTP2_CLIENTS = 2
-TIMEOUT = 15  # seconds for one request
 RATE = 48  # requests a second of all clients together
 ENOUGH = 100  # requests before the change under test, and after it
 MOST_FAILURES = 1000  # after which nothing new is learnt
@@ -234,15 +231,7 @@ class Load:
     # --- Requests
 
     def _connect(self) -> http.client.HTTPSConnection:
-        connection = http.client.HTTPSConnection(self._domain, 443, timeout=TIMEOUT, context=self._tls)
-        # As if the name led to those addresses.
-        address = self._resolver.one()
-        if not ipaddress.ip_address(address).is_loopback:
-            raise ValueError(f"{address} is no loopback address: the load is for a deployment on this machine")
-        connection._create_connection = lambda _, timeout, source: socket.create_connection(
-            (address, 443), timeout, source
-        )
-        return connection
+        return https_connection(self._domain, (self._resolver.one(), 443), self._tls)
 
     def _call(self, connection, method, path, wanted, token=None, body=None):
         headers = {"Content-Type": "application/json"} if body is not None else {}

@@ -48,8 +48,8 @@ class Outside:
 
     def serve_duckdns(self) -> None:
         """Serves its API, and writes its port once it answers."""
-        token = (self.folder / "duckdns-token").read_text()
-        self.duckdns = DuckDns(DUCKDNS_DOMAIN.split(".")[0], token, self._follow_duckdns)
+        token = self.folder / "duckdns-token"
+        self.duckdns = DuckDns(DUCKDNS_DOMAIN.split(".")[0], token.read_text, self._follow_duckdns)
         self._tell("duckdns-port", self.duckdns.start())
 
     def _follow_duckdns(self, address: str) -> None:

@@ -38,6 +38,18 @@ AWS_OF_HOST = """\
 Environment=AWS_ENDPOINT_URL={url} AWS_ACCESS_KEY_ID=stand-in AWS_SECRET_ACCESS_KEY=stand-in
 """
 
+# Connections are passed on as they are, with TLS, for as long as both sides keep them.
+FORWARDER = """\
+defaults
+  mode tcp
+  timeout connect 15s
+  timeout client 10m
+  timeout server 10m
+listen edge
+  bind :8443
+  server host {address}:443
+"""
+
 PEBBLE = {
     "listenAddress": "0.0.0.0:14000",
     "managementListenAddress": "0.0.0.0:15000",
@@ -407,6 +419,27 @@ class Parts:
         with target.open("ab") as file:
             command = ["docker", "exec", self.name_of("host"), "sh", "-c", script]
             subprocess.run(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=True)
+
+    # --- Clients with addresses of their own
+
+    def start_forwarders(self, number: int, host: Host) -> list[tuple[str, int]]:
+        """Starts so many HAProxys, each of which passes what it receives on to the host. Returns where they listen on
+        this machine. The host sees another client address for each of them, but the same one for all clients that use
+        the address that it publishes."""
+        files = self._fresh_folder("forwarder")
+        files.chmod(0o755)
+        (files / "haproxy.cfg").write_text(FORWARDER.format(address=host.private_address))
+        (files / "haproxy.cfg").chmod(0o644)
+        return [self._start_forwarder(f"forwarder-{n}", files) for n in range(1, number + 1)]
+
+    def _start_forwarder(self, part: str, files: Path) -> tuple[str, int]:
+        haproxy = ("haproxy", "-db", "-f", "/forwarder/haproxy.cfg")
+        run("docker", "rm", "--force", self.name_of(part), check=False)  # of an earlier run in the same world
+        self._create(part, "--publish", "127.0.0.1::8443", image_of("haproxy"), *haproxy)
+        self._copy(files, part, "/forwarder")
+        self._start(part)
+        address, _, port = self._published(part, 8443).rpartition(":")
+        return address, int(port)
 
     # --- The balancer
 

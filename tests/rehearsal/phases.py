@@ -1,10 +1,11 @@
 """The rehearsal: what an operator does with `make deploy`, `plan`, `status`, `rollback` and `destroy`, on this machine
 alone, with proofs of what the deployment promises.
 
-Real parts that run here play AWS and all others; differences.py lists all differences. There are two rehearsals: of one
-host (tests/rehearsal) and of several behind a balancer (tests/rehearsal_hosts). The modules of each are the phases of a
+Real parts that run here play AWS and all others; differences.py lists all differences. There are three rehearsals: of
+one host (tests/rehearsal), of several behind a balancer (tests/rehearsal_hosts), and of planned changes that are
+repeated under load (tests/rehearsal_changes). The modules of each are the phases of a
 deployment's life, in its order. A test with the mark `prerequisite` leads from one phase to the next: if it fails, all
-later ones fail at once, with that reason. scripts/pytest loads this plugin for both.
+later ones fail at once, with that reason. scripts/pytest loads this plugin for all.
 
 Environment:
     SHORT=1             leaves out the phases with the mark `long`
@@ -34,7 +35,7 @@ SICK = """\
 #!/bin/sh
 case $1 in serve) exec sleep 3600 ;; healthcheck) exit 1 ;; esac
 """
-SUITES = ("rehearsal", "rehearsal_hosts")
+SUITES = ("rehearsal", "rehearsal_hosts", "rehearsal_changes")
 
 titles = pytest.StashKey[dict[str, str]]()
 unmet = pytest.StashKey[str]()
@@ -129,7 +130,7 @@ def world(pytestconfig: pytest.Config, hosts: int) -> Iterator[World]:
         pytest.exit(f"error: {reason}", returncode=2)
     finally:
         if is_on("KEEP") and (world.folder / "pids").is_file():
-            pytestconfig.stash[kept] = world.how_to_look()
+            pytestconfig.stash[kept] = world.how_to_look(Path(pytestconfig.args[0]).name)
         else:
             remove(world)
 

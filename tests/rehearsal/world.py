@@ -90,6 +90,12 @@ class Said:
     def succeeded(self) -> bool:
         return self.status == 0
 
+    @property
+    def end(self) -> str:
+        """Its last line that make has not added."""
+        lines = [line for line in self.text.splitlines() if not line.startswith("make: ")]
+        return lines[-1] if lines else "nothing"
+
     def says(self, pattern: str) -> bool:
         """Whether a line matches the regular expression."""
         return re.search(pattern, self.text, re.MULTILINE) is not None
@@ -185,7 +191,7 @@ class World:
             image_of(part)
         mysql_image()
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "rehearsal", "-f", self.folder / "ssh")
-        (self.folder / "duckdns-token").write_text(str(uuid.UUID(bytes=secrets.token_bytes(16))))
+        self.make_duckdns_token()
         self.parts.start_network()
         make_authority(self.folder, "database-ca")
         self.parts.start_acme()
@@ -246,9 +252,8 @@ class World:
 
     # --- Its end
 
-    def how_to_look(self) -> str:
-        """What a developer can do with a rehearsal that is left running."""
-        suite = "rehearsal" if self.settings.hosts == 1 else "rehearsal_hosts"
+    def how_to_look(self, suite: str) -> str:
+        """What a developer can do with a rehearsal of that suite which is left running."""
         return KEPT.format(folder=self.folder, environment=ENVIRONMENT, domain=self.domain, suite=suite)
 
     def remove(self) -> None:
@@ -287,16 +292,16 @@ class World:
 
     # --- The operator
 
-    def operate(self, target: str, environment: str = ENVIRONMENT, **variables: str) -> Said:
-        """Runs `make TARGET ENV=... VARIABLE=VALUE...` as an operator does. Its words are in deploy.log, and stay in
-        all.log, together with Ansible's."""
+    def operate(self, target: str, environment: str = ENVIRONMENT, *, input: str = "", **variables: str) -> Said:
+        """Runs `make TARGET ENV=... VARIABLE=VALUE...` as an operator does, who types `input`. Its words are in
+        deploy.log, and stay in all.log, together with Ansible's."""
         words = [f"{name}={value}" for name, value in variables.items()]
         with self.log.open("wb") as log:
             status = subprocess.run(
                 ["make", "--no-print-directory", target, f"ENV={environment}", *words],
                 cwd=REPOSITORY,
                 env=operators_environment(self.folder, self.settings),
-                stdin=subprocess.DEVNULL,
+                input=input.encode(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
             ).returncode
@@ -343,6 +348,13 @@ class World:
         new = self.folder / "records.json.new"
         new.write_text(json.dumps(records))
         new.rename(self.folder / "records.json")
+
+    def make_duckdns_token(self) -> str:
+        """Lets DuckDNS make a new token, which replaces the one before."""
+        token, new = str(uuid.UUID(bytes=secrets.token_bytes(16))), self.folder / "duckdns-token.new"
+        new.write_text(token)
+        new.rename(self.folder / "duckdns-token")
+        return token
 
     def tell_duckdns(self, **addresses: str) -> None:
         """Updates the record at DuckDNS, as another program of the operator's would."""
@@ -572,6 +584,16 @@ class World:
         plain = socket.create_connection((address or self.addresses()[0], 443), 20)
         return context.wrap_socket(plain, server_hostname=self.domain)
 
+    def await_end_of_replaced(self, *hosts: int) -> None:
+        """Waits until the last of the replaced replicas on these hosts (else the only one) has ended."""
+
+        def complete() -> bool:
+            return all(
+                len(self.containers_of("herolo_api", number)) == self.settings.replicas for number in hosts or (1,)
+            )
+
+        wait_until(complete, "all replicas that were replaced ended", 300)
+
     @contextmanager
     def under_load(self, *hosts: int) -> Iterator[Counts]:
         """Sends requests meanwhile, until the last of the replaced replicas on these hosts (else the only one) has
@@ -580,15 +602,9 @@ class World:
         load, counts = Load(Resolver(self.addresses), self.domain, authority, all_kinds=several), Counts()
         load.start()
         counts.load = load
-
-        def complete() -> bool:
-            return all(
-                len(self.containers_of("herolo_api", number)) == self.settings.replicas for number in hosts or (1,)
-            )
-
         try:
             yield counts
-            wait_until(complete, "all replicas that were replaced ended", 300)
+            self.await_end_of_replaced(*hosts)
             vars(counts).update(vars(load.finish()))
         finally:
             load.stop()

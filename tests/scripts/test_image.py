@@ -38,6 +38,8 @@ def test_a_binary_stays_that_of_its_source_when_another_commit_is_built(stubs, t
     of_source = binary.read_text()
     run("scripts/image", "--commit", "HEAD", env=machine)
     assert binary.read_text() == of_source == "./service/Cargo.toml\n"
+    of_commit = pathlib.Path(run("scripts/image", "--binary", "--commit", "HEAD", env=machine).strip())
+    assert of_commit != binary and of_commit.read_text() != of_source
 
 
 def test_nothing_is_taken_for_the_binary_of_a_source_that_does_not_compile(stubs, target):

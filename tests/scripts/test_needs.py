@@ -37,6 +37,11 @@ def test_a_commit_that_is_not_in_the_clone_is_to_be_fetched():
     refuses(["scripts/image", "--commit", "v0.0.0"], "git fetch --unshallow --tags")
 
 
+@pytest.mark.parametrize("arguments", [["--commit"], ["--commit", "HEAD", "--binary"], ["HEAD"]])
+def test_what_an_image_cannot_be_built_of_is_refused(arguments):
+    refuses(["scripts/image", *arguments], "scripts/image ")
+
+
 # --- Missing commands ---
 
 

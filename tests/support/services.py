@@ -91,10 +91,17 @@ def docker(*arguments: str, check: bool = True) -> str:
 class Mysql:
     """A MySQL server in a container."""
 
-    def __init__(self, image: str, folder: Path, options: Sequence[str] = MYSQL_OPTIONS, port: int = 0) -> None:
-        """`folder` is for the files with its password. Docker chooses the port, and another one whenever the container
-        is started again, unless one is given."""
-        self.image, self.folder, self.options = image, folder, options
+    def __init__(
+        self,
+        image: str,
+        folder: Path,
+        options: Sequence[str] = MYSQL_OPTIONS,
+        port: int = 0,
+        run_options: Sequence[str] = (),
+    ) -> None:
+        """`folder` is for the files with its password; `run_options` are those of `docker run`. Docker chooses the
+        port, and another one whenever the container is started again, unless one is given."""
+        self.image, self.folder, self.options, self.run_options = image, folder, options, run_options
         self.container = f"herolo-test-{secrets.token_hex(6)}"
         self.port = port
         self._password = secrets.token_hex(16)
@@ -105,7 +112,7 @@ class Mysql:
         write_secret(variables, f"MYSQL_ROOT_PASSWORD={self._password}\nMYSQL_PWD={self._password}\n")
         docker(
             *("run", "--detach", "--name", self.container, "--label", LABEL, "--env-file", str(variables)),
-            *("--publish", f"127.0.0.1:{self.port or ''}:3306", self.image, *self.options),
+            *("--publish", f"127.0.0.1:{self.port or ''}:3306", *self.run_options, self.image, *self.options),
         )
         try:
             until(self._accepts_connections, "MySQL accepts connections", START_PATIENCE)
@@ -146,18 +153,28 @@ def write_secret(file: Path, text: str) -> None:
 class Service:
     """The service as a process, always on the same port."""
 
-    def __init__(self, binary: Path, folder: Path, database_url: Path, settings: Mapping[str, str]) -> None:
-        """`database_url` is the file that contains the URL; `folder` gets the log."""
+    def __init__(
+        self,
+        binary: Path,
+        folder: Path,
+        database_url: Path,
+        settings: Mapping[str, str],
+        address: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        """`database_url` is the file that contains the URL; `folder` gets the log. It listens on a free port, unless
+        one is given."""
         self.binary, self.folder = binary, folder
         self.log = folder / "service.log"
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.address, self.port = address, port or free_port()
+        self.url = f"http://{self.address}:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
         self._returned = 0
         keys = folder / "token-keys"
         write_secret(keys, f"test:{b64encode(secrets.token_bytes(32)).decode()}\n")
         self.environment = {
             **clean_environment(),
+            "HEROLO_ADDRESS": self.address,
             "HEROLO_PORT": str(self.port),
             "HEROLO_DATABASE_URL_FILE": str(database_url),
             "HEROLO_TOKEN_KEYS_FILE": str(keys),

@@ -18,9 +18,11 @@ PIECE_BYTES = 65_536
 class TcpProxy:
     """Forwards connections from a port of its own to another port of this machine until a fault is set."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, address: str = "127.0.0.1", port: int = 0) -> None:
+        """Without a port, the system chooses one when it begins."""
         self.target_port = target_port
-        self.port = 0
+        self.address, self.port = address, port
+        self.accepted = 0  # connections, of which some may have been lost in a hole
         self._delay = 0.0
         self._server: asyncio.Server | None = None
         self._connections: set[Connection] = set()
@@ -64,7 +66,7 @@ class TcpProxy:
 
     async def _listen(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port, reuse_address=True)
+            self._server = await asyncio.start_server(self._accept, self.address, self.port, reuse_address=True)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _refuse(self) -> None:
@@ -75,6 +77,7 @@ class TcpProxy:
             connection.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
         connection = Connection(writer, self._is_hole)
         self._connections.add(connection)
         try:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from typing import Any, Protocol
 
-from support.services import Mysql, Service
+from support.services import Mysql
 
 PASSWORD = "a long pass phrase"
 
 
-def sign_up(service: Service, name: str) -> User:
+class Api(Protocol):
+    """Where the API is asked: a service, or the edge in front of several."""
+
+    def request(self, method: str, path: str, body: Any = None, token: str | None = None) -> tuple[int, Any]:
+        """The status and the JSON of a response; 0 if there is none."""
+
+
+def sign_up(service: Api, name: str) -> User:
     """A new user of this name, with a token."""
     status, response = service.request(
         "POST", "/users", {"username": name, "email": f"{name}@example.com", "password": PASSWORD}
@@ -34,7 +41,7 @@ def code_for(mysql: Mysql, name: str, kind: str) -> str:
 class User:
     """A user of the API, who has an account."""
 
-    def __init__(self, service: Service, name: str) -> None:
+    def __init__(self, service: Api, name: str) -> None:
         self.service, self.name = service, name
         _, response = service.request("POST", f"/users/{name}/token", {"password": PASSWORD})
         self.token = response["access_token"]
