@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::OpenApi;
 
 use crate::auth::{Caller, IdentityLookup, TokenExpiry};
+use crate::db::budgeted;
 use crate::http::budget::Reservation;
 use crate::http::problem::Problem;
 use crate::messages::Messages;
@@ -38,7 +39,9 @@ pub(crate) struct Docs;
 
 /// Attaches the export.
 pub(crate) fn stage() -> AdHoc {
-    AdHoc::on_ignite("export", |rocket| async { rocket.mount("/", routes()) })
+    AdHoc::on_ignite("export", |rocket| async {
+        rocket.mount("/", budgeted(routes()))
+    })
 }
 
 fn routes() -> Vec<Route> {

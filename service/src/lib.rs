@@ -10,6 +10,8 @@ pub mod cli;
 pub mod config;
 mod db;
 mod export;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod http;
 mod jobs;
 mod limits;
@@ -25,4 +27,6 @@ mod users;
 pub use crate::app::{build, migrate, openapi};
 pub use crate::config::{Config, ConfigError};
 pub use crate::db::MigrationError;
+#[doc(hidden)]
+pub use crate::live::RoundInterval;
 pub use crate::pages::is_static_asset;

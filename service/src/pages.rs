@@ -161,7 +161,7 @@ impl StaticAsset {
     }
 
     fn respond(&self, request: &Request<'_>) -> Response<'static> {
-        let is_compressed = accepts_gzip(request);
+        let is_compressed = accepts_gzip(request.headers().get("Accept-Encoding"));
         // Each representation has its own tag.
         let coding = if is_compressed { "-gzip" } else { "" };
         let tag = format!("\"{}{coding}\"", self.tag);
@@ -197,9 +197,8 @@ impl Handler for StaticAsset {
     }
 }
 
-/// Whether the client accepts gzip (RFC 9110 section 12.5.3).
-fn accepts_gzip(request: &Request<'_>) -> bool {
-    let lines = request.headers().get("Accept-Encoding");
+/// Whether a client that sends these lines of `Accept-Encoding` accepts gzip (RFC 9110 section 12.5.3).
+pub(crate) fn accepts_gzip<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
     let mut elements = lines.flat_map(|line| line.split(',').map(str::trim));
     elements.any(|element| {
         let (coding, weight) = element.split_once(';').unwrap_or((element, "q=1"));

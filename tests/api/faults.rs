@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::json;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
@@ -143,6 +144,24 @@ async fn a_database_that_never_answers_is_a_503_and_frees_connections() {
     first.iter().chain(&second).for_each(unavailable);
     assert_eq!((live.status, &live.json["started"]), (200, &json!(true)));
     unavailable(&ready);
+    healed(&service, &alice).await;
+}
+
+#[tokio::test]
+async fn a_request_does_not_wait_for_a_slow_database_once_for_each_statement() {
+    // The lookup of the user ends in time, and so would the ping and the statement that follow, but not both.
+    const DELAY: Duration = Duration::from_millis(1_100);
+    let proxy = Proxy::start().await;
+    let service = behind(&proxy).await;
+    let alice = service.user("alice").await;
+    // Afterwards the connection that is used next has prepared both statements.
+    assert_eq!(alice.get("/blocks").await.status, 200);
+
+    proxy.slow_down(DELAY);
+    let blocks = alice.get("/blocks").await;
+    proxy.pass().await;
+
+    unavailable(&blocks);
     healed(&service, &alice).await;
 }
 

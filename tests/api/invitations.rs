@@ -6,7 +6,9 @@ use sqlx::Row as _;
 
 use herolo::config::SignUpPolicy;
 
-use crate::support::{Answer, Herolo, Proxy, Service, TestDatabase, User, problem, until};
+use crate::support::{
+    Answer, Herolo, Proxy, Service, TestDatabase, User, problem, statuses_at_once, until,
+};
 
 /// A service with this policy, on which users may make so many invitations.
 async fn service(policy: SignUpPolicy, quota: u32) -> Service {
@@ -112,16 +114,11 @@ async fn a_code_makes_one_account() {
 async fn of_concurrent_sign_ups_with_one_code_exactly_one_succeeds() {
     let (service, alice) = invited(5).await;
     let code = code(&alice).await;
-    let asking = (0..8).map(|index| {
+    let requests = (0..8).map(|index| {
         let body = new_user(&format!("user{index}"), Some(&code));
-        let request = service.request(Method::POST, "/users").json(&body);
-        tokio::spawn(Answer::of(request))
+        service.request(Method::POST, "/users").json(&body)
     });
-    let mut statuses = Vec::new();
-    for answer in asking.collect::<Vec<_>>() {
-        statuses.push(answer.await.expect("no panic").status);
-    }
-    statuses.sort_unstable();
+    let statuses = statuses_at_once(requests).await;
     assert_eq!(statuses, [201, 403, 403, 403, 403, 403, 403, 403]);
 }
 

@@ -44,3 +44,4 @@ mod settings;
 mod together;
 mod users;
 mod visibility;
+mod wakeups;

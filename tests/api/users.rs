@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use crate::support::{Answer, Service, problem};
+use crate::support::{Answer, Service, problem, statuses_at_once};
 
 fn new_user(username: &str, email: &str) -> Value {
     json!({"username": username, "email": email, "password": "correct horse"})
@@ -143,17 +143,11 @@ async fn a_taken_name_or_address_is_a_conflict_that_says_which() {
 #[tokio::test]
 async fn of_concurrent_sign_ups_for_one_name_exactly_one_succeeds() {
     let service = Service::start().await;
-    let asking = (0..12).map(|index| {
+    let requests = (0..12).map(|index| {
         let body = new_user("alice", &format!("{index}@example.com"));
-        tokio::spawn(Answer::of(
-            service.request(Method::POST, "/users").json(&body),
-        ))
+        service.request(Method::POST, "/users").json(&body)
     });
-    let mut statuses = Vec::new();
-    for answer in asking.collect::<Vec<_>>() {
-        statuses.push(answer.await.expect("no panic").status);
-    }
-    statuses.sort_unstable();
+    let statuses = statuses_at_once(requests).await;
     assert_eq!(statuses[0], 201);
     assert!(
         statuses[1..].iter().all(|status| *status == 409),

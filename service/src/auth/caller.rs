@@ -181,11 +181,12 @@ impl<'r> FromRequest<'r> for TokenExpiry {
     }
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
 fn bearer_token<'r>(request: &'r Request<'_>) -> Option<&'r str> {
-    let (scheme, token) = request
-        .headers()
-        .get_one("Authorization")?
-        .split_once(' ')?;
+    token_in(request.headers().get_one("Authorization")?)
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750 section 2.1).
+pub(crate) fn token_in(header: &str) -> Option<&str> {
+    let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
 };
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret as _, SecretBox};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigError};
@@ -55,8 +55,15 @@ struct Payload {
 impl TokenKeys {
     /// Reads the keys from the settings, then signs and verifies a token to check that the cryptographic backend works.
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
-        let ring = config
-            .signing_keys()?
+        let keys = Self::of(config.signing_keys()?, config.token_lifetime);
+        keys.self_test()
+            .map_err(|error| ConfigError::new("HEROLO_TOKEN_KEYS", error))
+            .map(|()| keys)
+    }
+
+    /// Keys with their ids, of which the first one signs.
+    pub(crate) fn of(ring: Vec<(String, SecretBox<[u8]>)>, lifetime_seconds: u64) -> Self {
+        let ring = ring
             .into_iter()
             .map(|(kid, key)| Key {
                 kid,
@@ -64,14 +71,11 @@ impl TokenKeys {
                 verifying: DecodingKey::from_secret(key.expose_secret()),
             })
             .collect();
-        let keys = Self {
+        Self {
             ring,
             validation: validation(),
-            lifetime_seconds: config.token_lifetime,
-        };
-        keys.self_test()
-            .map_err(|error| ConfigError::new("HEROLO_TOKEN_KEYS", error))
-            .map(|()| keys)
+            lifetime_seconds,
+        }
     }
 
     /// The seconds from a token's issue to its expiry.

@@ -9,10 +9,11 @@ use std::time::Duration;
 use rocket::futures::FutureExt as _;
 use rocket::tokio::pin;
 use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use rocket::tokio::time::timeout;
+use rocket::tokio::time::{timeout, timeout_at};
 
-use crate::db::error::{DEADLINE, Error};
+use crate::db::error::Error;
 use crate::db::error_codes::is_lock_wait;
+use crate::db::time_budget::{DatabaseWait, spent};
 
 /// The largest batch of any kind.
 pub(crate) const MAX_BATCH: usize = 64;
@@ -142,19 +143,26 @@ impl<B: Batch> Batcher<B> {
     /// Runs an item, in a batch if others are running. A batch that has begun runs to its end, whether or not its
     /// waiters are cancelled; a queued item is dropped with its waiter.
     pub(crate) async fn submit(&self, item: impl Into<Arc<B>>) -> Result<B::Output, Error> {
+        let wait = DatabaseWait::begin();
+        if wait.is_over() {
+            return Err(spent());
+        }
         let item = item.into();
         let (sender, receiver) = oneshot::channel();
         self.inner.queue().push_back((Arc::clone(&item), sender));
         self.inner.start_runner();
-        let Ok(Ok(outcome)) = timeout(DEADLINE, receiver).await else {
+        let Ok(Ok(outcome)) = timeout_at(wait.deadline(), receiver).await else {
             return Err(Error::Unavailable("no batch ran in time".to_owned()));
         };
+        drop(wait);
         match outcome? {
             BatchOutcome::Done(output) => Ok(output),
             BatchOutcome::RunIndividually => {
-                let permit = timeout(DEADLINE, self.individual.acquire()).await;
+                let wait = DatabaseWait::begin();
+                let permit = timeout_at(wait.deadline(), self.individual.acquire()).await;
                 let _permit = permit
                     .map_err(|_| Error::Unavailable("others wait for the same locks".to_owned()))?;
+                drop(wait);
                 item.run_one(&self.inner.context).await
             }
         }

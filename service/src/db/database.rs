@@ -5,16 +5,19 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rocket::tokio::time::{Instant, sleep, timeout_at};
+use sqlx::{MySql, Transaction};
 
-use crate::db::error::{DEADLINE, Error};
+use crate::db::commit_signal::CommitSignal;
+use crate::db::error::Error;
 use crate::db::error_codes::{breaks_connection, is_missing_table, is_retryable, is_unavailable};
 use crate::db::migrate::schema_version;
 use crate::db::pool::{ACQUIRE_TIMEOUT, Pool, PooledConnection};
+use crate::db::time_budget::{DatabaseWait, spent};
 
 /// Attempts of a transaction that MySQL rolls back because of a deadlock or a lock wait timeout.
 const MAX_ATTEMPTS: u32 = 4;
 
-/// Runs one unit of work, a statement or a transaction, on one connection and within [`DEADLINE`]:
+/// Runs one unit of work, a statement or a transaction, on one connection and within the time budget of its request:
 /// `with_connection!(database, |connection| ...)`, where `...` may await. It is retried if MySQL rolled it back because
 /// of a deadlock or a lock wait timeout, so it must have no effects outside the database.
 ///
@@ -47,9 +50,26 @@ impl Database {
     pub(crate) fn begin(&self) -> UnitOfWork<'_> {
         UnitOfWork {
             database: self,
-            deadline: Instant::now() + DEADLINE,
+            wait: DatabaseWait::begin(),
             attempt: 1,
         }
+    }
+
+    /// Commits a transaction that has sent, marked or deleted messages, and wakes the tailer of this replica, so that
+    /// its event streams tell it without delay. The tailers of other replicas find it when they read next; so does this
+    /// one if the commit is completed but not confirmed.
+    pub(crate) async fn commit_events(
+        &self,
+        transaction: Transaction<'_, MySql>,
+    ) -> sqlx::Result<()> {
+        transaction.commit().await?;
+        self.0.event_commits.notify();
+        Ok(())
+    }
+
+    /// The signal of [`Self::commit_events`].
+    pub(crate) fn event_commits(&self) -> &CommitSignal {
+        &self.0.event_commits
     }
 
     fn classify(&self, error: sqlx::Error) -> Error {
@@ -61,14 +81,11 @@ impl Database {
         }
     }
 
-    /// The error for the acquire timeout. The pool retries a refused connection until then, without a more specific
-    /// error.
+    /// The error for the acquire timeout, or the end of the request's time. The pool retries a refused connection until
+    /// then, without a more specific error.
     fn acquire_timeout_message(&self) -> String {
-        format!(
-            "no connection to {} was free or could be opened within {} s",
-            self.0.address(),
-            ACQUIRE_TIMEOUT.as_secs()
-        )
+        let address = self.0.address();
+        format!("no connection to {address} was free or could be opened in time")
     }
 
     /// Checks that the database is available, with a schema that this version supports.
@@ -121,10 +138,10 @@ impl Database {
     }
 }
 
-/// A statement or a transaction, with its deadline and the number of attempts.
+/// A statement or a transaction, with the time that it may take and the number of attempts.
 pub(crate) struct UnitOfWork<'a> {
     database: &'a Database,
-    deadline: Instant,
+    wait: DatabaseWait,
     attempt: u32,
 }
 
@@ -132,7 +149,10 @@ impl UnitOfWork<'_> {
     /// Acquires a connection from the pool. Every failure means that the database is unavailable to clients, also a
     /// wrong password, which only the operator can fix.
     pub(crate) async fn connect(&self) -> Result<PooledConnection, Error> {
-        let deadline = self.deadline.min(Instant::now() + ACQUIRE_TIMEOUT);
+        if self.wait.is_over() {
+            return Err(spent());
+        }
+        let deadline = self.wait.deadline().min(Instant::now() + ACQUIRE_TIMEOUT);
         match timeout_at(deadline, self.database.0.acquire()).await {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(Error::Unavailable(error.to_string())),
@@ -145,7 +165,7 @@ impl UnitOfWork<'_> {
         &self,
         work: impl Future<Output = sqlx::Result<T>>,
     ) -> sqlx::Result<T> {
-        timeout_at(self.deadline, work)
+        timeout_at(self.wait.deadline(), work)
             .await
             .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
     }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// The timeout of one unit of work, including the wait for a connection and retries.
+/// The timeout of one unit of work, including the wait for a connection and retries, and the time budget of a request
+/// for all of its units of work.
 pub(super) const DEADLINE: Duration = Duration::from_millis(2_500);
 
 /// The reason why a unit of work failed.

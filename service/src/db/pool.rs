@@ -20,6 +20,7 @@ use rocket::tokio::time::{sleep, timeout};
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{ConnectOptions, Connection, Executor};
 
+use crate::db::commit_signal::CommitSignal;
 use crate::db::error_codes::is_connection_limit;
 
 /// A connection that was idle for longer is pinged before use. Others are not, which saves a round trip.
@@ -98,6 +99,7 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     /// Whether the database was reached with a schema that this version supports.
     pub(super) started: Arc<AtomicBool>,
+    pub(super) event_commits: CommitSignal,
 }
 
 #[rocket::async_trait]
@@ -141,6 +143,7 @@ impl Pool {
             connections: pool.build().expect("deadpool's own timeouts are not set"),
             permits,
             started: Arc::default(),
+            event_commits: CommitSignal::default(),
         }
     }
 

@@ -62,7 +62,11 @@ async fn read<T: FromFields>(request: &Request<'_>, data: Data<'_>) -> Result<T,
     parse(bytes.into_inner())
 }
 
-fn parse<T: FromFields>(json: Vec<u8>) -> Result<T, Problem> {
+/// Parses a whole body.
+///
+/// # Errors
+/// The problem with all errors, or that the body is not JSON.
+pub(crate) fn parse<T: FromFields>(json: Vec<u8>) -> Result<T, Problem> {
     let mut fields: Fields =
         serde_json::from_slice(&json).map_err(|error| match error.classify() {
             Category::Data => Problem::Invalid(vec![FieldError {

@@ -60,7 +60,8 @@ pub(crate) enum IfNoneMatch {
 }
 
 impl IfNoneMatch {
-    fn read<'a>(values: impl Iterator<Item = &'a str>) -> Self {
+    /// That of the lines of a header.
+    pub(crate) fn read<'a>(values: impl Iterator<Item = &'a str>) -> Self {
         let values: Vec<_> = values.map(str::trim).collect();
         match values[..] {
             [] => Self::Absent,

@@ -6,7 +6,7 @@ const MAX_DIGITS: usize = 20;
 /// The digits of an integer in JSON text, without leading zeros: `42` of `42`, `42.0` and `4.2e1`. As in JSON Schema, a
 /// number whose fraction is zero is an integer, because some clients have no other numbers. `None` for another value,
 /// and for an integer of more than 20 digits.
-pub(super) fn digits(json: &str) -> Option<String> {
+pub(crate) fn digits(json: &str) -> Option<String> {
     let (sign, number) = match json.strip_prefix('-') {
         Some(number) => ("-", number),
         None => ("", json),

@@ -31,7 +31,7 @@ impl Fairing for BodyRefusal {
         let is_form = request
             .content_type()
             .is_some_and(|kind| kind.is_form() || kind.is_form_data());
-        let problem = match (is_form, is_coded(request)) {
+        let problem = match (is_form, is_coded(request.headers().get("Content-Encoding"))) {
             (true, _) => Problem::UnsupportedMediaType,
             (_, true) => Problem::ContentCoding,
             _ => return,
@@ -51,10 +51,8 @@ fn ignores_body(request: &Request<'_>) -> bool {
 }
 
 /// Whether the body has a content coding (RFC 9110 section 8.4) other than `identity`.
-fn is_coded(request: &Request<'_>) -> bool {
-    request
-        .headers()
-        .get("Content-Encoding")
+pub(crate) fn is_coded<'a>(lines: impl Iterator<Item = &'a str>) -> bool {
+    lines
         .flat_map(|codings| codings.split(','))
         .map(str::trim)
         .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))

@@ -9,7 +9,7 @@ pub(crate) mod docs;
 pub(crate) mod etag;
 pub(crate) mod framework_log;
 pub(crate) mod headers;
-mod json_integer;
+pub(crate) mod json_integer;
 pub(crate) mod late_check;
 pub(crate) mod managed;
 pub(crate) mod media_type;

@@ -15,8 +15,13 @@ pub(crate) struct QueryParameters<'r> {
 
 impl<'r> QueryParameters<'r> {
     pub(crate) fn of(request: &'r Request<'_>) -> Self {
+        Self::new(request.uri().query().map(|query| query.raw()))
+    }
+
+    /// Those of a query as it was sent.
+    pub(crate) fn new(query: Option<&'r RawStr>) -> Self {
         Self {
-            query: request.uri().query().map(|query| query.raw()),
+            query,
             errors: Vec::new(),
         }
     }

@@ -37,16 +37,20 @@ pub(crate) fn request_id_header(request: &Request<'_>) -> Header<'static> {
     Header::new("X-Request-Id", request_id(request).to_owned())
 }
 
-/// The id in the request's header, if there is exactly one of harmless characters, otherwise 128 random bits.
+/// The id in the request's header, if it is acceptable, otherwise 128 random bits.
 fn accept_or_create_id(request: &Request<'_>) -> String {
+    accepted(request.headers().get("X-Request-Id"))
+        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
+}
+
+/// The id in the lines of a header, if there is exactly one of harmless characters.
+pub(crate) fn accepted<'a>(mut given: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let is_harmless = |id: &&str| {
         (1..=MAX_REQUEST_ID_LENGTH).contains(&id.len())
             && id
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
     };
-    let mut given = request.headers().get("X-Request-Id");
     let only = given.next().filter(|_| given.next().is_none());
     only.filter(is_harmless)
-        .map_or_else(|| format!("{:032x}", rand::random::<u128>()), str::to_owned)
 }

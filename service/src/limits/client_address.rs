@@ -48,7 +48,7 @@ impl ClientAddresses {
 
 /// An address as proxies write it: alone, in brackets, and with the port or the zone of its connection, which are
 /// ignored. A list is no address, because only the operator knows which of its items can be trusted.
-fn parse(text: &str) -> Option<IpAddr> {
+pub(crate) fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let (host, port) = match text.strip_prefix('[') {
         Some(inner) => inner.split_once(']')?,
@@ -64,7 +64,7 @@ fn parse(text: &str) -> Option<IpAddr> {
 }
 
 /// The /64 network of an IPv6 address, because a client usually has all addresses of one.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
         address @ IpAddr::V4(_) => address,

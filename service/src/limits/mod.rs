@@ -12,6 +12,8 @@ mod rules;
 mod stage;
 mod table;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::client_address::{network, parse as parse_client_address};
 pub(crate) use self::concurrency::ConcurrencyLimit;
 pub(crate) use self::guard::{Logins, RateLimited, Searches, Sends, SignUps};
 pub(crate) use self::stage::stage;

@@ -76,12 +76,12 @@ impl StreamCursor {
     }
 
     /// Whether a client with this cursor has this message, if it is addressed to it.
-    pub(super) fn covers_message(&self, id: u64) -> bool {
+    pub(crate) fn covers_message(&self, id: u64) -> bool {
         self.messages.covers(id)
     }
 
     /// Whether a client with this cursor has this change, if it is one of its user.
-    pub(super) fn covers_change(&self, id: u64) -> bool {
+    pub(crate) fn covers_change(&self, id: u64) -> bool {
         let changes = self.changes.as_ref();
         changes.is_some_and(|changes| changes.covers(id))
     }
@@ -92,7 +92,7 @@ impl StreamCursor {
     }
 
     /// The cursor that covers what either one does.
-    pub(super) fn union(&self, other: &Self) -> Self {
+    pub(crate) fn union(&self, other: &Self) -> Self {
         let changes = match (&self.changes, &other.changes) {
             (Some(one), Some(two)) => Some(one.union(two)),
             (one, two) => one.as_ref().or(two.as_ref()).cloned(),

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rocket::tokio::sync::Notify;
-use rocket::tokio::time::{Instant, sleep, timeout};
+use rocket::tokio::time::{Instant, sleep, timeout_at};
 
 use crate::auth::Caller;
+use crate::db::DatabaseWait;
 use crate::http::problem::Problem;
 use crate::live::cursor::StreamCursor;
 use crate::live::memory_budget::MemoryBudget;
@@ -17,8 +18,6 @@ use crate::live::subscriber::Subscriber;
 const PROBE_DEADLINE: Duration = Duration::from_secs(2);
 /// Interval of the writes that detect disconnected clients: the second write to a closed connection fails.
 const PROBE_INTERVAL: Duration = Duration::from_millis(200);
-/// How long a new stream waits for the tailer to start: as long as a unit of work may take.
-const START_DEADLINE: Duration = Duration::from_millis(2_500);
 
 /// The subscribers of this replica and the memory that they share; clones refer to the same ones.
 #[derive(Clone, Default)]
@@ -60,7 +59,9 @@ impl Hub {
             subscriber: self.register(caller, expires_at).await?,
         };
         self.subscriber_joined.notify_one();
-        match timeout(START_DEADLINE, subscription.subscriber.activation()).await {
+        // The tailer, which activates it, waits for the database.
+        let wait = DatabaseWait::begin();
+        match timeout_at(wait.deadline(), subscription.subscriber.activation()).await {
             Ok(Some(cursor)) => Ok((subscription, cursor)),
             Ok(None) => Err(Problem::InvalidToken),
             Err(_) => Err(Problem::DatabaseUnavailable(

@@ -10,6 +10,7 @@ mod hub;
 mod id_cursor;
 mod id_ranges;
 mod memory_budget;
+mod pace;
 mod registry;
 mod routes;
 mod sequence;
@@ -18,4 +19,7 @@ mod stream;
 mod subscriber;
 mod tailer;
 
+pub use self::background::RoundInterval;
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::cursor::StreamCursor;
 pub(crate) use self::routes::{Docs, stage};

@@ -13,7 +13,7 @@ use rocket::{Route, Shutdown, State, get, routes};
 use utoipa::OpenApi;
 
 use crate::auth::{Caller, TokenExpiry};
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::problem::Problem;
 use crate::http::request::optional_header;
 use crate::live::changes::{DeletedEvent, MarkedEvent};
@@ -41,7 +41,7 @@ pub(crate) struct Docs;
 /// Attaches the route of events and the hub with its background tasks.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("live", |rocket| async {
-        rocket.attach(Hub::default()).mount("/", routes())
+        rocket.attach(Hub::default()).mount("/", budgeted(routes()))
     })
 }
 

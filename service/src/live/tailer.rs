@@ -11,12 +11,13 @@ use crate::live::changes::{self, Change};
 use crate::live::cursor::StreamCursor;
 use crate::live::followed_table;
 use crate::live::hub::Hub;
+use crate::live::pace::Reading;
 use crate::live::sequence::Sequence;
 use crate::live::store::{self, NewMessage, ReceiptRow};
 use crate::live::subscriber::{Delivery, News};
 
 /// Polls in a row before subscribers are activated and revocations read again.
-const MAX_POLLS_PER_ROUND: usize = 10;
+const MAX_POLLS: usize = 10;
 /// Messages that are in memory at once before they are delivered, of up to 64 KiB each.
 const MAX_CONTENTS: usize = 32;
 /// Interval of the check whether the database was restored to an earlier state.
@@ -35,6 +36,13 @@ pub(super) struct Tailer<'a> {
     checked: Instant,
     /// The time at which revocations were last read.
     revocations_seen: Option<Instant>,
+}
+
+/// The result of a poll.
+struct Poll {
+    has_found: bool,
+    /// Whether there may be more messages or changes than it has read.
+    has_more: bool,
 }
 
 impl<'a> Tailer<'a> {
@@ -72,20 +80,38 @@ impl<'a> Tailer<'a> {
         StreamCursor::new(self.messages.cursor.clone(), self.changes.cursor.clone())
     }
 
+    /// Reads what is due; returns whether there was something new.
+    pub(super) async fn read(&mut self, reading: Reading) -> Result<bool, Error> {
+        match reading {
+            Reading::Poll => self.deliver_news().await,
+            Reading::Round => self.run_round().await,
+        }
+    }
+
     /// One round: activates pending subscribers, closes streams of revoked tokens, and delivers new messages and
-    /// changes.
-    pub(super) async fn run_round(&mut self) -> Result<(), Error> {
+    /// changes; returns whether there were some.
+    async fn run_round(&mut self) -> Result<bool, Error> {
         if self.checked.elapsed() > RESTORE_CHECK_INTERVAL {
             self.check_for_restore().await?;
         }
         self.hub.registry().activate(&self.cursor());
         self.close_revoked().await?;
-        for _ in 0..MAX_POLLS_PER_ROUND {
-            if !self.poll().await? {
+        let has_found = self.deliver_news().await?;
+        self.drop_abandoned_ids().await?;
+        Ok(has_found)
+    }
+
+    /// Delivers new messages and changes; returns whether there were some.
+    async fn deliver_news(&mut self) -> Result<bool, Error> {
+        let mut has_found = false;
+        for _ in 0..MAX_POLLS {
+            let poll = self.poll().await?;
+            has_found |= poll.has_found;
+            if !poll.has_more {
                 break;
             }
         }
-        self.drop_abandoned_ids().await
+        Ok(has_found)
     }
 
     /// A database that was restored from a backup has not assigned the ids that the tailer knows, and will assign them
@@ -121,21 +147,26 @@ impl<'a> Tailer<'a> {
         Ok(())
     }
 
-    /// Delivers new messages and changes; returns whether there may be more.
+    /// Delivers new messages and changes, as many as one statement reads.
     ///
     /// The changes are read before the messages and delivered after them, so that every change follows its message.
     /// They wait until all messages are delivered.
-    async fn poll(&mut self) -> Result<bool, Error> {
-        let (changes, has_more_changes) = self.new_changes().await?;
-        if self.poll_messages().await? {
-            return Ok(true);
+    async fn poll(&mut self) -> Result<Poll, Error> {
+        let (changes, has_more) = self.new_changes().await?;
+        let messages = self.poll_messages().await?;
+        if messages.has_more {
+            return Ok(messages);
         }
+        let has_found = messages.has_found || !changes.is_empty();
         self.deliver_changes(changes);
-        Ok(has_more_changes)
+        Ok(Poll {
+            has_found,
+            has_more,
+        })
     }
 
-    /// Delivers new messages; returns whether there may be more.
-    async fn poll_messages(&mut self) -> Result<bool, Error> {
+    /// Delivers new messages.
+    async fn poll_messages(&mut self) -> Result<Poll, Error> {
         let mut receipts = Vec::new();
         for some in self.messages.missing().chunks(store::MAX_IDS) {
             receipts.extend(store::receipts_of(self.database, some).await?);
@@ -145,7 +176,10 @@ impl<'a> Tailer<'a> {
         receipts.extend(new);
         self.deliver_all(&receipts).await?;
         self.messages.track_missing();
-        Ok(has_more)
+        Ok(Poll {
+            has_found: !receipts.is_empty(),
+            has_more,
+        })
     }
 
     /// The new changes in the order of their ids, and whether there may be more. Missing ids are read last: a change

@@ -10,5 +10,11 @@ mod service;
 pub(crate) mod store;
 mod writer;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::requests::{ReadMark, read_page};
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::responses::query_of;
 pub(crate) use self::routes::{Docs, stage};
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::search::{Candidate, Matcher, Pattern};
 pub(crate) use self::service::Messages;

@@ -170,36 +170,36 @@ fn tag_of_page(caller: &Caller, page: &Page, found: &MessagePage) -> Option<Enti
 
 /// The path and query of a page.
 fn path(caller: &Caller, page: &Page) -> String {
-    let mut path = format!(
-        "/users/{}/messages?per_page={}&page={}",
-        caller.username(),
-        page.per_page,
-        page.page
-    );
+    format!("/users/{}/messages?{}", caller.username(), query_of(page))
+}
+
+/// The query of a page.
+pub(crate) fn query_of(page: &Page) -> String {
+    let mut query = format!("per_page={}&page={}", page.per_page, page.page);
     match page.mailbox {
         Mailbox::Inbox => {}
-        Mailbox::Sent => path.push_str("&box=sent"),
+        Mailbox::Sent => query.push_str("&box=sent"),
         Mailbox::Conversation(id) => {
-            let _ = write!(path, "&conversation={id}");
+            let _ = write!(query, "&conversation={id}");
         }
     }
     if let Some(unread) = page.unread {
-        let _ = write!(path, "&unread={unread}");
+        let _ = write!(query, "&unread={unread}");
     }
     let Filter { from, since, terms } = &page.filter;
     if let Some(from) = from {
-        let _ = write!(path, "&from={from}");
+        let _ = write!(query, "&from={from}");
     }
     if let Some(since) = since {
         let since = since.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        let _ = write!(path, "&since={since}");
+        let _ = write!(query, "&since={since}");
     }
     if let Some(terms) = terms {
         let terms = terms.to_string();
-        let _ = write!(path, "&q={}", RawStr::new(&terms).percent_encode());
+        let _ = write!(query, "&q={}", RawStr::new(&terms).percent_encode());
     }
     if let Some(before) = page.before {
-        let _ = write!(path, "&before={before}");
+        let _ = write!(query, "&before={before}");
     }
-    path
+    query
 }

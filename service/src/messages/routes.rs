@@ -7,7 +7,7 @@ use rocket::{Route, State, delete, get, patch, post, routes};
 use utoipa::OpenApi;
 
 use crate::auth::{Caller, Claim, IdentityLookup};
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::body::Body;
 use crate::http::budget::Budget;
 use crate::http::chunking::JsonChunks;
@@ -44,7 +44,7 @@ pub(crate) fn stage() -> AdHoc {
         jobs.add(cleanup::changes);
         rocket
             .manage(Messages::new(database, budget))
-            .mount("/", routes())
+            .mount("/", budgeted(routes()))
     })
 }
 

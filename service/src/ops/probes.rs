@@ -9,7 +9,7 @@ use rocket::tokio::time::sleep;
 use rocket::{Route, State, get, routes};
 use serde::Serialize;
 
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::problem::Problem;
 use crate::ops::drain::Drain;
 
@@ -24,7 +24,9 @@ pub(crate) struct Docs;
 /// Attaches the probes, and the task that waits for the database.
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("probes", |rocket| async {
-        rocket.attach(start_up_watch()).mount("/", routes())
+        rocket
+            .attach(start_up_watch())
+            .mount("/", budgeted(routes()))
     })
 }
 

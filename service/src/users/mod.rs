@@ -17,6 +17,8 @@ mod store;
 pub(crate) mod unread_notices;
 mod username_cache;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::requests::{NewUser, Password, PasswordChange};
 pub(crate) use self::routes::{Docs, stage};
 pub(crate) use self::service::Users;
 pub(crate) use self::username_cache::UsernameCache;

@@ -16,17 +16,17 @@ const MAX_CODE_CHARS: usize = 64;
 /// The account to create.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewUser {
+pub(crate) struct NewUser {
     #[schema(inline)]
-    pub(super) username: Username,
+    pub(crate) username: Username,
     #[schema(inline)]
-    pub(super) email: Email,
+    pub(crate) email: Email,
     #[schema(inline)]
-    pub(super) password: NewPassword,
+    pub(crate) password: NewPassword,
     /// The code of an invitation, which some services require; see `getServiceInfo`. It is used up if the account is
     /// created.
     #[schema(value_type = Option<String>, nullable = false, max_length = 64, example = "3k9v0c7m2x8q5r1t6w4z0hjnpd")]
-    pub(super) invitation: Option<SecretCode>,
+    pub(crate) invitation: Option<SecretCode>,
 }
 
 impl FromFields for NewUser {
@@ -55,7 +55,7 @@ impl FromFields for NewUser {
 }
 
 /// A text of another form than that of codes is a wrong code.
-pub(super) fn secret_code(text: String) -> Result<SecretCode, Invalid> {
+pub(crate) fn secret_code(text: String) -> Result<SecretCode, Invalid> {
     if text.chars().count() > MAX_CODE_CHARS {
         return Err(format!("must be at most {MAX_CODE_CHARS} characters long").into());
     }
@@ -65,9 +65,9 @@ pub(super) fn secret_code(text: String) -> Result<SecretCode, Invalid> {
 /// The password of the account in the path.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Password {
+pub(crate) struct Password {
     #[schema(inline)]
-    pub(super) password: SubmittedPassword,
+    pub(crate) password: SubmittedPassword,
 }
 
 impl FromFields for Password {
@@ -82,11 +82,11 @@ impl FromFields for Password {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"password": "correct horse battery", "new_password": "staple of the horse"}))]
-pub(super) struct PasswordChange {
+pub(crate) struct PasswordChange {
     #[schema(inline)]
-    pub(super) password: SubmittedPassword,
+    pub(crate) password: SubmittedPassword,
     #[schema(inline)]
-    pub(super) new_password: NewPassword,
+    pub(crate) new_password: NewPassword,
 }
 
 impl FromFields for PasswordChange {
@@ -102,7 +102,7 @@ impl FromFields for PasswordChange {
 
 impl PasswordChange {
     /// Refuses a new password that is little more than the username, which the body does not contain.
-    pub(super) fn for_user(self, username: &Username) -> Result<Self, Problem> {
+    pub(crate) fn for_user(self, username: &Username) -> Result<Self, Problem> {
         let new_password = self.new_password.for_user(username);
         Ok(Self {
             new_password: new_password.map_err(refused_password)?,
@@ -112,6 +112,6 @@ impl PasswordChange {
 }
 
 /// The problem of a new password that its account must not have.
-pub(super) fn refused_password(Invalid(detail): Invalid) -> Problem {
+pub(crate) fn refused_password(Invalid(detail): Invalid) -> Problem {
     Problem::Invalid(vec![FieldError::field("new_password", detail)])
 }

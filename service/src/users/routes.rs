@@ -10,7 +10,7 @@ use utoipa::OpenApi;
 
 use crate::auth::{Authenticator, Caller, PasswordHasher, TokenKeys};
 use crate::config::{Config, ConfigError};
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::body::Body;
 use crate::http::docs;
 use crate::http::managed::managed;
@@ -57,7 +57,10 @@ pub(crate) fn stage(config: &Config) -> Result<AdHoc, ConfigError> {
             managed::<Outbox>(&rocket),
             reserved,
         );
-        rocket.manage(info).manage(users).mount("/", routes())
+        rocket
+            .manage(info)
+            .manage(users)
+            .mount("/", budgeted(routes()))
     }))
 }
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{early_user, early_users, forget, login, reset, service, until_sent};
-use crate::support::{Answer, Mail, Service, SmtpServer, problem, until};
+use crate::support::{Answer, Mail, Service, SmtpServer, problem, statuses_at_once, until};
 
 const NEW: &str = "a new pass phrase";
 
@@ -100,13 +100,9 @@ async fn of_concurrent_uses_of_a_code_one_succeeds() {
     let uses = (0..6).map(|number| {
         let body = json!({"code": code, "new_password": format!("a new pass phrase {number}")});
         let request = service.request(Method::POST, "/password-resets/completion");
-        tokio::spawn(Answer::of(request.json(&body)))
+        request.json(&body)
     });
-    let mut statuses = Vec::new();
-    for answer in uses.collect::<Vec<_>>() {
-        statuses.push(answer.await.expect("no panic").status);
-    }
-    statuses.sort_unstable();
+    let statuses = statuses_at_once(uses).await;
     assert_eq!(statuses, [200, 403, 403, 403, 403, 403]);
 }
 

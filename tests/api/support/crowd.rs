@@ -1,6 +1,7 @@
 //! Concurrent requests.
 
 use reqwest::RequestBuilder;
+use rocket::futures::stream::{self, StreamExt as _};
 use sqlx::{AssertSqlSafe, Executor as _};
 use tokio::task::JoinHandle;
 
@@ -30,6 +31,15 @@ pub(crate) async fn at_once(
     all(asked).await
 }
 
+/// Sends requests, a few at any time, and returns their responses in the order of the requests. Many at once would wait
+/// for each other, on a busy machine until the service refuses those that have waited longest.
+pub(crate) async fn a_few_at_once(
+    requests: impl IntoIterator<Item = RequestBuilder>,
+) -> Vec<Answer> {
+    let answers = stream::iter(requests).map(Answer::of);
+    answers.buffered(AHEAD).collect().await
+}
+
 /// Sends requests without waiting for their responses.
 pub(crate) fn ask_all(
     requests: impl IntoIterator<Item = RequestBuilder>,
@@ -45,4 +55,30 @@ pub(crate) async fn all(asked: Vec<JoinHandle<Answer>>) -> Vec<Answer> {
         answers.push(answer.await.expect("an answer"));
     }
     answers
+}
+
+/// Sends requests at once, and repeats those that are told to retry, as on a busy machine those are that wait for the
+/// hashes of others. Returns the other statuses, in ascending order.
+pub(crate) async fn statuses_at_once(
+    requests: impl IntoIterator<Item = RequestBuilder>,
+) -> Vec<u16> {
+    let mut waiting: Vec<_> = requests.into_iter().collect();
+    let mut statuses = Vec::new();
+    while !waiting.is_empty() {
+        let copies = waiting
+            .iter()
+            .map(|request| request.try_clone().expect("a body in memory"));
+        let answers = all(ask_all(copies)).await;
+        assert!(
+            answers.iter().any(|answer| answer.status != 503),
+            "none of {} requests is answered",
+            answers.len()
+        );
+        let mut is_refused = answers.iter().map(|answer| answer.status == 503);
+        waiting.retain(|_| is_refused.next().expect("an answer for each"));
+        let answered = answers.iter().map(|answer| answer.status);
+        statuses.extend(answered.filter(|status| *status != 503));
+    }
+    statuses.sort_unstable();
+    statuses
 }

@@ -1,6 +1,7 @@
 //! A TCP proxy, in front of MySQL or the service, that simulates failures of networks and servers.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use herolo::Config;
 use secrecy::ExposeSecret as _;
@@ -9,6 +10,7 @@ use sqlx::mysql::MySqlConnectOptions;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::{self, Receiver, Sender};
+use tokio::time::sleep;
 
 use super::{database::TestDatabase, mysql, until};
 
@@ -32,6 +34,8 @@ enum Fault {
     Refusal,
     /// Requests are forwarded, but responses are lost. The connection is unusable afterwards.
     Mute,
+    /// Each response arrives later by this time.
+    Slow(Duration),
     /// Connections are accepted and stay open, but no byte is forwarded, as behind a firewall that lost its state.
     BlackHole,
 }
@@ -106,6 +110,11 @@ impl Proxy {
         self.turn_to(Fault::BlackHole);
     }
 
+    /// Delays each response by this time.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        self.turn_to(Fault::Slow(delay));
+    }
+
     /// Drops all responses from now on; to be followed by `cut`.
     pub(crate) fn mute(&self) {
         self.turn_to(Fault::Mute);
@@ -139,7 +148,7 @@ async fn accept(listener: TcpListener, server: (String, u16), mut state: Receive
             // Retries soon, because another connection may temporarily use the port.
             tokio::select! {
                 changed = state.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(std::time::Duration::from_millis(25)) => {}
+                () = sleep(Duration::from_millis(25)) => {}
             }
             continue;
         };
@@ -161,15 +170,20 @@ async fn carry(client: TcpStream, server: (String, u16), mut state: Receiver<Sta
     }
 }
 
-/// Forwards data in both directions until one end closes; drops responses while the proxy is mute.
+/// Forwards data in both directions until one end closes; delays or drops responses while the proxy is slow or mute.
 async fn pass(client: &mut TcpStream, server: &mut TcpStream, state: &Receiver<State>) {
     let (mut questions, mut told) = client.split();
     let (mut answers, mut asked) = server.split();
     let answer = async {
         let mut chunk = [0; 4096];
         while let Ok(length @ 1..) = answers.read(&mut chunk).await {
-            let is_lost = state.borrow().fault == Fault::Mute;
-            if !is_lost && told.write_all(&chunk[..length]).await.is_err() {
+            let fault = state.borrow().fault;
+            match fault {
+                Fault::Mute => continue,
+                Fault::Slow(delay) => sleep(delay).await,
+                _ => {}
+            }
+            if told.write_all(&chunk[..length]).await.is_err() {
                 break;
             }
         }

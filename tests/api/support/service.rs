@@ -1,10 +1,11 @@
 //! The service, started like the binary, on a free port with a database of its own.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use herolo::Config;
 use herolo::config::SignUpPolicy;
+use herolo::{Config, RoundInterval};
 use reqwest::{Client, Method, RequestBuilder};
 use rocket::fairing::AdHoc;
 use serde_json::Value;
@@ -42,13 +43,23 @@ impl Service {
 
     /// The same, with other settings.
     pub(crate) async fn start_with(adjust: impl FnOnce(&mut Config)) -> Self {
+        Self::start_at_pace(RoundInterval::default(), adjust).await
+    }
+
+    /// A service whose tailer has only one round, when the first stream begins. Later it reads only what this replica
+    /// has committed.
+    pub(crate) async fn without_rounds() -> Self {
+        Self::start_at_pace(RoundInterval(Duration::from_hours(24)), |_| ()).await
+    }
+
+    async fn start_at_pace(interval: RoundInterval, adjust: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await;
         let mut config = settings(&database);
         herolo::migrate(&config, PATIENCE)
             .await
             .expect("an empty database can be migrated");
         adjust(&mut config);
-        let service = Self::boot(&config, database).await;
+        let service = Self::boot(&config, database, interval).await;
         until("the service is ready", async || {
             service.get("/readyz").await.status == 200
         })
@@ -67,7 +78,8 @@ impl Service {
     pub(crate) async fn replica(&self, adjust: impl FnOnce(&mut Config)) -> Replica {
         let mut config = settings(&self.database);
         adjust(&mut config);
-        let Launched { url, shutdown, .. } = launch(&config).await;
+        let launched = launch(&config, RoundInterval::default());
+        let Launched { url, shutdown, .. } = launched.await;
         Replica {
             url,
             client: Client::new(),
@@ -75,12 +87,12 @@ impl Service {
         }
     }
 
-    async fn boot(config: &Config, database: TestDatabase) -> Self {
+    async fn boot(config: &Config, database: TestDatabase, interval: RoundInterval) -> Self {
         let Launched {
             url,
             routes,
             shutdown,
-        } = launch(config).await;
+        } = launch(config, interval).await;
         Self {
             url,
             client: Client::new(),
@@ -189,7 +201,7 @@ struct Launched {
     shutdown: rocket::Shutdown,
 }
 
-async fn launch(config: &Config) -> Launched {
+async fn launch(config: &Config, interval: RoundInterval) -> Launched {
     let (sender, receiver) = oneshot::channel();
     let rocket = herolo::build(config).expect("the settings are right");
     let announce = AdHoc::on_liftoff("announce", |rocket| {
@@ -209,6 +221,6 @@ async fn launch(config: &Config) -> Launched {
             });
         })
     });
-    tokio::spawn(rocket.attach(announce).launch());
+    tokio::spawn(rocket.manage(interval).attach(announce).launch());
     receiver.await.expect("the service starts")
 }

@@ -85,10 +85,10 @@ impl Problem {
             Self::InvitationsOff =>
                 "On this service only the operator invites; ask the operator for an invitation.".into(),
             Self::MailOff =>
-                "This service sends no mails; ask its operator, who can set a new password for an account.".into(),
+                "This service sends no mails. Its operator can set a new password for an account.".into(),
             Self::CodeInvalid =>
                 "This code is not valid: it was used, has expired, or is mistyped. \
-                 Check it, or request a new one.".into(),
+                 Check it; a code for a password or an address can be requested again.".into(),
             Self::NotFound => "There is nothing at this path.".into(),
             Self::NoSuchUser => "There is no user with the name at the end of the path; check its spelling.".into(),
             Self::MethodNotAllowed(methods) => format!("This path allows {}.", list(methods)).into(),

@@ -10,4 +10,6 @@ pub(crate) use self::marks::{ReadMark, ReadMarks};
 pub(crate) use self::message_id::MessagePath;
 pub(crate) use self::new_message::{IdempotencyHeader, NewMessageFields, OptionalKey};
 pub(crate) use self::page::PageParams;
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::page::read_page;
 pub(crate) use self::reader::Reader;

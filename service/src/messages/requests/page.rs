@@ -98,7 +98,11 @@ impl<'r> FromRequest<'r> for Page {
     }
 }
 
-fn read_page(mut query: QueryParameters<'_>) -> Result<Page, Vec<FieldError>> {
+/// Reads the page that a query asks for.
+///
+/// # Errors
+/// Those of all its parameters.
+pub(crate) fn read_page(mut query: QueryParameters<'_>) -> Result<Page, Vec<FieldError>> {
     let conversation = query.value("conversation", page::parse_message_id);
     let mailbox = query.value("box", Mailbox::parse);
     let page = Page {

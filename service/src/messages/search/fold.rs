@@ -11,13 +11,14 @@ use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed}
 use crate::model::search::SearchTerms;
 
 const NFC: ComposingNormalizerBorrowed = ComposingNormalizerBorrowed::new_nfc();
+const NFD: DecomposingNormalizerBorrowed = DecomposingNormalizerBorrowed::new_nfd();
 const NFKD: DecomposingNormalizerBorrowed = DecomposingNormalizerBorrowed::new_nfkd();
 const CLASSES: CanonicalCombiningClassMapBorrowed = CanonicalCombiningClassMapBorrowed::new();
 
 /// A search term in the form in which it is compared.
 enum Term {
     Folded(String),
-    /// The folded form is empty, so the term is compared as it is.
+    /// The folded form is empty, so the term is compared as it is, decomposed.
     Literal(String),
 }
 
@@ -29,7 +30,7 @@ impl Pattern {
         let term = |term: &str| {
             let folded = fold(term);
             if folded.is_empty() {
-                Term::Literal(term.to_owned())
+                Term::Literal(NFD.normalize(term).into_owned())
             } else {
                 Term::Folded(folded)
             }
@@ -67,7 +68,7 @@ impl<'a> Folded<'a> {
     fn contains(&self, term: &Term) -> bool {
         match term {
             Term::Folded(term) => self.folded.contains(term.as_str()),
-            Term::Literal(term) => self.text.contains(term.as_str()),
+            Term::Literal(term) => NFD.normalize(self.text).contains(term.as_str()),
         }
     }
 }
@@ -244,7 +245,7 @@ mod tests {
             let form = fold(&character.to_string());
             assert_eq!(fold(&form), form, "{character:?} again");
             for other in [
-                DecomposingNormalizerBorrowed::new_nfd().normalize(&character.to_string()),
+                NFD.normalize(&character.to_string()),
                 NFC.normalize(&character.to_string()),
             ] {
                 assert_eq!(fold(&other), form, "{character:?} and {other:?}");
@@ -259,6 +260,7 @@ mod tests {
             pattern(terms).matches(&mut [Folded::of(text), Folded::of("")])
         };
         assert!(is_in("\u{301}", "e\u{301}"));
+        assert!(is_in("\u{301}", "é"), "composed");
         assert!(!is_in("\u{301}", "e"));
         assert!(is_in("e \u{200b}", "zero\u{200b}width"));
         assert!(is_in("... !", "Well... yes!"));

@@ -89,7 +89,7 @@ pub(crate) async fn delete_messages_of(database: &Database, sender: UserId) -> R
         changes
             .record(&mut transaction, ChangeKind::Deleted)
             .await?;
-        transaction.commit().await?;
+        database.commit_events(transaction).await?;
         Ok(true)
     })
 }

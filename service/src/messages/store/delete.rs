@@ -69,7 +69,7 @@ impl Batch for DeleteRequest {
     async fn run_one(&self, database: &Database) -> Result<bool, Error> {
         let keys = [self.0];
         with_connection!(database, |connection| {
-            let gone = delete_all(connection, &keys).await?;
+            let gone = delete_all(database, connection, &keys).await?;
             Ok(gone.is_some_and(|gone| !gone.is_empty()))
         })
     }
@@ -80,7 +80,7 @@ impl Batch for DeleteRequest {
     ) -> Result<Vec<BatchOutcome<bool>>, Error> {
         let keys: Vec<_> = all.iter().map(|one| one.0).collect();
         with_connection!(database, |connection| {
-            let gone = delete_all(connection, &keys).await;
+            let gone = delete_all(database, connection, &keys).await;
             unless_locked(
                 all,
                 gone.map(|gone| match gone {
@@ -99,6 +99,7 @@ impl Batch for DeleteRequest {
 /// Deletes the messages, and returns those that existed; `None`, without deleting any, if several messages have more
 /// receivers than one statement can record.
 async fn delete_all(
+    database: &Database,
     connection: &mut MySqlConnection,
     keys: &[MessageKey],
 ) -> sqlx::Result<Option<HashSet<MessageKey>>> {
@@ -120,7 +121,7 @@ async fn delete_all(
     changes
         .record(&mut transaction, ChangeKind::Deleted)
         .await?;
-    transaction.commit().await?;
+    database.commit_events(transaction).await?;
     Ok(Some(sent.into_iter().chain(received).collect()))
 }
 

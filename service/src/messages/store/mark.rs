@@ -71,7 +71,7 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
         with_connection!(database, |connection| {
             loop {
                 // Each repetition follows another transaction that has changed the receipt.
-                if let Some(mut marked) = mark_all(connection, &requests, &keys).await? {
+                if let Some(mut marked) = mark_all(database, connection, &requests, &keys).await? {
                     return Ok(marked.pop().flatten());
                 }
             }
@@ -85,7 +85,7 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
         let requests: Vec<_> = all.iter().map(|one| &**one).collect();
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
         with_connection!(database, |connection| {
-            let marked = mark_all(connection, &requests, &keys).await;
+            let marked = mark_all(database, connection, &requests, &keys).await;
             unless_locked(
                 all,
                 marked.map(|marked| match marked {
@@ -100,6 +100,7 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
 /// Marks the messages, and returns them as their receivers see them; `None`, without marking any, if one of them is
 /// changed concurrently. Nothing is written for messages that have the status already.
 async fn mark_all<const READ: bool>(
+    database: &Database,
     connection: &mut MySqlConnection,
     all: &[&MarkRequest<READ>],
     keys: &[MessageKey],
@@ -117,7 +118,7 @@ async fn mark_all<const READ: bool>(
         }
         found.insert(key, row);
     }
-    if !others.is_empty() && !change(connection, READ, &others).await? {
+    if !others.is_empty() && !change(database, connection, READ, &others).await? {
         return Ok(None);
     }
     let mut messages = Vec::with_capacity(all.len());
@@ -144,6 +145,7 @@ async fn mark_all<const READ: bool>(
 
 /// Changes the status of all the receipts and records that, or returns `false`.
 async fn change(
+    database: &Database,
     connection: &mut MySqlConnection,
     read: bool,
     keys: &BTreeSet<MessageKey>,
@@ -162,6 +164,6 @@ async fn change(
     changes
         .record(&mut transaction, ChangeKind::marked(read))
         .await?;
-    transaction.commit().await?;
+    database.commit_events(transaction).await?;
     Ok(true)
 }

@@ -120,7 +120,7 @@ async fn mark_portion(
         marked
             .record(&mut transaction, ChangeKind::marked(read))
             .await?;
-        transaction.commit().await?;
+        database.commit_events(transaction).await?;
         Ok(count)
     })
 }

@@ -168,7 +168,7 @@ async fn send_once(
         if let Some(key) = key {
             idempotency::insert(&mut transaction, caller, key, new, sent).await?;
         }
-        transaction.commit().await?;
+        database.commit_events(transaction).await?;
         Ok(Some(sent))
     })
 }

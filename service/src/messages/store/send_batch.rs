@@ -129,7 +129,8 @@ impl Batch for SendRequest {
     ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let created_at = Utc::now().trunc_subsecs(3);
         with_connection!(database, |connection| {
-            unless_locked(all, send_all(connection, all, created_at).await)
+            let sent = send_all(database, connection, all, created_at).await;
+            unless_locked(all, sent)
         })
     }
 }
@@ -147,6 +148,7 @@ enum Verdict {
 }
 
 async fn send_all(
+    database: &Database,
     connection: &mut MySqlConnection,
     all: &[Arc<SendRequest>],
     created_at: DateTime<Utc>,
@@ -163,7 +165,7 @@ async fn send_all(
         })
         .collect();
     let ids = insert(&mut transaction, &addressed, users.step, created_at).await?;
-    transaction.commit().await?;
+    database.commit_events(transaction).await?;
     let mut ids = VecDeque::from(ids);
     let outcome = |(one, verdict): (&Arc<SendRequest>, &Verdict)| match verdict {
         Verdict::Send(_) => {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::auth::Caller;
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::docs;
 use crate::http::managed::managed;
 use crate::http::problem::Problem;
@@ -27,7 +27,7 @@ pub(crate) struct Docs;
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("blocks", |rocket| async {
         let blocks = Blocks::new(managed::<Database>(&rocket));
-        rocket.manage(blocks).mount("/", routes())
+        rocket.manage(blocks).mount("/", budgeted(routes()))
     })
 }
 

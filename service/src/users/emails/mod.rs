@@ -5,4 +5,6 @@ mod routes;
 mod service;
 pub(super) mod store;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::requests::{EmailChange, EmailVerification};
 pub(crate) use self::routes::{Docs, stage};

@@ -12,11 +12,11 @@ use crate::users::requests::secret_code;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"email": "alice@example.org", "password": "correct horse battery"}))]
-pub(super) struct EmailChange {
+pub(crate) struct EmailChange {
     #[schema(inline)]
-    pub(super) email: Email,
+    pub(crate) email: Email,
     #[schema(inline)]
-    pub(super) password: SubmittedPassword,
+    pub(crate) password: SubmittedPassword,
 }
 
 impl FromFields for EmailChange {
@@ -33,10 +33,10 @@ impl FromFields for EmailChange {
 /// The code from a mail.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EmailVerification {
+pub(crate) struct EmailVerification {
     /// The code, in upper or lower case.
     #[schema(value_type = String, max_length = 64, example = "3k9v0c7m2x8q5r1t6w4z0hjnpd")]
-    pub(super) code: SecretCode,
+    pub(crate) code: SecretCode,
 }
 
 impl FromFields for EmailVerification {

@@ -7,7 +7,7 @@ use rocket::{Route, State, post, put, routes};
 use utoipa::OpenApi;
 
 use crate::auth::{Authenticator, Caller};
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::body::Body;
 use crate::http::docs;
 use crate::http::managed::managed;
@@ -27,7 +27,7 @@ pub(crate) struct Docs;
 pub(crate) fn stage() -> AdHoc {
     AdHoc::on_ignite("emails", |rocket| async {
         let emails = Emails::new(managed::<Database>(&rocket), managed::<Outbox>(&rocket));
-        rocket.manage(emails).mount("/", routes())
+        rocket.manage(emails).mount("/", budgeted(routes()))
     })
 }
 

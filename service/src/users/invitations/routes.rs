@@ -9,7 +9,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 
 use crate::auth::Caller;
 use crate::config::Config;
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::docs;
 use crate::http::managed::managed;
 use crate::http::problem::Problem;
@@ -29,7 +29,7 @@ pub(crate) fn stage(config: &Config) -> AdHoc {
     AdHoc::on_ignite("invitations", move |rocket| async move {
         managed::<Jobs>(&rocket).add(cleanup::expired);
         let invitations = Invitations::new(managed::<Database>(&rocket), quota);
-        rocket.manage(invitations).mount("/", routes())
+        rocket.manage(invitations).mount("/", budgeted(routes()))
     })
 }
 

@@ -5,4 +5,6 @@ mod routes;
 mod service;
 mod store;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::requests::{ForgottenPassword, PasswordReset};
 pub(crate) use self::routes::{Docs, stage};

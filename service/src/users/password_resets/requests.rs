@@ -16,14 +16,14 @@ const MAX_CHARS: usize = 254;
 /// The account whose password is forgotten.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ForgottenPassword {
+pub(crate) struct ForgottenPassword {
     /// The username or the e-mail address.
     #[schema(value_type = String, max_length = 254, example = "alice")]
-    pub(super) account: Account,
+    pub(crate) account: Account,
 }
 
 /// A normalized username or e-mail address, as the database has it.
-pub(super) struct Account(pub(super) String);
+pub(crate) struct Account(pub(crate) String);
 
 impl Account {
     /// A text that is neither a username nor an address is that of no account.
@@ -53,12 +53,12 @@ impl FromFields for ForgottenPassword {
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "3k9v0c7m2x8q5r1t6w4z0hjnpd", "new_password": "staple of the horse"}))]
-pub(super) struct PasswordReset {
+pub(crate) struct PasswordReset {
     /// The code, in upper or lower case.
     #[schema(value_type = String, max_length = 64)]
-    pub(super) code: SecretCode,
+    pub(crate) code: SecretCode,
     #[schema(inline)]
-    pub(super) new_password: NewPassword,
+    pub(crate) new_password: NewPassword,
 }
 
 impl FromFields for PasswordReset {

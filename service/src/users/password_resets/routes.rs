@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use crate::auth::PasswordHasher;
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::body::Body;
 use crate::http::docs;
 use crate::http::managed::managed;
@@ -34,7 +34,7 @@ pub(crate) fn stage() -> AdHoc {
             managed::<Arc<PasswordHasher>>(&rocket),
             managed::<Outbox>(&rocket),
         );
-        rocket.manage(resets).mount("/", routes())
+        rocket.manage(resets).mount("/", budgeted(routes()))
     })
 }
 

@@ -7,5 +7,7 @@ mod routes;
 mod service;
 pub(super) mod store;
 
+#[cfg(any(fuzzing, test))]
+pub(crate) use self::requests::NoticesWanted;
 pub(crate) use self::routes::{Docs, stage};
 pub(super) use self::service::UnreadNotices;

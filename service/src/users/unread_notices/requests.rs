@@ -9,10 +9,10 @@ use crate::model::unread_notices::UnreadNotices;
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"after_minutes": 60}))]
-pub(super) struct NoticesWanted {
+pub(crate) struct NoticesWanted {
     /// The minutes for which a message must have been unread.
     #[schema(value_type = u16, minimum = 10, maximum = 10_080, example = 60)]
-    pub(super) after_minutes: UnreadNotices,
+    pub(crate) after_minutes: UnreadNotices,
 }
 
 impl FromFields for NoticesWanted {

@@ -6,7 +6,7 @@ use rocket::{Route, State, delete, post, put, routes};
 use utoipa::{IntoParams, OpenApi};
 
 use crate::auth::Caller;
-use crate::db::Database;
+use crate::db::{Database, budgeted};
 use crate::http::body::Body;
 use crate::http::docs;
 use crate::http::managed::managed;
@@ -32,7 +32,7 @@ pub(crate) fn stage() -> AdHoc {
             managed::<Jobs>(&rocket).add(job::notices);
         }
         let notices = UnreadNotices::new(managed::<Database>(&rocket), outbox);
-        rocket.manage(notices).mount("/", routes())
+        rocket.manage(notices).mount("/", budgeted(routes()))
     })
 }
 
