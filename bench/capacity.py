@@ -174,8 +174,11 @@ class Model:
             yield Limit("CPU credits of the hosts", step.hosts * vcpus * host["earned"] * DAY / load.host, bigger)
         yield Limit("request threads", self._at_peak(used * replicas, load.replica), "replicas")
         threads = max(1, host["vcpus"] // 2)
-        sign_ins = constants["logins_of_replica"] * threads * replicas
-        yield Limit("sign-ins", self._at_peak(used * sign_ins, load.sign_ins), "replicas")
+        # All replicas of a host hash on the same half of its processors.
+        of_processors = threads * self.facts["guesses"]["vcpu"] / (self.costs["sign-in"].replica_us * MICRO)
+        of_threads = constants["logins_of_replica"] * threads * step.replicas
+        sign_ins, setting = min((of_threads, "replicas"), (of_processors, bigger))
+        yield Limit("sign-ins", self._at_peak(used * hosts * sign_ins, load.sign_ins), setting)
         in_progress = margins["requests"] * constants["requests"] / (self.facts["guesses"]["request_ms"] / 1000)
         yield Limit("requests in progress", self._at_peak(hosts * in_progress, load.requests), "hosts")
         bandwidth = used * hosts * host["network_gbps"] * 1e9 / 8

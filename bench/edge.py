@@ -1,83 +1,20 @@
-"""The edge that is measured: Traefik with what Ansible makes of its templates, and replicas behind it.
+"""The edge that is measured: Traefik with the configuration that is deployed, and replicas behind it.
 
-All of it is on the network of this machine, like MySQL: published ports and overlay networks would add what the kernel
-costs, which no setting changes. What the roles configure is changed where that or the measurement needs it, in `adapt`.
+Requests are not limited, because the load tool is one client; variants change more.
 """
 
 import concurrent.futures
-import copy
-import json
 import pathlib
-import re
-import subprocess
 import sys
-import threading
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import yaml
 from operations import HERE, request_line
 from parts import Service, children_seconds, drive_h2load, drive_wrk, processor_seconds, summary
 
 sys.path.append(str(HERE.parent / "tests"))
 
-from configuration.rendered import HOSTS, Rendered, Sources, write_inputs
-from support.certificates import make_authority, make_certificate
+from configuration.edge import REPLICA_PORT, Edge, addresses_of
 
-DOMAIN = "localhost"
-# Of Traefik's entry points, by name. The first one is there for the measurement only: websecure without TLS.
-PORTS = {"plain": 18_180, "web": 18_181, "websecure": 18_443, "health": 18_182, "ping": 18_183}
-SWARM_PORT = 18_184
-# The replicas have the port of the routers' labels, each on a loopback address of its own, from 127.0.0.11 on.
-REPLICA_PORT = 8000
-FIRST_ADDRESS = 11
-NO_LIMIT = 1_000_000
 CONTAINER = "herolo-bench-traefik"
-
-
-class Configuration:
-    """What the roles deploy, which a variant may change."""
-
-    def __init__(self, rendered):
-        stack = rendered.edge["services"]["traefik"]
-        self.install, self.routing = rendered.install, {"http": rendered.routing}
-        self.routing["tls"] = yaml.safe_load((HERE.parent / "traefik/routing.yml").read_text(encoding="utf-8"))["tls"]
-        self.unrouted = yaml.safe_load(rendered.unrouted_text)
-        self.labels = rendered.service["services"]["api"]["deploy"]["labels"]
-        self.environment, self.command, self.user = stack.get("environment", {}), stack["command"], stack["user"]
-        self.memory = stack["deploy"]["resources"]["limits"]["memory"]
-        daemon = json.loads(rendered.texts["host/daemon.json"])
-        self.logging = stack.get("logging") or {"driver": daemon["log-driver"], "options": daemon["log-opts"]}
-
-    def adapt(self):
-        """To this machine, to clients that are one, and to a certificate that no authority has issued."""
-        entry_points = self.install["entryPoints"]
-        entry_points["plain"] = copy.deepcopy(entry_points["websecure"])
-        for name, settings in entry_points.items():
-            settings["address"] = f"127.0.0.1:{PORTS[name]}"
-        self.install["providers"]["swarm"]["endpoint"] = f"tcp://127.0.0.1:{SWARM_PORT}"
-        self.install.pop("certificatesResolvers", None)
-        for middleware in self.routing["http"]["middlewares"].values():
-            if "rateLimit" in middleware:
-                middleware["rateLimit"] |= {"average": NO_LIMIT, "burst": NO_LIMIT}
-            if "inFlightReq" in middleware:
-                middleware["inFlightReq"]["amount"] = NO_LIMIT
-        self.routing["tls"]["certificates"] = [
-            {"certFile": "/etc/traefik/server.pem", "keyFile": "/etc/traefik/server.key"}
-        ]
-        labels = {}
-        for name, value in self.labels.items():
-            value = value.replace("$$", "$")  # as `docker stack deploy` does
-            if name.endswith(".tls.certresolver"):
-                name, value = name.removesuffix(".certresolver"), "true"
-            labels[name] = value
-            if name.startswith("traefik.http.routers.") and not name.endswith(".tls"):
-                copied = name.replace("traefik.http.routers.", "traefik.http.routers.plain-")
-                labels[copied] = "plain" if value == "websecure" else value
-        self.labels = labels
 
 
 # --- Variants ---
@@ -199,82 +136,17 @@ VARIANTS = {
 # --- What runs ---
 
 
-class Swarm(ThreadingHTTPServer):
-    """What Docker would tell Traefik: one service with the labels, and a task for each replica."""
-
-    daemon_threads = True
-
-    def __init__(self, labels, addresses):
-        network = labels["traefik.swarm.network"]
-        spec = {"Name": "herolo_api", "Labels": labels, "Mode": {"Replicated": {}}, "EndpointSpec": {"Mode": "dnsrr"}}
-        self.answers = {
-            "_ping": "OK",
-            "version": {"ApiVersion": "1.44", "MinAPIVersion": "1.24"},
-            "services": [{"ID": "api", "Spec": spec}],
-            "networks": [{"Id": "network", "Name": network, "Scope": "swarm", "Driver": "overlay"}],
-            "tasks": [
-                {
-                    "ID": f"task{slot}",
-                    "ServiceID": "api",
-                    "Slot": slot,
-                    "DesiredState": "running",
-                    "Status": {"State": "running"},
-                    "NetworksAttachments": [{"Network": {"ID": "network"}, "Addresses": [f"{address}/8"]}],
-                }
-                for slot, address in enumerate(addresses, 1)
-            ],
-        }
-        super().__init__(("127.0.0.1", SWARM_PORT), SwarmHandler)
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def handle_error(self, *_):
-        """Traefik ends in the middle of a question."""
-
-
-class SwarmHandler(BaseHTTPRequestHandler):
-    """Answers Traefik's questions."""
-
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self):
-        name = urllib.parse.urlsplit(self.path).path.rsplit("/", 1)[-1]
-        body = json.dumps(self.server.answers.get(name, [])).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
-
-    do_HEAD = do_GET
-
-    def log_message(self, *_):
-        pass
-
-
-class Edge:
+class ReplicatedEdge(Edge):
     """Traefik and the replicas; ended at the end of a `with`."""
 
     def __init__(self, bench, data, replicas):
-        self.bench, self.folder = bench, bench.folder / "edge"
-        self.addresses = [f"127.0.0.{FIRST_ADDRESS + number}" for number in range(replicas)]
+        self.bench = bench
+        addresses = addresses_of(replicas)
         self.replicas = [
             Service(bench.options.binary, bench.mysql, data.name, REPLICA_PORT, address=address, settings=SETTINGS)
-            for address in self.addresses
+            for address in addresses
         ]
-        self.image = run([HERE.parent / "tests/deploy/image", "traefik"])
-        self.swarm = None
-        self.rendered = self.render(replicas)
-
-    def render(self, replicas):
-        """As site.yml deploys it."""
-        self.folder.mkdir()
-        inputs = write_inputs(self.folder)
-        deployment = json.loads(inputs.read_text(encoding="utf-8"))["deployment"]
-        deployment |= {"hosts": HOSTS[:1], "domain": DOMAIN, "replicas": replicas, "service_settings": {}}
-        make_certificate(make_authority(self.folder), DOMAIN, self.folder)
-        (self.folder / "sources").mkdir()
-        return Sources(self.folder / "sources").render(inputs, self.folder / "rendered", deployment=deployment)
+        super().__init__(bench.folder / "edge", addresses, CONTAINER, REPLICA_PORT)
 
     def __enter__(self):
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -286,55 +158,13 @@ class Edge:
         for replica in self.replicas:
             replica.__exit__()
 
-    def start(self, variant):
+    def start_variant(self, variant):
         """Traefik, in place of one that runs."""
-        self.stop()
-        configuration = Configuration(Rendered(self.rendered))
-        configuration.adapt()
+        configuration = self.configuration()
+        configuration.lift_limits()
         for change in variant.split("+"):
             VARIANTS[change](configuration)
-        self.swarm = Swarm(configuration.labels, self.addresses)
-        files = self.folder / "files"
-        (files / "routing").mkdir(parents=True, exist_ok=True)
-        documents = {
-            "traefik.yml": configuration.install,
-            "routing/routing.yml": configuration.routing,
-            "routing/unrouted.yml": configuration.unrouted,
-        }
-        for name, document in documents.items():
-            (files / name).write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
-        for name in ("server.pem", "server.key"):
-            (files / name).write_bytes((self.folder / name).read_bytes())
-        for path in files.rglob("*"):
-            path.chmod(0o755 if path.is_dir() else 0o644)
-        options = [f"--env={name}={value}" for name, value in configuration.environment.items()]
-        options += [f"--log-driver={configuration.logging['driver']}", f"--memory={configuration.memory}"]
-        options += [f"--log-opt={name}={value}" for name, value in configuration.logging["options"].items()]
-        options += ["--network=host", f"--user={configuration.user}", "--read-only", "--cap-drop=ALL"]
-        options += ["--tmpfs=/tmp:size=67108864", "--volume=/etc/traefik"]
-        run(["docker", "create", "--name", CONTAINER, *options, self.image, *configuration.command])
-        run(["docker", "cp", "--quiet", f"{files}/.", f"{CONTAINER}:/etc/traefik"])
-        run(["docker", "start", CONTAINER])
-        begin = time.monotonic()
-        while not self.reaches_all():
-            if time.monotonic() - begin > 120:
-                raise SystemExit(f"error: Traefik does not reach the replicas: {self.log()[-2000:]}")
-            time.sleep(0.2)
-        self.check()
-
-    def reaches_all(self):
-        """Whether Traefik serves, and counts all replicas as healthy."""
-        url = f"http://127.0.0.1:{PORTS['plain']}/livez"
-        try:
-            for _ in self.replicas:
-                with urllib.request.urlopen(
-                    urllib.request.Request(url, headers={"Host": DOMAIN}), timeout=5
-                ) as response:
-                    if response.status != 200:
-                        return False
-        except (urllib.error.URLError, OSError):
-            return False
-        return True
+        self.start(configuration)
 
     def check_shares(self):
         """Traefik has divided the requests among the replicas."""
@@ -342,32 +172,9 @@ class Edge:
         if min(seconds) < max(seconds) / 2:
             raise SystemExit(f"error: the replicas do not share the requests: they took {seconds} s")
 
-    def log(self):
-        done = subprocess.run(["docker", "logs", CONTAINER], capture_output=True, text=True, check=False)
-        return done.stdout + done.stderr
-
-    def check(self):
-        """What is measured is what was configured: Traefik has nothing to complain about. On a busy machine, replicas
-        may respond to its health checks too late."""
-        complaints = [line for line in self.log().splitlines() if re.search('"level":"(warn|error|fatal)"', line)]
-        complaints = [line for line in complaints if "Health check failed" not in line]
-        if complaints:
-            raise SystemExit(f"error: Traefik complains: {complaints[0]}")
-
-    def stop(self):
-        if self.swarm:
-            self.swarm.shutdown()
-            self.swarm.server_close()
-            self.swarm = None
-        subprocess.run(["docker", "rm", "--force", "--volumes", CONTAINER], capture_output=True, check=False)
-
-    def url(self, entry_point):
-        scheme = "https" if entry_point == "websecure" else "http"
-        return f"{scheme}://{DOMAIN}:{PORTS[entry_point]}"
-
     def processor_seconds(self):
         """Of Traefik, of Docker for what Traefik logs, and of each replica."""
-        traefik = int(run(["docker", "inspect", "--format", "{{.State.Pid}}", CONTAINER]))
+        traefik = self.process()
         shim = int(pathlib.Path(f"/proc/{traefik}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()[1])
         daemon = int(pathlib.Path("/var/run/docker.pid").read_text(encoding="ascii"))
         return {
@@ -423,13 +230,6 @@ def drive(edge, direct, way, work, connections, seconds):
 SETTINGS = {"HEROLO_CLIENT_ADDRESS_HEADER": "X-Real-Ip"}
 
 
-def run(command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"error: {command[0]} fails: {(done.stdout + done.stderr).strip()[-2000:]}")
-    return done.stdout.strip()
-
-
 # --- The stage ---
 
 
@@ -441,12 +241,12 @@ def measure_edge(bench):
         "processor time in us: traefik, log, replicas, mysql, tool",
         flush=True,
     )
-    with bench.service(data) as direct, Edge(bench, data, options.replicas) as edge:
+    with bench.service(data) as direct, ReplicatedEdge(bench, data, options.replicas) as edge:
         works = {operation: work_of(bench, operation, data) for operation in options.edge_operations}
         runs = {}
         for _ in range(options.rounds):
             for variant in options.variants:
-                edge.start(variant)
+                edge.start_variant(variant)
                 for operation, work in works.items():
                     drive(edge, direct, "tls", work, options.connections, 1)  # connections are opened
                     for way in options.ways:
