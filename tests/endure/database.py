@@ -6,6 +6,7 @@ import secrets
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from support.services import START_PATIENCE, Mysql, docker, free_port, until, write_secret
@@ -27,9 +28,10 @@ BEGIN
   DECLARE CONTINUE HANDLER FOR 1094 SET gone = TRUE;
   WHILE killed < wanted AND looked < 1000 * wanted DO
     SET victim = NULL, gone = FALSE, looked = looked + 1;
-    SELECT id INTO victim FROM performance_schema.processlist
-      WHERE user = '{USER}'
-      AND (command = 'Query' OR id IN (SELECT trx_mysql_thread_id FROM information_schema.innodb_trx))
+    -- Not from INNODB_TRX, which fails on statements that are no text.
+    SELECT processlist_id INTO victim FROM performance_schema.threads
+      WHERE processlist_user = '{USER}' AND (processlist_command = 'Query' OR thread_id IN
+        (SELECT thread_id FROM performance_schema.events_transactions_current WHERE state = 'ACTIVE'))
       ORDER BY RAND() LIMIT 1;
     IF victim IS NULL THEN DO SLEEP(0.001);
     ELSE
@@ -58,8 +60,8 @@ GREETING = 10  # the version of the protocol, in the first byte that a server se
 class Database(Mysql):
     """A MySQL server whose data outlive it."""
 
-    def __init__(self, image: str, folder: Path) -> None:
-        super().__init__(image, folder, OPTIONS, free_port())
+    def __init__(self, image: str, folder: Path, run_options: Sequence[str] = ()) -> None:
+        super().__init__(image, folder, OPTIONS, free_port(), run_options)
         self._user_password = secrets.token_hex(16)
 
     def start(self) -> None:
@@ -71,11 +73,15 @@ class Database(Mysql):
         )
         assert not said, said
 
-    def url_file(self, port: int) -> Path:
-        """The file that contains the URL of the database, as it is reached on this port."""
+    def url_file(self, port: int, host: str = "127.0.0.1") -> Path:
+        """The file that contains the URL of the database, as it is reached on this port of this host."""
         file = self.folder / f"database-url-{port}"
-        write_secret(file, f"mysql://{USER}:{self._user_password}@127.0.0.1:{port}/{NAME}?ssl-mode=REQUIRED\n")
+        write_secret(file, f"mysql://{USER}:{self._user_password}@{host}:{port}/{NAME}?ssl-mode=REQUIRED\n")
         return file
+
+    def version(self) -> str:
+        """The version of the server."""
+        return self.administrate("SELECT VERSION()").strip()
 
     def administrate(self, statements: str) -> str:
         """Runs statements as the administrator, and returns what they print. Errors do not end it."""
@@ -88,6 +94,13 @@ class Database(Mysql):
             text=True,
         )
         return done.stdout
+
+    def connections(self) -> int:
+        """How many connections the service has to it."""
+        said = self.administrate(f"SELECT COUNT(*) FROM performance_schema.processlist WHERE user = '{USER}'").strip()
+        if not said.isdecimal():
+            raise RuntimeError(f"the connections of MySQL cannot be counted: {said}")
+        return int(said)
 
     def kill(self) -> None:
         """Kills mysqld, as a power cut would, as far as one process can tell."""

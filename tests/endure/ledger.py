@@ -17,7 +17,7 @@ from collections.abc import Iterable
 NO_ANSWER = 0  # the status of a request that was refused, cut off or timed out
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)  # a long run has more than a million
 class Attempt:
     """One request. Times are those of `time.monotonic`."""
 

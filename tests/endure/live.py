@@ -13,6 +13,7 @@ from endure.deployment import Deployment
 from endure.load import USERS, Load
 from endure.report import Row
 from endure.settings import Settings
+from endure.timeline import Timeline
 from support.listener import Listener
 from support.services import until
 
@@ -72,6 +73,7 @@ def cut_streams(deployment: Deployment, settings: Settings) -> Row:
             f"{sum(map(len, expected)):,} messages announced by {USERS} streams, which were resumed "
             f"{sum(listener.streams for listener in listeners) - USERS:,} times"
         ],
+        timeline=Timeline.of(attempts, begun),
     )
     if missed or doubled:
         row.misses.append(f"{missed} events missed and {doubled} doubled")

@@ -1,4 +1,5 @@
-"""Clients that send and read messages at a steady rate, on all replicas in turn, and keep the ledger."""
+"""Clients that send and read messages at a steady rate, on all replicas or from all addresses in turn, and keep the
+ledger."""
 
 from __future__ import annotations
 
@@ -9,16 +10,15 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from endure.deployment import Deployment
 from endure.ledger import NO_ANSWER, Attempt, Ledger, Send
 from support.services import until
-from support.users import User, sign_up
+from support.users import User
 
 WRITERS, READERS = 16, 8
 USERS = 8
-TIMEOUT = 15  # seconds after which a client gives up
+PATIENCE = 60  # seconds for the sends that are left when the load ends
 # Seconds before a retry. The guide has clients wait longer; this finds the end of a fault sooner.
 PAUSE = 0.2
 # What may come of a request while a fault lasts. All others are failures of the service's promises.
@@ -26,20 +26,31 @@ ALLOWED = (NO_ANSWER, 503)
 MOST_WRONG = 1000
 
 
-class Client:
-    """The connections of one thread, one for each replica."""
+class Target(Protocol):
+    """What a load is sent to: replicas, or the edge in front of them."""
 
-    def __init__(self, deployment: Deployment, ledger: Ledger, number: int) -> None:
-        self.ports = [replica.port for replica in deployment.replicas]
-        self.ledger = ledger
+    def connections(self) -> list[Callable[[], http.client.HTTPConnection]]:
+        """For each replica, or each client address at the edge, what makes a connection that is not open yet."""
+
+    def sign_up(self, name: str) -> User:
+        """A new user of this name."""
+
+
+class Client:
+    """The connections of one thread, one for each replica or client address. They are kept, unless each request is to
+    have a fresh one."""
+
+    def __init__(self, target: Target, ledger: Ledger, number: int, *, is_fresh: bool = False) -> None:
+        self.makers = target.connections()
+        self.ledger, self.is_fresh = ledger, is_fresh
         self.connections: dict[int, http.client.HTTPConnection] = {}
         self.turns = itertools.count(number)
 
     def ask(
         self, kind: str, method: str, path: str, token: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any]:
-        """Sends a request to the next replica. Returns the status, or NO_ANSWER, and the body of a success."""
-        replica = next(self.turns) % len(self.ports)
+        """Sends a request on the next connection. Returns the status, or NO_ANSWER, and the body of a success."""
+        replica = next(self.turns) % len(self.makers)
         begun = time.monotonic()
         status, fault, answer = NO_ANSWER, "", None
         try:
@@ -57,13 +68,12 @@ class Client:
     ) -> tuple[int, bytes]:
         connection = self.connections.get(replica)
         if connection is None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.ports[replica], timeout=TIMEOUT)
-            self.connections[replica] = connection
+            connection = self.connections[replica] = self.makers[replica]()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         response = connection.getresponse()
         content = response.read()
-        if response.will_close:
+        if response.will_close or self.is_fresh:
             self._close(replica)
         return response.status, content
 
@@ -79,11 +89,14 @@ class Client:
 
 
 class Load:
-    """The clients, on a deployment. As a context, it begins with it and ends with all sends resolved."""
+    """The clients, on a deployment. As a context, it begins with it and ends with all sends resolved.
 
-    def __init__(self, deployment: Deployment, rate: float, prefix: str) -> None:
-        self.deployment, self.rate, self.ledger = deployment, rate, Ledger()
-        self.users = [sign_up(deployment.replicas[0], f"{prefix}-{number}") for number in range(USERS)]
+    Their connections are kept; `with_fresh`, every second client opens one for each request.
+    """
+
+    def __init__(self, target: Target, rate: float, prefix: str, *, with_fresh: bool = False) -> None:
+        self.target, self.rate, self.ledger, self.with_fresh = target, rate, Ledger(), with_fresh
+        self.users = [target.sign_up(f"{prefix}-{number}") for number in range(USERS)]
         self._over, self._patience_ends = threading.Event(), threading.Event()
         self._threads = [
             *(threading.Thread(target=self._write, args=(n,), daemon=True) for n in range(WRITERS)),
@@ -98,9 +111,13 @@ class Load:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        deadline = time.monotonic() + PATIENCE
         for thread in self._threads:
-            thread.join(60)
+            thread.join(max(0.0, deadline - time.monotonic()))
         self._patience_ends.set()
+
+    def _client(self, number: int) -> Client:
+        return Client(self.target, self.ledger, number, is_fresh=self.with_fresh and number % 2 == 1)
 
     def await_successes(self, number: int) -> None:
         """Goes on until so many further requests have succeeded."""
@@ -120,7 +137,7 @@ class Load:
             work()
 
     def _write(self, number: int) -> None:
-        client = Client(self.deployment, self.ledger, number)
+        client = self._client(number)
         sender = self.users[number % USERS]
 
         def send() -> None:
@@ -145,7 +162,7 @@ class Load:
             time.sleep(PAUSE * random.uniform(0.5, 1.5))
 
     def _read(self, number: int) -> None:
-        client = Client(self.deployment, self.ledger, number)
+        client = self._client(number)
         user = self.users[number % USERS]
         known: list[Send] = []
 

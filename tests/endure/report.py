@@ -1,16 +1,17 @@
-"""The table of a run, and the document that keeps it."""
+"""The results of faults as tables, and the document that has them."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import os
-import platform
 import re
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 
-from endure.settings import Settings
+from endure.circumstances import Circumstances
+from endure.settings import FAULTS, PLANNED
+from endure.timeline import Timeline
+from endure.usage import Usage
 
 BEGIN, END = "<!-- `make endure REPORT=docs/reliability.md` writes what follows -->", "<!-- end -->"
 HEADING = (
@@ -34,6 +35,8 @@ class Row:
     heal: float | None = None
     misses: list[str] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    timeline: Timeline | None = None
+    usage: Usage | None = None
 
     def cells(self) -> tuple[str, ...]:
         """As they are in the table."""
@@ -52,22 +55,79 @@ class NotRun:
     fault: str
     reason: str
 
-    def cells(self) -> tuple[str, ...]:
-        """As they are in the table."""
-        return (self.fault, *[""] * (len(HEADING) - 2), f"not run: {self.reason}")
+
+@dataclasses.dataclass
+class Result:
+    """What came of a fault, and where and how."""
+
+    row: Row
+    circumstances: Circumstances
 
 
-def table(rows: list[Row | NotRun]) -> list[str]:
+def table(rows: list[Row]) -> list[str]:
     """The lines of the table, in Markdown, with what there is to say about each row below."""
-    lines = [markdown(HEADING), "|" + "---|" * len(HEADING)]
-    lines += [markdown(row.cells()) for row in rows]
-    remarks = [
-        line
-        for row in rows
-        if isinstance(row, Row)
-        for line in textwrap.wrap(f"- {row.fault}: {'; '.join([*row.misses, *row.notes])}", 118, subsequent_indent="  ")
+    return [*lines_of(HEADING, [row.cells() for row in rows]), "", *remarks(rows)]
+
+
+def document(results: Mapping[str, Result], others: list[NotRun], figures: list[str] | None = None) -> list[str]:
+    """All results in the order of the matrix, in Markdown, with the lines of their figures, and then what has none.
+
+    A column refers to the circumstances, which follow.
+    """
+    found = [results[name] for name in in_order(results)]
+    runs = list(dict.fromkeys(result.circumstances.describe() for result in found))
+    cells = [(*each.row.cells(), str(runs.index(each.circumstances.describe()) + 1)) for each in found]
+    notes = [line for number, run in enumerate(runs, 1) for line in wrapped(run, f"{number}. ")]
+    return [
+        *([*lines_of((*HEADING, "run"), cells), ""] if cells else []),
+        *introduced("Runs:", notes),
+        *introduced("Remarks:", remarks([result.row for result in found])),
+        *introduced("### Figures", figures or []),
+        *introduced("### Not run", not_run(results, others)),
     ]
-    return [*lines, "", *remarks]
+
+
+def in_order(results: Mapping[str, Result]) -> list[str]:
+    """The names of the faults that have a result, in the order of the matrix."""
+    matrix = (*FAULTS, *PLANNED)
+    return [*(name for name in matrix if name in results), *(name for name in results if name not in matrix)]
+
+
+def not_run(results: Mapping[str, Result], others: list[NotRun]) -> list[str]:
+    """The table of what has no result; nothing if there is no such fault. The reason of a fault of the matrix may be
+    among the others: that it could not be injected."""
+    missing = [name for name in FAULTS if name not in results]
+    reasons = {row.fault: row.reason for row in others}
+    cells = [
+        (f"`{name}`", reasons.get(name) or f'not measured yet: `make endure ARGS="--faults {name}"`')
+        for name in missing
+    ]
+    cells += [(f"`{name}`", "not measured yet: `make rehearse-changes`") for name in PLANNED if name not in results]
+    cells += [(row.fault, row.reason) for row in others if row.fault not in FAULTS]
+    return lines_of(("fault", "why"), cells) if cells else []
+
+
+def introduced(title: str, lines: list[str]) -> list[str]:
+    """Lines of Markdown below their title; nothing if there are none."""
+    return [title, "", *lines, ""] if lines else []
+
+
+def lines_of(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    """A table in Markdown."""
+    return [markdown(heading), "|" + "---|" * len(heading), *map(markdown, rows)]
+
+
+def remarks(rows: list[Row]) -> list[str]:
+    """What there is to say about each row: first the limits that it has missed."""
+    return [line for row in rows for line in wrapped(f"{row.fault}: {'; '.join([*row.misses, *row.notes])}", "- ")]
+
+
+def wrapped(text: str, bullet: str) -> list[str]:
+    """The lines of a list's item, which are broken at blanks alone."""
+    indent = " " * len(bullet)
+    return textwrap.wrap(
+        text, 118, initial_indent=bullet, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def markdown(cells: tuple[str, ...]) -> str:
@@ -75,30 +135,18 @@ def markdown(cells: tuple[str, ...]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def machine() -> str:
-    """The machine that this runs on."""
-    name, memory = platform.processor() or platform.machine(), ""
-    processors, information = Path("/proc/cpuinfo"), Path("/proc/meminfo")
-    if processors.exists() and (found := re.search(r"model name\s*: (.+)", processors.read_text())):
-        name = found[1]
-    if information.exists() and (found := re.search(r"MemTotal:\s*(\d+) kB", information.read_text())):
-        memory = f", {int(found[1]) / 1024**2:.0f} GiB"
-    return f"{os.cpu_count()} processors ({name}{memory}, {platform.system()} {platform.release()})"
+def require_place(file: Path) -> None:
+    """Ends the program unless the document has a place for the results."""
+    found = file.read_text(encoding="utf-8").count(BEGIN) if file.is_file() else 0
+    if found != 1:
+        problem = f"has {found} times the line '{BEGIN}', not once" if file.is_file() else "does not exist"
+        raise SystemExit(f"error: the report {file} {problem}: name docs/reliability.md, or a copy of it")
 
 
-def circumstances(settings: Settings) -> str:
-    """Where and how this was measured, in a sentence or two."""
-    build = "the release build" if "release" in Path(settings.binary).parts else "a debug build"
-    note = f" {settings.note}" if settings.note else ""
-    rate = f"{settings['rate']:g} requests offered a second"
-    judged = "" if settings["heal-limit"] else " Times, and requests that fail without a fault, were not judged."
-    return f"Measured on {datetime.date.today().isoformat()} on {machine()}, with {build} and {rate}.{judged}{note}"
-
-
-def write_report(file: Path, rows: list[Row | NotRun], introduction: str) -> None:
+def write_report(file: Path, lines: list[str]) -> None:
     """Replaces the results in the document."""
     text = file.read_text(encoding="utf-8")
-    new = "\n".join((BEGIN, "", *textwrap.wrap(introduction, 118), "", *table(rows), "", END))
+    new = "\n".join((BEGIN, "", *lines, END))
     text, found = re.subn(f"{re.escape(BEGIN)}\n.*?{re.escape(END)}", lambda _: new, text, flags=re.DOTALL)
     if found != 1:
         raise SystemExit(f"error: {file} has {found} times the line '{BEGIN}', not once")

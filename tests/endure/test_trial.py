@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from endure.ledger import NO_ANSWER, Attempt, Ledger
+from endure.report import Row
+from endure.timeline import Interval, Timeline
 from endure.trial import Outage, Trial
 
 HEAL_LIMIT, ANSWER_LIMIT = 5, 3
@@ -32,17 +34,25 @@ class Running:
         return list(range(self.running))
 
 
-def misses(
-    attempts: list[tuple[float, float, int]], running: int = 3, replica: int | None = None, limit: float = 1
-) -> list[str]:
-    """What is told of these attempts (beginning, end, status), while a fault lasts from 10 to 20.
+# Of a request: beginning, end, status, and the replica unless it is the first.
+Request = tuple[float, float, int] | tuple[float, float, int, int]
 
-    The limits are multiplied by `limit`.
-    """
-    load = Inboxes([Attempt(begun, ended, "send", 0, status) for begun, ended, status in attempts])
+
+def judged(requests: list[Request], outages: list[Outage], running: int = 3, limit: float = 1) -> Row:
+    """What a trial that has begun at 0 tells of these requests. The limits are multiplied by `limit`."""
+    attempts = [
+        Attempt(begun, ended, "send", *(replica or [0]), status=status) for begun, ended, status, *replica in requests
+    ]
+    load = Inboxes(attempts)
     trial = Trial("fault", Running(running), load, limit * HEAL_LIMIT)
-    trial.outages.append(Outage(10, 20, replica))
-    return trial.judge(limit * ANSWER_LIMIT).misses
+    trial._begun = 0
+    trial.outages += outages
+    return trial.judge(limit * ANSWER_LIMIT)
+
+
+def misses(requests: list[Request], running: int = 3, replica: int | None = None, limit: float = 1) -> list[str]:
+    """What is told of these requests while a fault lasts from 10 to 20."""
+    return judged(requests, [Outage(10, 20, replica)], running, limit).misses
 
 
 GOOD = [(0, 1, 201), (21, 22, 201)]
@@ -82,3 +92,31 @@ def test_without_limits_no_time_is_judged() -> None:
 def test_a_replica_that_has_ended_is_told() -> None:
     """Although all requests were answered."""
     assert misses(GOOD, running=2) == ["a replica has ended"]
+
+
+def test_each_fault_has_its_own_time_to_heal() -> None:
+    """The longest is the row's. A request that fails because of the next fault is none of this one."""
+    requests = [(0, 1, 201), (2, 3, 201), (12, 12.5, 503), (13, 13.25, 201), (14, 20.5, 503), (22, 22.5, 201)]
+    row = judged(requests, [Outage(1, 2), Outage(10, 11.5), Outage(20, 21)])
+    assert [outage.healed for outage in row.timeline.outages] == [1, 1, 1.5]
+    assert row.heal == 1.5
+
+
+def test_the_next_fault_of_another_replica_does_not_end_the_time_to_heal() -> None:
+    """A replica that fails a request has not healed before, although another one has been met meanwhile."""
+    requests = [(2, 2.5, 201, 0), (5, 5.5, 503, 0), (6, 6.5, 201, 0), (6, 6.5, 201, 1), (12, 13, 201, 0)]
+    row = judged(requests, [Outage(1, 2, 0), Outage(3, 4, 1), Outage(10, 11, 0)])
+    assert [outage.healed for outage in row.timeline.outages] == [3.5, 2.5, 2]
+
+
+def test_a_fault_without_a_request_before_the_next_has_no_time_to_heal() -> None:
+    """Nor has one of another replica, of whose requests nothing follows. The row has that of the others."""
+    row = judged([(2, 3, 201, 1), (23, 24, 201)], [Outage(0, 1, 0), Outage(4, 5), Outage(20, 22)])
+    assert [outage.healed for outage in row.timeline.outages] == [None, None, 2]
+    assert row.heal == 2
+
+
+def test_the_timeline_counts_requests_by_the_second_in_which_they_end() -> None:
+    """From the beginning of the trial, with the slowest answer of each second."""
+    row = judged([(0, 0.5, 201), (0, 2.25, 201), (1, 2.5, 503), (2, 2.75, 200)], [Outage(0.5, 1.5, 0)])
+    assert row.timeline == Timeline([1, 0, 2], [0, 0, 1], [0.5, 0, 2.25], [Interval(0.5, 1.5, 0, 1.25)])

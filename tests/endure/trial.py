@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import dataclasses
 import time
@@ -11,8 +12,9 @@ from endure.deployment import Deployment, Prober
 from endure.ledger import Attempt
 from endure.load import Load
 from endure.report import Row
+from endure.timeline import Interval, Timeline
 
-CALM = 3.0  # seconds of load after the last fault, in which nothing may fail any more
+CALM = 3.0  # seconds of load without a fault
 SHOWN = 3  # examples in a report
 
 
@@ -24,14 +26,19 @@ class Outage:
     ended: float
     replica: int | None = None
 
+    def meets(self, replica: int | None) -> bool:
+        """Whether it met this replica, or any of all."""
+        return None in (self.replica, replica) or self.replica == replica
+
 
 class Trial:
     """A fault, injected once or many times.
 
-    A limit of 0 is none: on a busy machine, requests are late and fail without a fault, which is then only noted.
+    `deployment` has the replicas that must not end; without one, they may. A limit of 0 is none: on a busy machine,
+    requests are late and fail without a fault, which is then only noted.
     """
 
-    def __init__(self, name: str, deployment: Deployment, load: Load, heal_limit: float) -> None:
+    def __init__(self, name: str, deployment: Deployment | None, load: Load, heal_limit: float) -> None:
         self.name, self.deployment, self.load, self.heal_limit = name, deployment, load, heal_limit
         self.outages: list[Outage] = []
         self.notes: list[str] = []
@@ -46,12 +53,17 @@ class Trial:
         self.outages.append(Outage(begun, time.monotonic(), replica))
         self.times += times
 
-    def judge(self, answer_limit: float | None = None, prober: Prober | None = None, restarts: bool = False) -> Row:
+    def calm(self) -> None:
+        """Lets the load go on until failures are no longer explained, and then for a while."""
+        time.sleep(self.heal_limit + CALM)
+
+    def judge(self, answer_limit: float | None = None, prober: Prober | None = None) -> Row:
         """Reads what has arrived, and compares all figures with their limits. The load must be over."""
         ledger = self.load.ledger
         findings = ledger.compare(self.load.read_inboxes())
         failures = [attempt for attempt in ledger.attempts if attempt.has_failed]
         slowest = max(ledger.attempts, key=lambda attempt: attempt.seconds)
+        healed = self._times_to_heal()
         row = Row(
             fault=self.name,
             times=self.times,
@@ -61,7 +73,8 @@ class Trial:
             lost=len(findings.lost),
             doubled=len(findings.doubled),
             worst=slowest.seconds,
-            heal=self._time_to_heal(),
+            heal=None if None in healed[-1:] else max((each for each in healed if each is not None), default=0.0),
+            timeline=Timeline.of(ledger.attempts, self._begun, self._intervals(healed)),
         )
         row.notes += [
             f"{findings.acknowledged:,} messages acknowledged, {row.requests / row.duration:.0f} requests a second",
@@ -75,7 +88,7 @@ class Trial:
             row.notes.append(f"/livez answered {prober.answers:,} times, in {prober.slowest:.2f} s at most")
             if prober.failures:
                 row.misses.append(f"/livez failed {len(prober.failures)} times: {prober.failures[:SHOWN]}")
-        if not restarts and len(self.deployment.processes()) != len(self.deployment.replicas):
+        if self.deployment and len(self.deployment.processes()) != len(self.deployment.replicas):
             row.misses.append("a replica has ended")
         return row
 
@@ -110,28 +123,41 @@ class Trial:
         return any(
             attempt.ended >= outage.begun
             and attempt.begun <= outage.ended + self.heal_limit
-            and outage.replica in (None, attempt.replica)
+            and outage.meets(attempt.replica)
             for outage in self.outages
         )
 
-    def _time_to_heal(self) -> float | None:
-        """The longest time from the end of a fault to the last request that began after it and failed; if none did, to
-        the first that succeeded. None if none succeeded after the last fault."""
+    def _intervals(self, healed: list[float | None]) -> list[Interval]:
+        """The outages, from the beginning of the trial."""
+        return [
+            Interval(
+                *(round(outage.begun - self._begun, 3), round(outage.ended - self._begun, 3), outage.replica),
+                None if seconds is None else round(seconds, 3),
+            )
+            for outage, seconds in zip(self.outages, healed)
+        ]
+
+    def _begin_of_next(self, outage: Outage) -> float:
+        """When the next fault has met a replica that this one has met."""
+        later = [other for other in self.outages if other.begun > outage.begun and other.meets(outage.replica)]
+        return min((other.begun for other in later), default=float("inf"))
+
+    def _times_to_heal(self) -> list[float | None]:
+        """For each fault the time from its end to the last request that began after it and failed; if none did, to the
+        first that succeeded. None if none succeeded, nor failed before the next fault.
+
+        After the last fault, a failure without any success is None, too: it has not healed.
+        """
         attempts = sorted(self.load.ledger.attempts, key=lambda attempt: attempt.begun)
-        longest = 0.0
+        begun = [attempt.begun for attempt in attempts]
+        times: list[float | None] = []
         for outage in self.outages:
-            later = [other.begun for other in self.outages if other.begun > outage.begun]
-            until = min(later, default=float("inf"))
-            after = [
-                attempt
-                for attempt in attempts
-                if outage.ended <= attempt.begun and attempt.ended < until
-                if outage.replica in (None, attempt.replica)
-            ]
+            until = self._begin_of_next(outage)
+            # A long run has half a million requests, so only those between two faults are looked at.
+            near = attempts[bisect.bisect_left(begun, outage.ended) : bisect.bisect_left(begun, until)]
+            after = [each for each in near if each.ended < until and outage.meets(each.replica)]
             failed = [attempt.ended for attempt in after if attempt.has_failed]
             succeeded = [attempt.ended for attempt in after if not attempt.has_failed]
-            if not succeeded and until == float("inf"):
-                return None
-            healed = max(failed, default=min(succeeded, default=outage.ended))
-            longest = max(longest, healed - outage.ended)
-        return longest
+            is_unhealed = not after or (not succeeded and until == float("inf"))
+            times.append(None if is_unhealed else max(failed, default=min(succeeded, default=0)) - outage.ended)
+        return times
