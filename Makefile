@@ -36,7 +36,7 @@ test-contract: ## Test the service against its OpenAPI document with random requ
 	@scripts/pytest contract $(ARGS)
 
 .PHONY: test-consumers
-test-consumers: ## Run every snippet of the API guide, docs/api.md
+test-consumers: ## Run every snippet of the API guide, docs/api.md, and `make bench-peers`
 	@scripts/pytest consumers $(ARGS)
 
 .PHONY: test-clients
@@ -55,9 +55,17 @@ rehearse: ## Run a whole deployment on this machine and verify its guarantees (K
 rehearse-hosts: ## Run a deployment of three hosts behind a balancer likewise (SHORT=1 leaves out long phases; KEEP=1)
 	@scripts/pytest rehearsal_hosts $(ARGS)
 
+.PHONY: rehearse-changes
+rehearse-changes: ## Repeat planned changes under load, and count what fails (SHORT=1; KEEP=1; ARGS="--roll-outs 3")
+	@scripts/pytest rehearsal_changes $(ARGS)
+
 .PHONY: bench
 bench: ## Compare the service with its bare SQL statements (SHORT=1 is a smoke test; ARGS="...")
 	@scripts/bench $(ARGS)
+
+.PHONY: bench-peers
+bench-peers: ## Compare Herolo with other systems that run already (ARGS="--herolo URL --ntfy URL --gotify URL")
+	@scripts/bench-peers $(ARGS)
 
 .PHONY: endure
 endure: ## Inject faults under load and count what is lost (SHORT=1: minutes; REPORT=docs/reliability.md; ARGS="--help")
@@ -66,6 +74,10 @@ endure: ## Inject faults under load and count what is lost (SHORT=1: minutes; RE
 .PHONY: test-endure
 test-endure: ## Test how `make endure` judges what it finds
 	@scripts/pytest endure $(ARGS)
+
+.PHONY: fuzz
+fuzz: ## Fuzz the parsers, ten minutes each (HEROLO_FUZZ_SECONDS=60; ARGS="email time" selects; ARGS=--list lists)
+	@scripts/fuzz $(ARGS)
 
 .PHONY: lint
 lint: ## Check formatting, line lengths, Rust, Python, scripts, the Dockerfile, Ansible roles and dependencies
