@@ -460,7 +460,9 @@ mod tests {
         let reserve = || hasher.try_reserve().expect("a permit");
         let slow = (0..hasher.threads).map(|_| async {
             let permit = reserve();
-            permit.run(|_| thread::sleep(MAX_WAIT + Duration::from_millis(500))).await
+            permit
+                .run(|_| thread::sleep(MAX_WAIT + Duration::from_millis(500)))
+                .await
         });
         let late = reserve().verify(submitted("x"), None);
         let (slow, late) = rocket::tokio::join!(rocket::futures::future::join_all(slow), late);
