@@ -57,7 +57,7 @@ NUMBERS = {
     "slow-clients-seconds": Number(15, 120, "seconds of slow connections, and as many in all without them"),
     "unread-clients": Number(16, 64, "clients that never read a large answer"),
     "unread-accounts": Number(2, 4, "accounts that they have"),
-    "unread-rounds": Number(1, 2, "attacks on each place; memory must not grow with the last one"),
+    "unread-rounds": Number(1, 3, "attacks on each place; nothing that is held may grow with the last one"),
     "others-rate": Number(20, 60, "pages a second of others beside slow clients and those that read nothing"),
     "pairs": Number(20, 2000, "pairs of requests whose answers must not tell what exists, of each kind"),
     "random-requests": Number(5000, 1_000_000, "random requests, most of them mutations of valid ones"),
@@ -77,7 +77,9 @@ NUMBERS = {
     "slow-clients-memory-limit": Number(0, 64, "MiB by which the memory of the replicas together may grow meanwhile"),
     "sender-cut-limit": Number(0, 15, "seconds for which the edge may hold a connection of a slow sender"),
     "reader-cut-limit": Number(0, 310, "seconds for which the edge may hold one whose client does not read"),
-    "replica-cut-limit": Number(0, 30, "the same for a replica without an edge"),
+    "replica-cut-limit": Number(
+        0, 55, "the same for a replica without an edge: an export waits up to 30 s for memory, and 20 s for its client"
+    ),
     "median-limit": Number(0, 0.01, "the share by which the medians of such a pair may differ"),
     "distribution-limit": Number(0, 0.01, "the least probability of their times, if their distributions are the same"),
     "disk-full-heal-limit": Number(0, 65, "the same after the disk was full: MySQL looks again each 60 s"),

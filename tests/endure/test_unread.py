@@ -64,10 +64,13 @@ def test_what_is_held_afterwards_is_told() -> None:
     assert still(disk=1.5) == ["at the edge: still held: MiB on disk 0, afterwards 1.5"]
 
 
-def test_memory_is_compared_with_that_before_the_last_attack() -> None:
-    """What the first one leaves in the allocator is not held for clients."""
-    more = dataclasses.replace(HELD, memory=[30, 20, 20])
+def test_what_is_held_is_compared_with_that_before_the_last_attack() -> None:
+    """What the first ones leave with the allocator and in the pool of connections is not held for clients."""
+    more = dataclasses.replace(HELD, memory=[30, 20, 20], connections=25)
     assert misses(between=more, after=more) == []
+    assert misses(between=more, after=dataclasses.replace(more, connections=38)) == [
+        "at the edge: still held: connections to the database 25, afterwards 38"
+    ]
     assert misses(between=more, after=dataclasses.replace(HELD, memory=[33.1, 20, 20])) == [
         "at the edge: still held: memory of replica 1 30.0 MiB, afterwards 33.1 MiB"
     ]

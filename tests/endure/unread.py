@@ -51,7 +51,7 @@ class Observed:
     answered: int  # attackers that had a large answer to read
     names: Sequence[str]  # of the processes
     before: Holdings
-    between: Holdings  # before the last attack: what the first one leaves in the allocator is not held for clients
+    between: Holdings  # before the last attack: what those before it leave in pools is not held for clients
     after: Holdings
     growth: Sequence[float]  # of the memory of each process, at most, MiB
     probes: Sequence[str]  # failures
@@ -185,7 +185,7 @@ def judge_place(seen: Observed, settings: Settings) -> tuple[list[str], list[str
     if seen.limit and (seen.left or longest > seen.limit):
         misses.append(f"connections were held for more than {seen.limit:g} s, {len(seen.left)} of them to the end")
     if seen.limit:
-        misses += grown_counts(seen.before, seen.after)
+        misses += grown_counts(seen.between, seen.after)
         misses += grown_memory(seen.between, seen.after, REPLICAS)
     return misses, notes
 
@@ -200,7 +200,8 @@ def figures(seen: Observed) -> str:
         )
     )
     counts = ", ".join(
-        f"{getattr(seen.before, name):g} {label}, afterwards {getattr(seen.after, name):g}"
+        f"{getattr(seen.before, name):g} {label}, before the last attack {getattr(seen.between, name):g}, "
+        f"afterwards {getattr(seen.after, name):g}"
         for name, label in (("files", "other open files"), ("threads", "threads"), ("connections", "connections"))
     )
     return (
