@@ -31,6 +31,27 @@ pub(crate) async fn at_once(
     all(asked).await
 }
 
+/// The same, where each request must be answered: those that are told to retry, as on a busy machine the ones that have
+/// waited longest, are repeated one by one.
+pub(crate) async fn at_once_or_later(
+    database: &TestDatabase,
+    table: &str,
+    requests: impl IntoIterator<Item = RequestBuilder>,
+) -> Vec<Answer> {
+    let requests: Vec<_> = requests.into_iter().collect();
+    let mut answers = at_once(database, table, requests.iter().map(copy)).await;
+    for (answer, request) in answers.iter_mut().zip(requests) {
+        if answer.status == 503 {
+            *answer = Answer::of(request).await;
+        }
+    }
+    answers
+}
+
+fn copy(request: &RequestBuilder) -> RequestBuilder {
+    request.try_clone().expect("a body in memory")
+}
+
 /// Sends requests, a few at any time, and returns their responses in the order of the requests. Many at once would wait
 /// for each other, on a busy machine until the service refuses those that have waited longest.
 pub(crate) async fn a_few_at_once(
@@ -65,10 +86,7 @@ pub(crate) async fn statuses_at_once(
     let mut waiting: Vec<_> = requests.into_iter().collect();
     let mut statuses = Vec::new();
     while !waiting.is_empty() {
-        let copies = waiting
-            .iter()
-            .map(|request| request.try_clone().expect("a body in memory"));
-        let answers = all(ask_all(copies)).await;
+        let answers = all(ask_all(waiting.iter().map(copy))).await;
         assert!(
             answers.iter().any(|answer| answer.status != 503),
             "none of {} requests is answered",
