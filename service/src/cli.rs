@@ -115,7 +115,14 @@ fn explain(config: &Config, error: &rocket::Error) -> String {
     let address = SocketAddr::from((config.address, config.port));
     match error.kind() {
         rocket::error::ErrorKind::Bind(why) => {
-            format!("cannot listen on {address}: {why}; set HEROLO_PORT to a free port")
+            let fix = match why.kind() {
+                ErrorKind::AddrNotAvailable => {
+                    "set HEROLO_ADDRESS to an address of this machine, or to 0.0.0.0 for all of them"
+                }
+                ErrorKind::PermissionDenied => "set HEROLO_PORT to 1024 or more",
+                _ => "set HEROLO_PORT to a free port",
+            };
+            format!("cannot listen on {address}: {why}; {fix}")
         }
         other => format!("the service ended: {other}"),
     }

@@ -59,11 +59,7 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     ("HEROLO_WORKERS", "0", &["from 1 to"]),
     ("HEROLO_INBOX_PAGE", "yes", &["true or false"]),
     ("HEROLO_DOCS_PAGE", "0", &["true or false"]),
-    (
-        "HEROLO_SIGN_UPS",
-        "friends",
-        &["unknown variant", "open", "invited", "closed"],
-    ),
+    ("HEROLO_SIGN_UPS", "friends", &["open", "invited", "closed"]),
     ("HEROLO_SIGN_UPS", "true", &["open, invited or closed"]),
     ("HEROLO_USER_INVITATIONS", "101", &["from 0 to 100"]),
     (
@@ -106,7 +102,17 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     (
         "HEROLO_DATABASE_URL",
         "mysql://u:canary@h/d?ssl-mode=canary",
-        &["mysql://"],
+        &["ssl-mode must be one of", "VERIFY_IDENTITY"],
+    ),
+    (
+        "HEROLO_DATABASE_URL",
+        "mysql://u:canary@h/d?ssl_mode=VERIFY_IDENTITY",
+        &["the parameters are ssl-mode, ssl-ca"],
+    ),
+    (
+        "HEROLO_DATABASE_URL",
+        "mysql://u:canary@h/d?ssl-ca=/nowhere/ca.pem",
+        &["ssl-ca cannot be read: /nowhere/ca.pem"],
     ),
     (
         "HEROLO_DATABASE_URL",

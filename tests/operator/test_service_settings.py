@@ -19,7 +19,7 @@ printf '%s\\n' "$*" >>"$RECORD"
 case "$*" in
   *BROKEN*) echo "docker: no such platform" >&2; exit 125 ;;
   *HEROLO_LIMIT_SENSD=*) echo "herolo: HEROLO_LIMIT_SENSD: is not a setting (in the environment); the settings are X" ;;
-  *HEROLO_WORKERS=0*) echo "herolo: HEROLO_WORKERS: must be from 1 to 256" ;;
+  *HEROLO_WORKERS=0*) echo "herolo: HEROLO_WORKERS: must be a whole number from 1 to 256" ;;
   *HEROLO_DATABASE_URL=mysql*) echo "herolo: no database at 127.0.0.1:9 within 0 s: no response" ;;
   *) echo "herolo: HEROLO_DATABASE_URL: is not set" ;;
 esac >&2
@@ -53,7 +53,7 @@ def test_every_fault_is_told_by_its_line_of_the_form(environment: Environment) -
         check_settings(settings, "herolo:here", environment, lambda: None)
     assert str(failure.value).split("\nerror: ") == [
         "environments/prod.tfvars line 3: HEROLO_LIMIT_SENSD is not a setting; the settings are X",
-        "environments/prod.tfvars line 4: HEROLO_WORKERS must be from 1 to 256",
+        "environments/prod.tfvars line 4: HEROLO_WORKERS must be a whole number from 1 to 256",
     ]
 
 

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use rocket::figment::{Error as FigmentError, error::Kind};
 
 use crate::config::schema::{PREFIX, SETTINGS};
+use crate::config::values::{RANGES, must_be_in};
 
 /// A setting whose value cannot be used. The message names the setting and the fix, and never contains a secret.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +21,9 @@ impl ConfigError {
 
 /// Turns an error of figment into a message for the operator.
 pub(super) fn explain(error: FigmentError) -> ConfigError {
-    let from = origin(&error);
     let setting = |name: &str| format!("{PREFIX}{}", name.to_ascii_uppercase());
     let named = setting(&error.path.join("_"));
+    let from = origin(&error, &named);
     match &error.kind {
         Kind::MissingField(name) => {
             let name = setting(name);
@@ -43,18 +44,31 @@ pub(super) fn explain(error: FigmentError) -> ConfigError {
             )
         }
         Kind::InvalidType(_, expected) | Kind::InvalidValue(_, expected) => {
-            ConfigError::new(&named, format!("must be {}{from}", in_words(expected)))
+            let range = RANGES.iter().find(|(setting, _)| *setting == named);
+            let fix = range.map_or_else(
+                || format!("must be {}", in_words(expected)),
+                |(_, range)| must_be_in(range),
+            );
+            ConfigError::new(&named, format!("{fix}{from}"))
+        }
+        // The variant that was found is left out: it may be a secret that was put into the wrong variable.
+        Kind::UnknownVariant(_, known) => {
+            ConfigError::new(&named, format!("must be one of {}{from}", known.join(", ")))
         }
         other if named == PREFIX => unreadable(other, &from),
         other => ConfigError::new(&named, format!("{other}{from}; it is {}", meaning(&named))),
     }
 }
 
-/// The source of a value, as the end of a sentence.
-fn origin(error: &FigmentError) -> String {
+/// The source of the value of a setting, as the end of a sentence.
+fn origin(error: &FigmentError, setting: &str) -> String {
     let Some(metadata) = &error.metadata else {
         return String::new();
     };
+    let file = format!("{setting}_FILE");
+    if metadata.source.is_none() && std::env::var_os(&file).is_some() {
+        return format!(" (in the file that {file} names)");
+    }
     match &metadata.source {
         Some(file) => format!(" (in {} {file})", metadata.name),
         None => format!(" (in {})", metadata.name),
@@ -72,7 +86,7 @@ fn meaning(setting: &str) -> &'static str {
 fn in_words(expected: &str) -> &str {
     match expected {
         "u16" => "a whole number from 0 to 65535",
-        "u32" | "u64" => "a non-negative whole number",
+        "IP address" => "an IP address",
         "a boolean" => "true or false",
         other => other,
     }

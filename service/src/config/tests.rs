@@ -128,7 +128,11 @@ fn an_address_comes_from_the_header_that_is_named_or_from_none() {
             "the name of a header",
         );
     }
-    refused("HEROLO_LIMIT_SENDS", "1000001", "must be from 0 to 1000000");
+    refused(
+        "HEROLO_LIMIT_SENDS",
+        "1000001",
+        "must be a whole number from 0 to 1000000",
+    );
 }
 
 #[test]
@@ -174,7 +178,7 @@ fn a_setting_of_the_wrong_form_is_named() {
     refused(
         "HEROLO_TOKEN_LIFETIME",
         "0",
-        "HEROLO_TOKEN_LIFETIME: must be from 1 to",
+        "HEROLO_TOKEN_LIFETIME: must be a whole number from 1 to",
     );
     refused(
         "HEROLO_DATABASE_MAX_CONNECTIONS",
@@ -245,11 +249,11 @@ fn tls_is_required_unless_the_url_says_otherwise() {
 
 #[test]
 fn a_certificate_authority_means_verification() {
+    let ca = std::env::temp_dir().join(format!("herolo-ca-{}.pem", std::process::id()));
+    std::fs::write(&ca, "-----BEGIN CERTIFICATE-----\n").expect("a temporary file");
     let with_query = |query: &str| {
-        with(
-            "HEROLO_DATABASE_URL",
-            &format!("{URL}?{query}ssl-ca=/ca.pem"),
-        )
+        let url = format!("{URL}?{query}ssl-ca={}", ca.display());
+        with("HEROLO_DATABASE_URL", &url)
     };
     let options = with_query("")
         .expect("valid")
@@ -267,6 +271,62 @@ fn a_certificate_authority_means_verification() {
                 .contains("VERIFY_IDENTITY")
         );
     }
+    std::fs::remove_file(&ca).expect("it is there");
+    let missing = with_query("").expect_err("refused");
+    assert!(missing.contains("ssl-ca cannot be read: /"), "{missing}");
+    let other = format!("{URL}?ssl-ca=Cargo.toml");
+    refused("HEROLO_DATABASE_URL", &other, "ssl-ca is not in PEM");
+}
+
+#[test]
+fn a_parameter_of_the_database_that_is_not_known_is_refused() {
+    for query in [
+        "ssl_mode=VERIFY_IDENTITY",
+        "SSL-MODE=VERIFY_IDENTITY",
+        "sslmode=VERIFY_IDENTITY",
+        "ssl-mode=REQUIRED&charset=latin1",
+        "canary",
+    ] {
+        let url = format!("{URL}?{query}");
+        refused(
+            "HEROLO_DATABASE_URL",
+            &url,
+            "the parameters are ssl-mode, ssl-ca",
+        );
+    }
+    for mode in ["SOMETIMES", "", "canary"] {
+        let url = format!("{URL}?ssl-mode={mode}");
+        refused(
+            "HEROLO_DATABASE_URL",
+            &url,
+            "must be one of DISABLED, PREFERRED, REQUIRED, VERIFY_CA, VERIFY_IDENTITY",
+        );
+    }
+    for without_host in ["mysql:///herolo", "mysql://user:canary@/herolo"] {
+        refused(
+            "HEROLO_DATABASE_URL",
+            without_host,
+            "mysql://user:password@host:3306/herolo",
+        );
+    }
+}
+
+#[test]
+fn the_range_of_a_number_is_told_whatever_is_wrong_with_it() {
+    for wrong in ["4294967296", "99999999999999999999", "-1", "1.5", "many"] {
+        refused(
+            "HEROLO_USER_INVITATIONS",
+            wrong,
+            "whole number from 0 to 100",
+        );
+        refused("HEROLO_WORKERS", wrong, "whole number from 1 to 256");
+    }
+    refused("HEROLO_ADDRESS", "5", "must be an IP address");
+}
+
+#[test]
+fn a_secret_in_place_of_a_word_is_not_printed() {
+    refused("HEROLO_SIGN_UPS", "canary", "one of open, invited, closed");
 }
 
 #[test]
@@ -289,18 +349,22 @@ fn numbers_beyond_reason_are_refused() {
     refused(
         "HEROLO_DATABASE_MAX_CONNECTIONS",
         "4294967295",
-        "must be from 1 to 1000",
+        "must be a whole number from 1 to 1000",
     );
     refused(
         "HEROLO_DRAIN_SECONDS",
         "99999999999",
-        "must be from 0 to 3600",
+        "must be a whole number from 0 to 3600",
     );
-    refused("HEROLO_WORKERS", "0", "must be from 1 to 256");
+    refused(
+        "HEROLO_WORKERS",
+        "0",
+        "must be a whole number from 1 to 256",
+    );
     refused(
         "HEROLO_TOKEN_LIFETIME",
         "18446744073709551615",
-        "must be from 1 to",
+        "must be a whole number from 1 to",
     );
 }
 

@@ -12,6 +12,19 @@ use crate::config::schema::Config;
 /// Bytes of a token signing key (HS256 wants at least 256 bits, RFC 7518 section 3.2).
 const TOKEN_KEY_BYTES: usize = 32;
 
+/// The numeric settings and their ranges. A port may be any of its type.
+pub(super) const RANGES: &[(&str, RangeInclusive<u64>)] = &[
+    ("HEROLO_DATABASE_MAX_CONNECTIONS", 1..=1_000),
+    ("HEROLO_TOKEN_LIFETIME", 1..=366 * 24 * 60 * 60),
+    ("HEROLO_DRAIN_SECONDS", 0..=3_600),
+    ("HEROLO_WORKERS", 1..=256),
+    ("HEROLO_USER_INVITATIONS", 0..=100),
+    ("HEROLO_LIMIT_LOGINS", 0..=1_000_000),
+    ("HEROLO_LIMIT_SIGN_UPS", 0..=1_000_000),
+    ("HEROLO_LIMIT_SENDS", 0..=1_000_000),
+    ("HEROLO_LIMIT_SEARCHES", 0..=1_000_000),
+];
+
 /// The origins whose web pages may call the API.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Origins {
@@ -34,52 +47,25 @@ impl Config {
         self.client_address_header()?;
         self.reserved_usernames()?;
         self.mail()?;
-        match self
-            .bounds()
-            .iter()
-            .find(|(_, value, range)| !range.contains(value))
-        {
-            Some((setting, _, range)) => Err(ConfigError::new(
-                setting,
-                format!("must be from {} to {}", range.start(), range.end()),
-            )),
+        let mut numbers = self.numbers().into_iter().zip(RANGES);
+        match numbers.find(|(value, (_, range))| !range.contains(value)) {
+            Some((_, (setting, range))) => Err(ConfigError::new(setting, must_be_in(range))),
             None => Ok(self),
         }
     }
 
-    /// The numeric settings with their values and allowed ranges.
-    fn bounds(&self) -> [(&'static str, u64, RangeInclusive<u64>); 9] {
-        let limit = 0..=1_000_000;
+    /// The numeric settings, in the order of their [`RANGES`].
+    fn numbers(&self) -> [u64; RANGES.len()] {
         [
-            (
-                "HEROLO_DATABASE_MAX_CONNECTIONS",
-                u64::from(self.database_max_connections),
-                1..=1_000,
-            ),
-            (
-                "HEROLO_TOKEN_LIFETIME",
-                self.token_lifetime,
-                1..=366 * 24 * 60 * 60,
-            ),
-            ("HEROLO_DRAIN_SECONDS", self.drain_seconds, 0..=3_600),
-            ("HEROLO_WORKERS", u64::from(self.workers), 1..=256),
-            (
-                "HEROLO_USER_INVITATIONS",
-                self.user_invitations.into(),
-                0..=100,
-            ),
-            (
-                "HEROLO_LIMIT_LOGINS",
-                self.limit_logins.into(),
-                limit.clone(),
-            ),
-            (
-                "HEROLO_LIMIT_SIGN_UPS",
-                self.limit_sign_ups.into(),
-                limit.clone(),
-            ),
-            ("HEROLO_LIMIT_SENDS", self.limit_sends.into(), limit.clone()),
-            ("HEROLO_LIMIT_SEARCHES", self.limit_searches.into(), limit),
+            self.database_max_connections.into(),
+            self.token_lifetime,
+            self.drain_seconds,
+            self.workers.into(),
+            self.user_invitations.into(),
+            self.limit_logins.into(),
+            self.limit_sign_ups.into(),
+            self.limit_sends.into(),
+            self.limit_searches.into(),
         ]
     }
 
@@ -89,36 +75,8 @@ impl Config {
     /// # Errors
     /// A URL that cannot be used, with the fix.
     pub(crate) fn connect_options(&self) -> Result<MySqlConnectOptions, ConfigError> {
-        const SETTING: &str = "HEROLO_DATABASE_URL";
-        let url = self.database_url.expose_secret();
-        if !url.starts_with("mysql://") {
-            return Err(ConfigError::new(
-                SETTING,
-                "must start with mysql:// (mysql://user:password@host:3306/herolo)",
-            ));
-        }
-        let options: MySqlConnectOptions = url.parse().map_err(|_| {
-            ConfigError::new(
-                SETTING,
-                "is not a URL of the form mysql://user:password@host:3306/herolo \
-                 (percent-encode special characters of the password)",
-            )
-        })?;
-        if options.get_database().is_none_or(str::is_empty) {
-            return Err(ConfigError::new(
-                SETTING,
-                "names no database; end it with one: ...:3306/herolo",
-            ));
-        }
-        match (options.get_ssl_mode(), url.contains("ssl-ca=")) {
-            (MySqlSslMode::Preferred, false) => Ok(options.ssl_mode(MySqlSslMode::Required)),
-            (MySqlSslMode::Preferred, true) => Ok(options.ssl_mode(MySqlSslMode::VerifyIdentity)),
-            (MySqlSslMode::Required | MySqlSslMode::Disabled, true) => Err(ConfigError::new(
-                SETTING,
-                "has an ssl-ca, which its ssl-mode ignores; use ssl-mode=VERIFY_IDENTITY",
-            )),
-            _ => Ok(options),
-        }
+        let refuse = |fix| ConfigError::new("HEROLO_DATABASE_URL", fix);
+        database_options(self.database_url.expose_secret()).map_err(refuse)
     }
 
     /// The origins whose web pages may call the API, in the form that browsers send.
@@ -209,6 +167,95 @@ impl Config {
             ring.push((kid, key));
         }
         Ok(ring)
+    }
+}
+
+/// What an error says of a number that is out of range.
+pub(super) fn must_be_in(range: &RangeInclusive<u64>) -> String {
+    format!(
+        "must be a whole number from {} to {}",
+        range.start(),
+        range.end()
+    )
+}
+
+/// Parses the URL of the database. An error continues a sentence that begins with the setting.
+fn database_options(url: &str) -> Result<MySqlConnectOptions, String> {
+    const FORM: &str = "mysql://user:password@host:3306/herolo";
+    if !url.starts_with("mysql://") {
+        return Err(format!("must start with mysql:// ({FORM})"));
+    }
+    // The driver ignores parameters that it does not know, so a misspelt one would turn off the verification of the
+    // server.
+    let parameters = parameters(url)?;
+    let options: MySqlConnectOptions = url.parse().map_err(|_| {
+        format!(
+            "is not a URL of the form {FORM} (percent-encode special characters of the password)"
+        )
+    })?;
+    if url.starts_with("mysql:///") {
+        return Err(format!("names no host ({FORM})"));
+    }
+    if options.get_database().is_none_or(str::is_empty) {
+        return Err("names no database; end it with one: ...:3306/herolo".to_owned());
+    }
+    let ca = parameters.iter().find(|(name, _)| name == "ssl-ca");
+    let options = match (options.get_ssl_mode(), ca) {
+        (MySqlSslMode::Preferred, None) => options.ssl_mode(MySqlSslMode::Required),
+        (MySqlSslMode::Preferred, Some(_)) => options.ssl_mode(MySqlSslMode::VerifyIdentity),
+        (MySqlSslMode::Required | MySqlSslMode::Disabled, Some(_)) => {
+            return Err(
+                "has an ssl-ca, which its ssl-mode ignores; use ssl-mode=VERIFY_IDENTITY"
+                    .to_owned(),
+            );
+        }
+        _ => options,
+    };
+    for (name, file) in parameters.iter().filter(|(name, _)| name != "ssl-mode") {
+        check_pem(file).map_err(|error| format!("the file of its {name} {error}"))?;
+    }
+    Ok(options)
+}
+
+/// The parameters of the URL of the database.
+fn parameters(url: &str) -> Result<Vec<(String, String)>, String> {
+    const KNOWN: [&str; 4] = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"];
+    const MODES: [&str; 5] = [
+        "DISABLED",
+        "PREFERRED",
+        "REQUIRED",
+        "VERIFY_CA",
+        "VERIFY_IDENTITY",
+    ];
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let query = query.split_once('#').map_or(query, |(query, _)| query);
+    let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect();
+    for (name, value) in &parameters {
+        // The unknown name may be a part of a password with an unencoded question mark, so it is left out.
+        if !KNOWN.contains(&name.as_str()) {
+            return Err(format!(
+                "has a parameter that is not known; the parameters are {} (percent-encode special characters of the \
+                 password)",
+                KNOWN.join(", ")
+            ));
+        }
+        if name == "ssl-mode" && !MODES.iter().any(|mode| mode.eq_ignore_ascii_case(value)) {
+            return Err(format!("its ssl-mode must be one of {}", MODES.join(", ")));
+        }
+    }
+    Ok(parameters)
+}
+
+/// Whether a file holds certificates or a key in PEM. An error continues a sentence that begins with the file.
+fn check_pem(file: &str) -> Result<(), String> {
+    let text = std::fs::read(file).map_err(|error| format!("cannot be read: {file}: {error}"))?;
+    let begin = b"-----BEGIN ";
+    if text.windows(begin.len()).any(|window| window == begin) {
+        Ok(())
+    } else {
+        Err(format!("is not in PEM: {file}"))
     }
 }
 

@@ -20,11 +20,11 @@ const SECURITY: [(&str, &str); 5] = [
 ];
 
 /// The response headers that a page of another origin may read.
-const EXPOSED: &str = "Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, \
-                       X-Request-Id";
+const EXPOSED: &str = "Accept-Encoding, Allow, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, \
+                       WWW-Authenticate, X-Request-Id";
 /// The request headers that it may send.
-const ACCEPTED: &str =
-    "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, X-Request-Id";
+const ACCEPTED: &str = "Authorization, Content-Encoding, Content-Type, Idempotency-Key, If-None-Match, \
+                        Last-Event-ID, X-Request-Id";
 /// Seconds for which browsers may cache a preflight response; they limit it to two hours or less.
 const PREFLIGHT_MAX_AGE: &str = "7200";
 
