@@ -89,7 +89,10 @@ impl Proxy {
         let options = options
             .host(&self.address.ip().to_string())
             .port(self.address.port());
-        options.to_url_lossy().into()
+        let mut through = options.to_url_lossy();
+        // Without the driver's own defaults, which are no parameters of the service.
+        through.set_query(url.split_once('?').map(|(_, query)| query));
+        through.into()
     }
 
     /// Forwards everything. Connections in the black hole stay dead.
