@@ -4,8 +4,7 @@ use std::fmt::Display;
 
 use rocket::figment::{Error as FigmentError, error::Kind};
 
-use crate::config::schema::{PREFIX, SETTINGS};
-use crate::config::values::{RANGES, must_be_in};
+use crate::config::schema::{PREFIX, RANGES, SETTINGS, must_be_in};
 
 /// A setting whose value cannot be used. The message names the setting and the fix, and never contains a secret.
 #[derive(Debug, thiserror::Error)]

@@ -1,6 +1,7 @@
 //! The settings: their names, meanings, types and defaults.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::RangeInclusive;
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -117,6 +118,28 @@ pub const SETTINGS: &[(&str, &str, &str)] = &[
         "none",
     ),
 ];
+
+/// The numeric settings and their ranges. A port may be any of its type.
+pub(super) const RANGES: &[(&str, RangeInclusive<u64>)] = &[
+    ("HEROLO_DATABASE_MAX_CONNECTIONS", 1..=1_000),
+    ("HEROLO_TOKEN_LIFETIME", 1..=366 * 24 * 60 * 60),
+    ("HEROLO_DRAIN_SECONDS", 0..=3_600),
+    ("HEROLO_WORKERS", 1..=256),
+    ("HEROLO_USER_INVITATIONS", 0..=100),
+    ("HEROLO_LIMIT_LOGINS", 0..=1_000_000),
+    ("HEROLO_LIMIT_SIGN_UPS", 0..=1_000_000),
+    ("HEROLO_LIMIT_SENDS", 0..=1_000_000),
+    ("HEROLO_LIMIT_SEARCHES", 0..=1_000_000),
+];
+
+/// What an error says of a number that is out of range.
+pub(super) fn must_be_in(range: &RangeInclusive<u64>) -> String {
+    format!(
+        "must be a whole number from {} to {}",
+        range.start(),
+        range.end()
+    )
+}
 
 /// Which requests to sign up are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -1,29 +1,14 @@
 //! The values of settings: each is parsed and checked once.
 
-use std::ops::RangeInclusive;
-
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use secrecy::{ExposeSecret, SecretBox};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
 use crate::config::explain::ConfigError;
-use crate::config::schema::Config;
+use crate::config::schema::{Config, RANGES, must_be_in};
 
 /// Bytes of a token signing key (HS256 wants at least 256 bits, RFC 7518 section 3.2).
 const TOKEN_KEY_BYTES: usize = 32;
-
-/// The numeric settings and their ranges. A port may be any of its type.
-pub(super) const RANGES: &[(&str, RangeInclusive<u64>)] = &[
-    ("HEROLO_DATABASE_MAX_CONNECTIONS", 1..=1_000),
-    ("HEROLO_TOKEN_LIFETIME", 1..=366 * 24 * 60 * 60),
-    ("HEROLO_DRAIN_SECONDS", 0..=3_600),
-    ("HEROLO_WORKERS", 1..=256),
-    ("HEROLO_USER_INVITATIONS", 0..=100),
-    ("HEROLO_LIMIT_LOGINS", 0..=1_000_000),
-    ("HEROLO_LIMIT_SIGN_UPS", 0..=1_000_000),
-    ("HEROLO_LIMIT_SENDS", 0..=1_000_000),
-    ("HEROLO_LIMIT_SEARCHES", 0..=1_000_000),
-];
 
 /// The origins whose web pages may call the API.
 #[derive(Debug, PartialEq, Eq)]
@@ -168,15 +153,6 @@ impl Config {
         }
         Ok(ring)
     }
-}
-
-/// What an error says of a number that is out of range.
-pub(super) fn must_be_in(range: &RangeInclusive<u64>) -> String {
-    format!(
-        "must be a whole number from {} to {}",
-        range.start(),
-        range.end()
-    )
 }
 
 /// Parses the URL of the database. An error continues a sentence that begins with the setting.
