@@ -1,10 +1,11 @@
 //! The messages that operators read when a setting cannot be used.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 
 use rocket::figment::{Error as FigmentError, error::Kind};
 
-use crate::config::schema::{PREFIX, RANGES, SETTINGS, must_be_in};
+use crate::config::schema::{PREFIX, RANGES, SETTINGS};
 
 /// A setting whose value cannot be used. The message names the setting and the fix, and never contains a secret.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +80,15 @@ fn meaning(setting: &str) -> &'static str {
         .iter()
         .find(|(known, ..)| *known == setting)
         .map_or("", |(_, meaning, _)| meaning)
+}
+
+/// What an error says of a number that is out of range.
+pub(super) fn must_be_in(range: &RangeInclusive<u64>) -> String {
+    format!(
+        "must be a whole number from {} to {}",
+        range.start(),
+        range.end()
+    )
 }
 
 /// Replaces the name of a Rust type with a description for operators.

@@ -132,15 +132,6 @@ pub(super) const RANGES: &[(&str, RangeInclusive<u64>)] = &[
     ("HEROLO_LIMIT_SEARCHES", 0..=1_000_000),
 ];
 
-/// What an error says of a number that is out of range.
-pub(super) fn must_be_in(range: &RangeInclusive<u64>) -> String {
-    format!(
-        "must be a whole number from {} to {}",
-        range.start(),
-        range.end()
-    )
-}
-
 /// Which requests to sign up are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase", expecting = "open, invited or closed")]

@@ -4,7 +4,7 @@ use rocket::figment::providers::{Format, Toml};
 use secrecy::ExposeSecret as _;
 use sqlx::mysql::MySqlSslMode;
 
-use crate::config::schema::{Config, Defaults, SETTINGS};
+use crate::config::schema::{Config, Defaults, RANGES, SETTINGS};
 use crate::config::sources::{layers, settings_below_default};
 use crate::config::values::Origins;
 
@@ -294,6 +294,11 @@ fn a_parameter_of_the_database_that_is_not_known_is_refused() {
             "the parameters are ssl-mode, ssl-ca",
         );
     }
+    refused(
+        "HEROLO_DATABASE_URL",
+        &format!("{URL}?ssl-mode=VERIFY_IDENTITY&ssl-mode=DISABLED"),
+        "ssl-mode more than once",
+    );
     for mode in ["SOMETIMES", "", "canary"] {
         let url = format!("{URL}?ssl-mode={mode}");
         refused(
@@ -308,6 +313,19 @@ fn a_parameter_of_the_database_that_is_not_known_is_refused() {
             without_host,
             "mysql://user:password@host:3306/herolo",
         );
+    }
+}
+
+#[test]
+fn each_number_has_its_own_range() {
+    for (setting, range) in RANGES {
+        let (last, next) = (range.end(), range.end() + 1);
+        assert!(with(setting, &last.to_string()).is_ok(), "{setting}");
+        let fix = format!(
+            "{setting}: must be a whole number from {} to {last}",
+            range.start()
+        );
+        refused(setting, &next.to_string(), &fix);
     }
 }
 

@@ -4,8 +4,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use secrecy::{ExposeSecret, SecretBox};
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 
-use crate::config::explain::ConfigError;
-use crate::config::schema::{Config, RANGES, must_be_in};
+use crate::config::explain::{ConfigError, must_be_in};
+use crate::config::schema::{Config, RANGES};
 
 /// Bytes of a token signing key (HS256 wants at least 256 bits, RFC 7518 section 3.2).
 const TOKEN_KEY_BYTES: usize = 32;
@@ -208,7 +208,7 @@ fn parameters(url: &str) -> Result<Vec<(String, String)>, String> {
     let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect();
-    for (name, value) in &parameters {
+    for (index, (name, value)) in parameters.iter().enumerate() {
         // The unknown name may be a part of a password with an unencoded question mark, so it is left out.
         if !KNOWN.contains(&name.as_str()) {
             return Err(format!(
@@ -216,6 +216,9 @@ fn parameters(url: &str) -> Result<Vec<(String, String)>, String> {
                  password)",
                 KNOWN.join(", ")
             ));
+        }
+        if parameters[..index].iter().any(|(other, _)| other == name) {
+            return Err(format!("has {name} more than once"));
         }
         if name == "ssl-mode" && !MODES.iter().any(|mode| mode.eq_ignore_ascii_case(value)) {
             return Err(format!("its ssl-mode must be one of {}", MODES.join(", ")));
