@@ -166,6 +166,7 @@ def number_of(name: str) -> Callable[[str], float]:
 def new_parser(is_short: bool) -> argparse.ArgumentParser:
     """The options, with the numbers of the form that runs."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,  # scripts look for some of the options
         prog="make endure",
         usage='make endure ARGS="[OPTION]..." (ARGS="--help" lists the options)',
         description="Injects faults while clients send and read messages, and counts what was lost. Arguments are"

@@ -1,5 +1,6 @@
 //! The settings, from defaults, the settings file and the environment.
 
+mod database_url;
 mod explain;
 mod mail;
 mod schema;

@@ -31,7 +31,12 @@ impl Config {
     /// # Errors
     /// An address or port that is malformed, with the fix.
     pub(crate) fn listen_address() -> Result<SocketAddr, ConfigError> {
-        let layers = layers(settings_file()?, environment()?.into_iter())?;
+        let is_needed = |(name, _): &(String, String)| {
+            let name = name.strip_suffix("_FILE").unwrap_or(name);
+            name.eq_ignore_ascii_case("HEROLO_ADDRESS") || name.eq_ignore_ascii_case("HEROLO_PORT")
+        };
+        let variables = environment()?.into_iter().filter(is_needed);
+        let layers = layers(settings_file()?, variables)?;
         let address: IpAddr = layers.extract_inner("address").map_err(explain)?;
         Ok(SocketAddr::from((
             address,
@@ -76,18 +81,20 @@ fn settings_file() -> Result<Option<Figment>, ConfigError> {
 pub(super) fn settings_below_default(file: impl Provider) -> Result<Figment, ConfigError> {
     let file = Figment::from(file);
     let tables: Dict = file.extract().map_err(explain)?;
-    match tables.keys().find(|table| *table != "default") {
-        Some(other) => {
-            let name = file
-                .find_metadata(other)
-                .and_then(|metadata| metadata.source.as_ref());
-            let name = name.map_or_else(|| "the settings file".to_owned(), ToString::to_string);
-            Err(ConfigError(format!(
-                "{name} has '{other}' outside [default]; move all settings below [default]"
-            )))
-        }
-        None => Ok(file.focus("default")),
-    }
+    let Some((table, fault)) = tables.iter().find_map(|(table, value)| match value {
+        _ if table != "default" => Some((table, "is outside [default]")),
+        Value::Dict(..) => None,
+        _ => Some((table, "is not a table")),
+    }) else {
+        return Ok(file.focus("default"));
+    };
+    let source = file
+        .find_metadata(table)
+        .and_then(|metadata| metadata.source.as_ref());
+    let name = source.map_or_else(|| "the settings file".to_owned(), ToString::to_string);
+    Err(ConfigError(format!(
+        "{name}: '{table}' {fault}; move all settings below one line [default]"
+    )))
 }
 
 /// The environment variables of this process that start with the prefix. Other variables need not be UTF-8.

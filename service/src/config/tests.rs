@@ -274,8 +274,56 @@ fn a_certificate_authority_means_verification() {
     std::fs::remove_file(&ca).expect("it is there");
     let missing = with_query("").expect_err("refused");
     assert!(missing.contains("ssl-ca cannot be read: /"), "{missing}");
-    let other = format!("{URL}?ssl-ca=Cargo.toml");
-    refused("HEROLO_DATABASE_URL", &other, "ssl-ca is not in PEM");
+}
+
+#[test]
+fn files_of_the_database_that_would_be_ignored_or_are_of_the_wrong_kind_are_refused() {
+    for (query, fix) in [
+        ("ssl-ca=Cargo.toml", "ssl-ca has no certificate in PEM"),
+        ("ssl-cert=Cargo.toml", "both ssl-cert and ssl-key"),
+        ("ssl-key=Cargo.toml", "both ssl-cert and ssl-key"),
+        (
+            "ssl-cert=Cargo.toml&ssl-key=Cargo.toml",
+            "ssl-cert has no certificate in PEM",
+        ),
+        (
+            "ssl-mode=DISABLED&ssl-cert=a&ssl-key=b",
+            "which ssl-mode=DISABLED ignores",
+        ),
+    ] {
+        refused("HEROLO_DATABASE_URL", &format!("{URL}?{query}"), fix);
+    }
+}
+
+#[test]
+fn what_looks_like_a_parameter_and_is_none_is_refused() {
+    for (rest, fix) in [
+        ("#ssl-mode=VERIFY_IDENTITY", "has a #"),
+        ("?#ssl-mode=VERIFY_IDENTITY", "has a #"),
+        ("&ssl-mode=VERIFY_IDENTITY", "parameters begin with ?"),
+        (";ssl-mode=VERIFY_IDENTITY", "parameters begin with ?"),
+        ("/", "parameters begin with ?"),
+    ] {
+        refused("HEROLO_DATABASE_URL", &format!("{URL}{rest}"), fix);
+    }
+    let unencoded = "mysql://user:12/canary@localhost:3306/herolo";
+    refused(
+        "HEROLO_DATABASE_URL",
+        unencoded,
+        "percent-encode special characters",
+    );
+}
+
+#[test]
+fn an_ipv6_address_of_the_database_loses_its_brackets() {
+    for (host, expected) in [("[::1]:3306", "::1"), ("localhost", "localhost")] {
+        let url = format!("mysql://user:canary@{host}/herolo");
+        let config = with("HEROLO_DATABASE_URL", &url).expect("valid");
+        assert_eq!(
+            config.connect_options().expect("valid").get_host(),
+            expected
+        );
+    }
 }
 
 #[test]
@@ -354,6 +402,8 @@ fn a_table_beside_default_is_refused() {
         "[global]\nport = 1\n",
         "[release]\nport = 1\n",
         "port = 1\n",
+        "[[default]]\nport = 1\n",
+        "default = 5\n",
     ] {
         assert!(
             load(file, &variables).is_err_and(|message| message.contains("[default]")),

@@ -2,8 +2,9 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use secrecy::{ExposeSecret, SecretBox};
-use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use sqlx::mysql::MySqlConnectOptions;
 
+use crate::config::database_url::connect_options;
 use crate::config::explain::{ConfigError, must_be_in};
 use crate::config::schema::{Config, RANGES};
 
@@ -61,7 +62,7 @@ impl Config {
     /// A URL that cannot be used, with the fix.
     pub(crate) fn connect_options(&self) -> Result<MySqlConnectOptions, ConfigError> {
         let refuse = |fix| ConfigError::new("HEROLO_DATABASE_URL", fix);
-        database_options(self.database_url.expose_secret()).map_err(refuse)
+        connect_options(self.database_url.expose_secret()).map_err(refuse)
     }
 
     /// The origins whose web pages may call the API, in the form that browsers send.
@@ -152,89 +153,6 @@ impl Config {
             ring.push((kid, key));
         }
         Ok(ring)
-    }
-}
-
-/// Parses the URL of the database. An error continues a sentence that begins with the setting.
-fn database_options(url: &str) -> Result<MySqlConnectOptions, String> {
-    const FORM: &str = "mysql://user:password@host:3306/herolo";
-    if !url.starts_with("mysql://") {
-        return Err(format!("must start with mysql:// ({FORM})"));
-    }
-    // The driver ignores parameters that it does not know, so a misspelt one would turn off the verification of the
-    // server.
-    let parameters = parameters(url)?;
-    let options: MySqlConnectOptions = url.parse().map_err(|_| {
-        format!(
-            "is not a URL of the form {FORM} (percent-encode special characters of the password)"
-        )
-    })?;
-    if url.starts_with("mysql:///") {
-        return Err(format!("names no host ({FORM})"));
-    }
-    if options.get_database().is_none_or(str::is_empty) {
-        return Err("names no database; end it with one: ...:3306/herolo".to_owned());
-    }
-    let ca = parameters.iter().find(|(name, _)| name == "ssl-ca");
-    let options = match (options.get_ssl_mode(), ca) {
-        (MySqlSslMode::Preferred, None) => options.ssl_mode(MySqlSslMode::Required),
-        (MySqlSslMode::Preferred, Some(_)) => options.ssl_mode(MySqlSslMode::VerifyIdentity),
-        (MySqlSslMode::Required | MySqlSslMode::Disabled, Some(_)) => {
-            return Err(
-                "has an ssl-ca, which its ssl-mode ignores; use ssl-mode=VERIFY_IDENTITY"
-                    .to_owned(),
-            );
-        }
-        _ => options,
-    };
-    for (name, file) in parameters.iter().filter(|(name, _)| name != "ssl-mode") {
-        check_pem(file).map_err(|error| format!("the file of its {name} {error}"))?;
-    }
-    Ok(options)
-}
-
-/// The parameters of the URL of the database.
-fn parameters(url: &str) -> Result<Vec<(String, String)>, String> {
-    const KNOWN: [&str; 4] = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key"];
-    const MODES: [&str; 5] = [
-        "DISABLED",
-        "PREFERRED",
-        "REQUIRED",
-        "VERIFY_CA",
-        "VERIFY_IDENTITY",
-    ];
-    let query = url.split_once('?').map_or("", |(_, query)| query);
-    let query = query.split_once('#').map_or(query, |(query, _)| query);
-    let parameters: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes())
-        .into_owned()
-        .collect();
-    for (index, (name, value)) in parameters.iter().enumerate() {
-        // The unknown name may be a part of a password with an unencoded question mark, so it is left out.
-        if !KNOWN.contains(&name.as_str()) {
-            return Err(format!(
-                "has a parameter that is not known; the parameters are {} (percent-encode special characters of the \
-                 password)",
-                KNOWN.join(", ")
-            ));
-        }
-        if parameters[..index].iter().any(|(other, _)| other == name) {
-            return Err(format!("has {name} more than once"));
-        }
-        if name == "ssl-mode" && !MODES.iter().any(|mode| mode.eq_ignore_ascii_case(value)) {
-            return Err(format!("its ssl-mode must be one of {}", MODES.join(", ")));
-        }
-    }
-    Ok(parameters)
-}
-
-/// Whether a file holds certificates or a key in PEM. An error continues a sentence that begins with the file.
-fn check_pem(file: &str) -> Result<(), String> {
-    let text = std::fs::read(file).map_err(|error| format!("cannot be read: {file}: {error}"))?;
-    let begin = b"-----BEGIN ";
-    if text.windows(begin.len()).any(|window| window == begin) {
-        Ok(())
-    } else {
-        Err(format!("is not in PEM: {file}"))
     }
 }
 
