@@ -126,10 +126,14 @@ fn document(start: String, source: Source<'_>) -> TextStream![String + '_] {
         yield start;
         for (mailbox, name) in [(Mailbox::Inbox, "received"), (Mailbox::Sent, "sent")] {
             yield format!(",\"{name}\":[");
+            let mut array = Array::default();
             let mut page = Some(Page { mailbox, per_page: PER_CHUNK, ..Page::DEFAULT });
             while let Some(current) = page {
                 match source.chunk(&current).await {
                     Ok(chunk) => {
+                        if array.needs_comma_before(&chunk.text) {
+                            yield ",".to_owned();
+                        }
                         yield chunk.text;
                         // The reservation lasts until the text was written.
                         drop(chunk.reservation);
@@ -147,6 +151,22 @@ fn document(start: String, source: Source<'_>) -> TextStream![String + '_] {
     }
 }
 
+/// A JSON array that is written in chunks.
+#[derive(Default)]
+struct Array {
+    has_elements: bool,
+}
+
+impl Array {
+    /// Whether a comma precedes the next chunk. A chunk is empty if its messages were deleted after their ids were
+    /// read.
+    fn needs_comma_before(&mut self, chunk: &str) -> bool {
+        let needs_comma = self.has_elements && !chunk.is_empty();
+        self.has_elements |= !chunk.is_empty();
+        needs_comma
+    }
+}
+
 /// Messages as one text, which is counted in the budget of large responses.
 struct Chunk {
     text: String,
@@ -155,7 +175,7 @@ struct Chunk {
 }
 
 impl Source<'_> {
-    /// The messages of a page, separated from those before them, and the next page.
+    /// The messages of a page, between commas, and the next page.
     async fn chunk(&self, page: &Page) -> Result<Chunk, Problem> {
         self.check_token().await?;
         let found = self
@@ -164,7 +184,7 @@ impl Source<'_> {
         let (found, mut reservation) = found.await?;
         let mut text = String::new();
         for (index, message) in found.messages.iter().enumerate() {
-            if index > 0 || page.before.is_some() {
+            if index > 0 {
                 text.push(',');
             }
             text += &json(message)?;
@@ -192,4 +212,30 @@ impl Source<'_> {
 
 fn json(value: &impl Serialize) -> Result<String, Problem> {
     serde_json::to_string(value).map_err(Problem::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Array;
+
+    #[test]
+    fn chunks_are_separated_by_commas_also_where_some_are_empty() {
+        for (chunks, expected) in [
+            (&["1,2", "3"][..], "1,2,3"),
+            (&["", "1", "", "2"], "1,2"),
+            (&["1", ""], "1"),
+            (&["", ""], ""),
+        ] {
+            let mut array = Array::default();
+            let written = chunks.iter().map(|chunk| {
+                let comma = if array.needs_comma_before(chunk) {
+                    ","
+                } else {
+                    ""
+                };
+                format!("{comma}{chunk}")
+            });
+            assert_eq!(written.collect::<String>(), expected);
+        }
+    }
 }

@@ -19,8 +19,17 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(100);
 /// Interval of the checks whether the database has been reached for the first time.
 const START_UP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// A job of a feature. It works in batches, with a [`PAUSE`] between them.
-pub(crate) type CleanupJob = for<'d> fn(&'d Database) -> BoxFuture<'d, Result<(), Error>>;
+/// Whether a job has to continue.
+pub(crate) enum Progress {
+    /// Until the next regular round, there is nothing to do.
+    Done,
+    /// The job has paused, so that the others have their turn.
+    Paused,
+}
+
+/// A job of a feature. It works in batches, with a [`PAUSE`] between them. One that takes longer than some seconds
+/// pauses, so that the others have their turn.
+pub(crate) type CleanupJob = for<'d> fn(&'d Database) -> BoxFuture<'d, Result<Progress, Error>>;
 
 /// The cleanup jobs, and the task that runs them until the service shuts down.
 #[derive(Clone, Default)]
@@ -58,20 +67,31 @@ impl Jobs {
         }
         let jobs = self.all().clone();
         loop {
-            for job in &jobs {
-                match job(&database).await {
-                    Ok(()) => {}
-                    // The next round repeats the job.
-                    Err(error @ Error::Broken(_)) => {
-                        tracing::warn!("a background job failed and will be repeated: {error}");
-                    }
-                    // Requests report an unavailable database.
-                    Err(error) => tracing::debug!("a background job will be repeated: {error}"),
-                }
-            }
-            let _ = timeout(INTERVAL, self.triggered.notified()).await;
+            let pause = match run_round(&jobs, &database).await {
+                Progress::Done => INTERVAL,
+                Progress::Paused => PAUSE,
+            };
+            let _ = timeout(pause, self.triggered.notified()).await;
         }
     }
+}
+
+/// Runs each job; returns whether one of them has paused.
+async fn run_round(jobs: &[CleanupJob], database: &Database) -> Progress {
+    let mut progress = Progress::Done;
+    for job in jobs {
+        match job(database).await {
+            Ok(Progress::Done) => {}
+            Ok(Progress::Paused) => progress = Progress::Paused,
+            // The next round repeats the job.
+            Err(error @ Error::Broken(_)) => {
+                tracing::warn!("a background job failed and will be repeated: {error}");
+            }
+            // Requests report an unavailable database.
+            Err(error) => tracing::debug!("a background job will be repeated: {error}"),
+        }
+    }
+    progress
 }
 
 #[rocket::async_trait]

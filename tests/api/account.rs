@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, NewMessage, Replica, Service, User, problem, until};
+use crate::support::{Answer, DIGITS, NewMessage, Replica, Service, User, problem, until};
 
 async fn two() -> (Service, User, User) {
     let (service, [alice, bob]) = Service::with_users(["alice", "bob"]).await;
@@ -299,6 +299,43 @@ async fn much_that_was_sent_is_cleared_away_little_by_little() {
     assert_eq!(delete(&alice).await.status, 204);
 
     until("all is gone", async || bob.inbox("").await == [answer]).await;
+}
+
+#[tokio::test]
+async fn large_deletions_keep_neither_other_jobs_nor_small_deletions_waiting() {
+    let (service, alice, bob) = two().await;
+    let carol = service.user("carol").await;
+    carol.send(&bob, "the only one").await;
+    let fill = format!(
+        "INSERT INTO messages (sender_id, subject, body, created_at) SELECT users.id, username, 'm', NOW(3) \
+         FROM users, {DIGITS} AS a, {DIGITS} AS b, {DIGITS} AS c, {DIGITS} AS d WHERE username <> 'carol'"
+    );
+    assert_eq!(service.database.execute(fill).await, 20_000);
+    let old_key = "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
+                   VALUES (1, 'old', REPEAT('x', 32), 1, UTC_TIMESTAMP(3) - INTERVAL 2 DAY)";
+    assert_eq!(service.database.execute(old_key).await, 1);
+
+    for user in [&alice, &bob, &carol] {
+        assert_eq!(delete(user).await.status, 204);
+    }
+
+    until("the old key and the one message are deleted", async || {
+        service.database.count("idempotency_keys").await == 0
+            && service
+                .database
+                .count("messages WHERE subject NOT IN ('alice', 'bob')")
+                .await
+                == 0
+    })
+    .await;
+    for subject in ["alice", "bob"] {
+        let left = format!("messages WHERE subject = '{subject}'");
+        assert!(service.database.count(&left).await > 0);
+    }
+    until("the large deletions go on", async || {
+        service.database.count("messages").await < 14_000
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -13,11 +13,17 @@ use crate::support::{
 /// The maximum size of a page in bytes.
 const PAGE: usize = 4 * 1024 * 1024;
 /// A message whose JSON is six times as long.
-const CONTROL: &str = "REPEAT(CHAR(1), 65535)";
+pub(crate) const CONTROL: &str = "REPEAT(CHAR(1), 65535)";
 const TEXT: &str = "REPEAT('x', 65535)";
 
 /// Inserts so many messages of this length from one user to another.
-async fn fill(database: &TestDatabase, sender: &User, receiver: &User, count: u32, body: &str) {
+pub(crate) async fn fill(
+    database: &TestDatabase,
+    sender: &User,
+    receiver: &User,
+    count: u32,
+    body: &str,
+) {
     let id = |user: &User| format!("(SELECT id FROM users WHERE username = '{}')", user.name);
     database
         .execute(format!(

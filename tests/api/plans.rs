@@ -10,8 +10,8 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 
 use crate::support::{
-    AHEAD, Answer, Listener, NewMessage, Service, SmtpServer, User, at_once, at_once_or_later,
-    until,
+    AHEAD, Answer, DIGITS, Listener, NewMessage, Service, SmtpServer, User, at_once,
+    at_once_or_later, until,
 };
 
 /// Enough rows that the optimizer could choose a wrong plan.
@@ -55,9 +55,7 @@ async fn big_inbox_with(adjust: impl FnOnce(&mut Config)) -> (Service, User, Use
     .await;
     let [alice, bob] = service.users(["alice", "bob"]).await;
     let database = &service.database;
-    let digits = "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4 \
-                   UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 UNION ALL SELECT 8 UNION ALL SELECT 9)";
-    let numbers = format!("{digits} AS a, {digits} AS b, {digits} AS c, {digits} AS d");
+    let numbers = format!("{DIGITS} AS a, {DIGITS} AS b, {DIGITS} AS c, {DIGITS} AS d");
     database
         .execute(format!(
             "INSERT INTO messages (sender_id, subject, body, created_at) \
@@ -294,6 +292,20 @@ async fn use_notices(service: &Service, smtp: &SmtpServer, erin: &User) {
     let path = link.trim_start_matches("<https://herolo.example.com");
     let stopped = service.post(path.trim_end_matches('>'), &json!({})).await;
     assert_eq!(stopped.status, 204, "{}", stopped.text);
+    leave_a_notice_unsent(service).await;
+}
+
+/// A mail about unread messages is discarded, because its recipient has none.
+async fn leave_a_notice_unsent(service: &Service) {
+    let to_grace = "INSERT INTO mails (kind, user_id, message_id, created_at, due_at) SELECT 'unread-messages', id, \
+                    RANDOM_BYTES(16), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) FROM users WHERE username = 'grace'";
+    assert_eq!(service.database.execute(to_grace).await, 1);
+    let unsent =
+        "UPDATE mails SET attempts = attempts WHERE kind = 'unread-messages' AND sent_at IS NULL";
+    until("it is discarded", async || {
+        service.database.execute(unsent).await == 0
+    })
+    .await;
 }
 
 /// A change that is assigned an id and is not committed.
@@ -337,6 +349,41 @@ async fn listen(service: &Service, alice: &User, bob: &User) {
     }
 }
 
+/// A tailer that starts when more ids are missing than its smaller statements look for, and no row after them is old.
+async fn look_for_many(service: &Service, bob: &User) {
+    for table in ["messages", "message_changes"] {
+        let delete = format!("DELETE FROM {table} WHERE id BETWEEN 3000 AND 3200");
+        assert_eq!(service.database.execute(delete).await, 201);
+        let renew = format!("UPDATE {table} SET created_at = UTC_TIMESTAMP(3) WHERE id > 3200");
+        service.database.execute(renew).await;
+    }
+    let _listener = Listener::of(bob).await;
+    let many = format!("IN ({}?)", "?,".repeat(399));
+    for (statement, after) in [
+        (
+            "FROM receipts FORCE INDEX (receipts_message) WHERE message_id",
+            "",
+        ),
+        (
+            "FROM messages FORCE INDEX (PRIMARY) WHERE id",
+            " FOR SHARE NOWAIT",
+        ),
+        ("FROM message_changes FORCE INDEX (PRIMARY) WHERE id", ""),
+        (
+            "FROM message_changes FORCE INDEX (PRIMARY) WHERE id",
+            " FOR SHARE NOWAIT",
+        ),
+    ] {
+        let expected = format!("{statement} {many}{after}");
+        until(&expected, async || {
+            let mut connection = service.database.connect().await;
+            let prepared = prepared(service, &mut connection).await;
+            prepared.iter().any(|one| one.ends_with(&expected))
+        })
+        .await;
+    }
+}
+
 /// Sends with a key to one and to several users, and retries.
 async fn use_a_key(alice: &User) {
     for number in 0..4 {
@@ -368,7 +415,10 @@ async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
     let path = |id: &u64| format!("/messages/{id}");
     for count in [64, 33, 18, 9, 5, 3].map(|count| count + AHEAD) {
         let new = NewMessage::to("bob").json();
-        let sends = (0..count).map(|_| alice.request(Method::POST, "/messages").json(&new));
+        let sends = (0..count).map(|number| {
+            let request = alice.request(Method::POST, "/messages").json(&new);
+            request.header("Idempotency-Key", format!("{number}-of-{count}"))
+        });
         let answers = at_once_or_later(&service.database, "messages", sends).await;
         let ids: Vec<_> = answers
             .iter()
@@ -547,7 +597,10 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "FROM (VALUES ROW(?,?),ROW(?,?)",
         "UPDATE mails SET due_at = UTC_TIMESTAMP(3) + INTERVAL ? MICROSECOND",
         "DELETE FROM mails WHERE id = ?",
+        "UPDATE unread_notices SET is_told = FALSE, told_until = LEAST(",
         "FROM (VALUES ROW(?,?,?),ROW(?,?,?)",
+        "FROM idempotency_keys WHERE (user_id, idempotency_key) IN (",
+        "created_at) VALUES (?,?,?,?,?),(?,?,?,?,?)",
     ] {
         assert!(
             of_the_api.iter().any(|one| one.contains(together)),
@@ -567,6 +620,7 @@ async fn every_statement_walks_a_key() {
     let (service, alice, bob) = big_inbox_with(|config| smtp.serve(config)).await;
     use_mails(&service, &smtp).await;
     use_everything(&service, &alice, &bob).await;
+    look_for_many(&service, &bob).await;
     listen(&service, &alice, &bob).await;
     let mut connection = service.database.connect().await;
     // Only /readyz reads a whole table: that of the few applied migrations.

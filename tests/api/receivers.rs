@@ -122,7 +122,7 @@ async fn receivers_that_are_not_valid_are_named_by_their_place() {
         ),
         (
             json!({"receiver": "bob", "receivers": ["carol"], "subject": "s", "message": "m"}),
-            vec!["#/receiver"],
+            vec!["#/receiver", "#/receivers"],
         ),
         (json!({"subject": "s", "message": "m"}), vec!["#/receiver"]),
     ];

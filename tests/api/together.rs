@@ -93,6 +93,124 @@ async fn concurrent_sends_share_a_commit_with_separate_outcomes() {
     );
 }
 
+/// A send with an `Idempotency-Key`.
+fn sending_once(sender: &User, receiver: &str, key: &str) -> RequestBuilder {
+    sending(sender, receiver).header("Idempotency-Key", key)
+}
+
+#[tokio::test]
+async fn concurrent_sends_with_keys_share_a_commit() {
+    const SENDS: usize = 40;
+    let service = start().await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
+    let sends = (0..SENDS).map(|number| sending_once(&alice, "bob", &format!("key-{number}")));
+    let (answers, statements) = counted(&service, "messages", sends).await;
+    assert_eq!(statuses(&answers), [201; SENDS]);
+    assert!(
+        statements < 4 * SENDS as u64,
+        "{statements} statements for {SENDS} sends"
+    );
+    // Each key is stored with its own message.
+    for (number, first) in answers.iter().enumerate() {
+        let again = Answer::of(sending_once(&alice, "bob", &format!("key-{number}"))).await;
+        assert_eq!((again.status, &again.text), (201, &first.text));
+    }
+    assert_eq!(bob.inbox("?per_page=100").await.len(), SENDS);
+}
+
+#[tokio::test]
+async fn concurrent_sends_with_keys_have_separate_outcomes() {
+    let service = start().await;
+    let [alice, bob, carol] = service.users(["alice", "bob", "carol"]).await;
+    let first = Answer::of(sending_once(&alice, "bob", "used")).await;
+    let send = |number: usize| match number % 6 {
+        0 => sending_once(&alice, "bob", "used"),
+        1 => sending_once(&alice, "carol", "used"),
+        2 => sending_once(&alice, "bob", "new"),
+        3 => sending_once(&alice, "nobody", &format!("refused-{number}")),
+        4 => sending_once(&carol, "bob", &format!("key-{number}")),
+        _ => sending(&alice, "bob"),
+    };
+    let answers = at_once(&service.database, "messages", (0..48).map(send)).await;
+
+    for (number, answer) in answers.iter().enumerate() {
+        let expected = [201, 422, 201, 422, 201, 201][number % 6];
+        assert_eq!(answer.status, expected, "{number}: {}", answer.text);
+        match number % 6 {
+            0 => assert_eq!(answer.text, first.text),
+            1 => assert!(answer.text.contains("key-reused"), "{}", answer.text),
+            2 => assert_eq!(answer.text, answers[2].text),
+            3 => assert!(answer.text.contains("nobody"), "{}", answer.text),
+            _ => {}
+        }
+    }
+    // Those that were used before, one that was new, and sixteen others.
+    assert_eq!(bob.inbox("?per_page=100").await.len(), 2 + 16);
+    assert!(carol.inbox("").await.is_empty());
+    // A refused send leaves its key free.
+    let again = Answer::of(sending_once(&alice, "carol", "refused-3")).await;
+    assert_eq!(again.status, 201, "{}", again.text);
+}
+
+#[tokio::test]
+async fn a_key_that_another_transaction_uses_fails_no_other_send() {
+    const SENDS: usize = 30;
+    let service = start().await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
+    let mut holder = service.database.connect().await;
+    for statement in [
+        "BEGIN",
+        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
+         SELECT id, 'key-20', REPEAT('x', 32), 1, UTC_TIMESTAMP(3) FROM users WHERE username = 'alice'",
+    ] {
+        holder.execute(statement).await.expect("nobody else does");
+    }
+    let sends = (0..SENDS).map(|number| sending_once(&alice, "bob", &format!("key-{number}")));
+    let commit = async {
+        // Once the sends have met the key, and before they give up.
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        holder.execute("COMMIT").await.expect("it is its own");
+    };
+    let (answers, ()) = tokio::join!(at_once(&service.database, "messages", sends), commit);
+
+    for (number, answer) in answers.iter().enumerate() {
+        let expected = if number == 20 { 422 } else { 201 };
+        assert_eq!(answer.status, expected, "{number}: {}", answer.text);
+    }
+    assert!(answers[20].text.contains("key-reused"));
+    assert_eq!(bob.inbox("?per_page=100").await.len(), SENDS - 1);
+}
+
+/// As after the loss of a replica in the middle of a batch: MySQL keeps its transaction until a timeout, while clients
+/// repeat their sends with the same keys.
+#[tokio::test]
+async fn keys_of_a_transaction_that_does_not_end_fail_their_own_sends_only() {
+    const SENDS: usize = 48;
+    const HELD: usize = 12;
+    let service = start().await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
+    let mut holder = service.database.connect().await;
+    holder.execute("BEGIN").await.expect("nobody else does");
+    let held = format!(
+        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
+         WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {HELD} - 1) \
+         SELECT id, CONCAT('key-', i), REPEAT('x', 32), 1, UTC_TIMESTAMP(3) FROM users, n WHERE username = 'alice'"
+    );
+    let held = holder.execute(sqlx::AssertSqlSafe(held)).await;
+    assert_eq!(held.expect("nobody else does").rows_affected(), 12);
+    // Those with held keys come first, so that others could wait for them.
+    let sends = (0..SENDS).map(|number| sending_once(&alice, "bob", &format!("key-{number}")));
+    let answers = at_once(&service.database, "messages", sends).await;
+    holder.execute("ROLLBACK").await.expect("it is its own");
+
+    let (held, others) = answers.split_at(HELD);
+    assert_eq!(statuses(others), [201; SENDS - HELD]);
+    for answer in held {
+        unavailable(answer);
+    }
+    assert_eq!(bob.inbox("?per_page=100").await.len(), SENDS - HELD);
+}
+
 /// The responses to requests of which the first have to wait, and the others queue up behind them.
 async fn behind_others(requests: impl Iterator<Item = RequestBuilder>) -> Vec<Answer> {
     let mut requests = requests.into_iter();

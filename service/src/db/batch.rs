@@ -12,7 +12,7 @@ use rocket::tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use rocket::tokio::time::{timeout, timeout_at};
 
 use crate::db::error::Error;
-use crate::db::error_codes::is_lock_wait;
+use crate::db::error_codes::is_conflict;
 use crate::db::time_budget::{DatabaseWait, spent};
 
 /// The largest batch of any kind.
@@ -38,7 +38,7 @@ pub(crate) struct BatchLimits {
 
 impl BatchLimits {
     /// The larger the batch, the less a commit costs per item; a second batch runs while the first waits for the disk.
-    /// For sends, this also bounds how many message ids are allocated and not yet committed; see
+    /// This also bounds how many ids of messages and changes are allocated and not yet committed; see
     /// `live::followed_table`.
     pub(crate) const GROUP_COMMIT: Self = Self {
         concurrency: 2,
@@ -96,13 +96,13 @@ pub(crate) fn run_individually<T, U>(items: &[T]) -> Vec<BatchOutcome<U>> {
 }
 
 /// Lets the items run individually if the batch timed out waiting for a lock, so that only the item that needs it
-/// waits.
-pub(crate) fn unless_locked<T, U>(
+/// waits; or if another transaction has meanwhile inserted a row that one of them inserts, too.
+pub(crate) fn unless_in_conflict<T, U>(
     items: &[T],
     outcomes: sqlx::Result<Vec<BatchOutcome<U>>>,
 ) -> sqlx::Result<Vec<BatchOutcome<U>>> {
     match outcomes {
-        Err(error) if is_lock_wait(&error) => Ok(run_individually(items)),
+        Err(error) if is_conflict(&error) => Ok(run_individually(items)),
         outcomes => outcomes,
     }
 }

@@ -9,7 +9,9 @@ use sqlx::{MySql, Transaction};
 
 use crate::db::commit_signal::CommitSignal;
 use crate::db::error::Error;
-use crate::db::error_codes::{breaks_connection, is_missing_table, is_retryable, is_unavailable};
+use crate::db::error_codes::{
+    breaks_connection, is_duplicate, is_missing_table, is_retryable, is_unavailable,
+};
 use crate::db::migrate::schema_version;
 use crate::db::pool::{ACQUIRE_TIMEOUT, Pool, PooledConnection};
 use crate::db::time_budget::{DatabaseWait, spent};
@@ -73,11 +75,11 @@ impl Database {
     }
 
     fn classify(&self, error: sqlx::Error) -> Error {
-        match &error {
-            sqlx::Error::Database(server) if server.is_unique_violation() => Error::Duplicate,
-            _ if is_unavailable(&error) => Error::Unavailable(error.to_string()),
-            _ if is_missing_table(&error) && !self.has_started() => Error::NoSchema,
-            _ => Error::Broken(error),
+        match error {
+            error if is_duplicate(&error) => Error::Duplicate,
+            error if is_unavailable(&error) => Error::Unavailable(error.to_string()),
+            error if is_missing_table(&error) && !self.has_started() => Error::NoSchema,
+            error => Error::Broken(error),
         }
     }
 

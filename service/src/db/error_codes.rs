@@ -56,9 +56,17 @@ pub(super) fn is_retryable(error: &sqlx::Error) -> bool {
     is_one_of(error, &server_error::RETRYABLE)
 }
 
-/// Whether a statement reached its timeout while it waited for a lock.
-pub(super) fn is_lock_wait(error: &sqlx::Error) -> bool {
-    number(error) == Some(server_error::LOCK_WAIT_TIMEOUT)
+/// Whether another transaction is the cause: a statement reached its timeout while it waited for a lock, or a row has
+/// the unique key of another one.
+pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
+    number(error) == Some(server_error::LOCK_WAIT_TIMEOUT) || is_duplicate(error)
+}
+
+/// Whether a row has the unique key of another one.
+pub(super) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
 
 /// Whether a statement with `NOWAIT` found a lock.

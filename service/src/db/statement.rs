@@ -1,6 +1,8 @@
 //! Statements with a variable number of values. sqlx requires constant statements, so each has a fixed number of
 //! placeholders; and it comes in few sizes, because each is prepared on each connection.
 
+use std::iter;
+
 /// The same placeholder several times, between commas: `placeholders!(100, "?")`.
 macro_rules! placeholders {
     ($count:expr, $placeholder:literal) => {
@@ -51,6 +53,42 @@ impl<const N: usize> SizedStatement<N> {
     }
 }
 
+/// Statements for fixed numbers of values, in descending order down to 1, of which any number of values takes several:
+/// for insertions, in which surplus placeholders cannot repeat a value. `S` is the statement, or several for the same
+/// values.
+pub(crate) struct ComposedStatement<S>(pub(crate) [(usize, S); 7]);
+
+/// A composed statement, by a macro that makes the statement for a number: `composed_statement!(insertion)`.
+macro_rules! composed_statement {
+    ($make:ident) => {
+        $crate::db::ComposedStatement([
+            (64, $make!(64)),
+            (32, $make!(32)),
+            (16, $make!(16)),
+            (8, $make!(8)),
+            (4, $make!(4)),
+            (2, $make!(2)),
+            (1, $make!(1)),
+        ])
+    };
+}
+pub(crate) use composed_statement;
+
+impl<S> ComposedStatement<S> {
+    /// The values in parts, in their order, each with the statement for it.
+    pub(crate) fn parts<'v, T>(
+        &self,
+        mut values: &'v [T],
+    ) -> impl Iterator<Item = (&S, &'v [T])> + use<'_, 'v, S, T> {
+        iter::from_fn(move || {
+            let fits = |(count, _): &&(usize, S)| *count <= values.len();
+            let (count, statement) = self.0.iter().find(fits)?;
+            let part = values.split_off(..*count)?;
+            Some((statement, part))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +107,30 @@ mod tests {
             assert_eq!(filled.copied().collect::<Vec<_>>(), repeated);
         }
         assert_eq!(NAMED.capacity(), 4);
+    }
+
+    #[test]
+    fn parts_have_all_values_in_their_order() {
+        macro_rules! number {
+            ($count:tt) => {
+                $count
+            };
+        }
+        let composed: ComposedStatement<usize> = composed_statement!(number);
+        for (count, expected) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (7, vec![4, 2, 1]),
+            (130, vec![64, 64, 2]),
+        ] {
+            let values: Vec<_> = (0..count).collect();
+            let parts: Vec<_> = composed.parts(&values).collect();
+            let statements: Vec<_> = parts.iter().map(|(statement, _)| **statement).collect();
+            assert_eq!(statements, expected);
+            assert!(parts.iter().all(|(count, part)| **count == part.len()));
+            let joined: Vec<_> = parts.iter().flat_map(|(_, part)| *part).copied().collect();
+            assert_eq!(joined, values);
+        }
     }
 
     #[test]

@@ -5,7 +5,9 @@ use crate::live::StreamCursor;
 
 /// The maximum length of a written cursor.
 const MAX_BYTES: usize = 4_096;
-/// A range of ids, as long as it can be written. A cursor that is shorter by this than the maximum is written whole.
+/// The maximum length of the part of a written cursor that is of messages, if there is one of changes.
+const MAX_MESSAGES_BYTES: usize = 3_072;
+/// A range of ids, as long as it can be written. A cursor that is shorter by this than both maxima is written whole.
 const RANGE_BYTES: usize = 64;
 /// Where the ids of changes begin.
 const CHANGES: u64 = 10_000_000_000_000_000;
@@ -35,7 +37,7 @@ fn check_written(cursor: &StreamCursor, ids: &[u64]) {
     assert!(written.len() <= MAX_BYTES);
     let read = StreamCursor::parse(&written).expect("valid");
     assert_eq!(read.to_string(), written);
-    let is_whole = written.len() <= MAX_BYTES - RANGE_BYTES;
+    let is_whole = written.len() <= MAX_MESSAGES_BYTES - RANGE_BYTES;
     let is_kept = |before: bool, now: bool| now == before || (!now && !is_whole);
     for id in ids {
         let is_known = cursor.covers_message(*id);

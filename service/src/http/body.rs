@@ -247,6 +247,14 @@ impl Fields {
         self.errors.push(FieldError::field(name, detail));
     }
 
+    /// Refuses two fields that were both given, each because of the other.
+    pub(crate) fn refuse_both(&mut self, one: &'static str, other: &'static str) {
+        for (name, another) in [(one, other), (other, one)] {
+            let detail = format!("cannot be combined with {another}");
+            let _ = self.take(name, |_| Err::<(), _>(detail.into()));
+        }
+    }
+
     /// Refuses the remaining fields: a misspelt or repeated field must not be ignored silently.
     fn refuse_remaining(&mut self) {
         for (name, _) in &mut self.given {

@@ -49,11 +49,16 @@ impl ResponseHeaders {
         })
     }
 
-    /// The `Access-Control-Allow-Origin` for a page of this origin; `None` if the page has no access.
-    fn allowed(&self, origin: &str) -> Option<Header<'static>> {
+    /// The `Access-Control-Allow-Origin` for a page of this origin; `None` if the page has no access. Where all origins
+    /// have access, the header is the same for requests without an origin, so that a cache can serve the response to
+    /// one to a page.
+    fn allowed(&self, origin: Option<&str>) -> Option<Header<'static>> {
         let allowed = match &self.origins {
             Origins::All => "*".to_owned(),
-            Origins::Listed(origins) => origins.iter().find(|listed| *listed == origin)?.clone(),
+            Origins::Listed(origins) => {
+                let is_same = |listed: &&String| Some(listed.as_str()) == origin;
+                origins.iter().find(is_same)?.clone()
+            }
         };
         Some(Header::new("Access-Control-Allow-Origin", allowed))
     }
@@ -64,11 +69,11 @@ impl ResponseHeaders {
             response.adjoin_raw_header("Vary", "Origin");
         }
         let origin = request.headers().get_one("Origin");
-        let Some(allowed) = origin.and_then(|origin| self.allowed(origin)) else {
+        let Some(allowed) = self.allowed(origin) else {
             return;
         };
         response.set_header(allowed);
-        if !is_preflight(request) {
+        if origin.is_none() || !is_preflight(request) {
             response.set_raw_header("Access-Control-Expose-Headers", EXPOSED);
             return;
         }

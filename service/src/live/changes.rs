@@ -8,7 +8,7 @@ use sqlx::mysql::MySqlRow;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, SizedStatement, sized_statement, with_connection};
-use crate::live::store::{MAX_IDS, query_by_ids};
+use crate::live::store::{MAX_MISSING, query_by_ids};
 use crate::model::change::ChangeKind;
 
 /// Changes that one statement of the tailer reads.
@@ -16,13 +16,13 @@ const CHANGES_PER_POLL: u64 = 500;
 /// Changes that a stream reads at once, of up to 2 KB each.
 const MISSED_PER_PAGE: u64 = 50;
 
-const BY_IDS: SizedStatement<1> = sized_statement!(
-    [100],
+const BY_IDS: SizedStatement<2> = sized_statement!(
+    [100, 400],
     "SELECT id, user_id, kind, message_ids FROM message_changes FORCE INDEX (PRIMARY) WHERE id IN (",
     "?",
     ")"
 );
-const _: () = assert!(BY_IDS.capacity() >= MAX_IDS);
+const _: () = assert!(BY_IDS.capacity() >= MAX_MISSING);
 
 /// Messages of one user that were changed by one transaction.
 #[derive(Clone, Debug)]
@@ -105,7 +105,7 @@ pub(super) async fn after(database: &Database, id: u64) -> Result<(Vec<Change>, 
     Ok((found, is_truncated))
 }
 
-/// Those of these changes, up to [`MAX_IDS`], that are committed.
+/// Those of these changes, up to [`MAX_MISSING`], that are committed.
 pub(super) async fn committed(database: &Database, ids: &[u64]) -> Result<Vec<Change>, Error> {
     with_connection!(database, |connection| {
         let rows = query_by_ids(&BY_IDS, ids).fetch_all(connection).await?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::live::id_cursor::IdCursor;
+use crate::live::id_cursor::{IdCursor, MAX_MESSAGES_LENGTH};
 use crate::live::id_ranges::IdRanges;
 use crate::model::invalid::Invalid;
 
@@ -58,13 +58,18 @@ impl StreamCursor {
         Self::new(messages, changes)
     }
 
+    /// As it is written. The changes have their place even if the messages are too many to write: a cursor without them
+    /// would lead to a `refetch`.
     fn whole(&self) -> IdCursor {
         let Some(changes) = &self.changes else {
             return self.messages.clone();
         };
-        let mut missing = self.messages.missing.clone();
-        if self.messages.reached < CHANGES - 1 {
-            missing.append(self.messages.reached + 1, CHANGES - 1);
+        let IdCursor {
+            reached,
+            mut missing,
+        } = self.messages.fitting(MAX_MESSAGES_LENGTH);
+        if reached < CHANGES - 1 {
+            missing.append(reached + 1, CHANGES - 1);
         }
         for (first, last) in changes.missing.ranges() {
             missing.append(CHANGES + first, CHANGES + last);
@@ -220,13 +225,27 @@ mod tests {
         assert_eq!(parse("9").union(&other), other);
     }
 
+    /// Every second id is missing.
+    fn full_of_gaps() -> IdCursor {
+        let mut cursor = ids("1");
+        for id in 2..4_000 {
+            cursor.record(2 * id, u64::MAX);
+        }
+        cursor
+    }
+
+    #[test]
+    fn a_cursor_of_too_many_messages_to_write_repeats_messages_but_no_changes() {
+        let cursor = StreamCursor::new(full_of_gaps(), ids("9-8"));
+        let read = parse(&cursor.to_string());
+        assert_eq!(read.changes, cursor.changes);
+        assert!(read.messages.reached < cursor.messages.reached);
+        assert!((1..8_000).all(|id| cursor.covers_message(id) || !read.covers_message(id)));
+    }
+
     #[test]
     fn a_cursor_too_long_to_write_repeats_changes_before_messages() {
-        let mut changes = ids("1");
-        for id in 2..4_000 {
-            changes.record(2 * id, u64::MAX);
-        }
-        let cursor = StreamCursor::new(ids("9-8"), changes);
+        let cursor = StreamCursor::new(ids("9-8"), full_of_gaps());
         let read = parse(&cursor.to_string());
         assert_eq!(read.messages, cursor.messages);
         assert!(read.reached_change() < cursor.reached_change());

@@ -2,10 +2,13 @@
 
 use sqlx::Row;
 
-use crate::db::{Database, Error, SizedStatement, is_locked, sized_statement, with_connection};
+use crate::db::{
+    BatchLimits, Database, Error, MAX_BATCH, SizedStatement, is_locked, sized_statement,
+    with_connection,
+};
 use crate::live::id_cursor::IdCursor;
 use crate::live::id_ranges::IdRanges;
-use crate::live::store::{MAX_IDS, query_by_ids};
+use crate::live::store::{MAX_MISSING, query_by_ids};
 
 /// A table with increasing ids.
 pub(super) struct FollowedTable {
@@ -13,23 +16,33 @@ pub(super) struct FollowedTable {
     pub(super) window: u64,
     newest: &'static str,
     after: &'static str,
+    /// The newest row that was inserted longer ago than a transaction takes from its first insertion to its last one,
+    /// and than the clocks of hosts differ. A lower id belongs to a row in flight only if it is locked.
+    newest_old: &'static str,
     /// The first id, if its row is older than any transaction; no lower one is in flight then. `None` if rows in the
     /// middle are deleted, too.
     settled: Option<&'static str>,
     /// Fails if a transaction is inserting or deleting one of the rows.
-    in_flight: SizedStatement<1>,
+    in_flight: SizedStatement<2>,
     definition: &'static str,
 }
 
-/// The messages. More ids than the window cannot be in flight at once: a replica sends four batches of 64 messages, and
-/// some individually. All of them fit into a cursor, whatever their pattern.
+/// The most replicas that share a database: ten on each of six hosts.
+const MAX_REPLICAS: usize = 60;
+/// The connections of a replica by default, each of which can have a transaction in progress. If settings give replicas
+/// more, the windows are enough for fewer of them.
+const CONNECTIONS: usize = 16;
+
+/// The messages.
 pub(super) const MESSAGES: FollowedTable = FollowedTable {
-    window: 2_000,
+    window: 20_000,
     newest: "SELECT MAX(id) FROM messages",
     after: "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id > ?",
+    newest_old: "SELECT id FROM messages FORCE INDEX (PRIMARY) \
+                 WHERE id > ? AND created_at < UTC_TIMESTAMP(3) - INTERVAL 10 SECOND ORDER BY id DESC LIMIT 1",
     settled: None,
     in_flight: sized_statement!(
-        [100],
+        [100, 400],
         "SELECT id FROM messages FORCE INDEX (PRIMARY) WHERE id IN (",
         "?",
         ") FOR SHARE NOWAIT"
@@ -37,18 +50,19 @@ pub(super) const MESSAGES: FollowedTable = FollowedTable {
     definition: "SHOW CREATE TABLE messages",
 };
 
-/// The changes. A replica commits twelve batches at once, four of which have up to 128 ids and the others up to 64, and
-/// on each other connection up to 128 ids. Those of a statement are consecutive, so few ranges are missing.
+/// The changes. Those of a statement are consecutive, so few ranges are missing.
 pub(super) const CHANGES: FollowedTable = FollowedTable {
-    window: 10_000,
+    window: 100_000,
     newest: "SELECT MAX(id) FROM message_changes",
     after: "SELECT id FROM message_changes FORCE INDEX (PRIMARY) WHERE id > ?",
+    newest_old: "SELECT id FROM message_changes FORCE INDEX (PRIMARY) \
+                 WHERE id > ? AND created_at < UTC_TIMESTAMP(3) - INTERVAL 10 SECOND ORDER BY id DESC LIMIT 1",
     settled: Some(
         "SELECT CAST(IF(created_at < UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE, id, 0) AS UNSIGNED) \
          FROM message_changes WHERE id = (SELECT MIN(id) FROM message_changes)",
     ),
     in_flight: sized_statement!(
-        [100],
+        [100, 400],
         "SELECT id FROM message_changes FORCE INDEX (PRIMARY) WHERE id IN (",
         "?",
         ") FOR SHARE NOWAIT"
@@ -56,8 +70,19 @@ pub(super) const CHANGES: FollowedTable = FollowedTable {
     definition: "SHOW CREATE TABLE message_changes",
 };
 
-const _: () = assert!(MESSAGES.in_flight.capacity() >= MAX_IDS);
-const _: () = assert!(CHANGES.in_flight.capacity() >= MAX_IDS);
+/// The transactions of one kind of group commit that a replica can have in progress.
+const BATCHES: usize = BatchLimits::GROUP_COMMIT.max_in_flight;
+/// The ids that a replica can have in flight: those of its batches of sends, and one on each connection.
+const MESSAGES_IN_FLIGHT: usize = BATCHES * MAX_BATCH + CONNECTIONS;
+/// The same for changes: batches of marks as read and of marks as unread have an id for each item, and those of
+/// deletions and transactions on all other connections up to twice as many.
+const CHANGES_IN_FLIGHT: usize =
+    2 * BATCHES * MAX_BATCH + (CONNECTIONS - 2 * BATCHES) * 2 * MAX_BATCH;
+const _: () = assert!(MESSAGES.window >= (MAX_REPLICAS * MESSAGES_IN_FLIGHT) as u64);
+const _: () = assert!(CHANGES.window >= (MAX_REPLICAS * CHANGES_IN_FLIGHT) as u64);
+
+const _: () = assert!(MESSAGES.in_flight.capacity() >= MAX_MISSING);
+const _: () = assert!(CHANGES.in_flight.capacity() >= MAX_MISSING);
 
 impl FollowedTable {
     /// The cursor at the newest row. Ids shortly before it that do not exist may be in flight.
@@ -93,7 +118,25 @@ impl FollowedTable {
         })
     }
 
-    /// Whether a transaction is inserting or deleting one of these rows, up to [`MAX_IDS`]. An uncommitted row is
+    /// The first missing id that may belong to a row in flight although it is not locked: one after the newest old row.
+    pub(super) async fn first_recent(
+        &self,
+        database: &Database,
+        missing: &IdRanges,
+    ) -> Result<u64, Error> {
+        let Some(first) = missing.first() else {
+            return Ok(0);
+        };
+        let old: Option<u64> = with_connection!(database, |connection| {
+            sqlx::query_scalar(self.newest_old)
+                .bind(first)
+                .fetch_optional(connection)
+                .await
+        })?;
+        Ok(old.map_or(first, |old| old + 1))
+    }
+
+    /// Whether a transaction is inserting or deleting one of these rows, up to [`MAX_MISSING`]. An uncommitted row is
     /// locked by its transaction.
     pub(super) async fn are_in_flight(
         &self,

@@ -65,6 +65,13 @@ impl IdRanges {
         }
     }
 
+    /// The ids from this one on.
+    pub(super) fn from(&self, id: u64) -> Self {
+        let mut on = Self::default();
+        on.append(id, u64::MAX);
+        self.intersection(&on)
+    }
+
     /// The ids that are in both sets.
     pub(super) fn intersection(&self, other: &Self) -> Self {
         let (mut one, mut two) = (
@@ -130,6 +137,7 @@ mod tests {
                 rest.remove(id);
                 assert_eq!(rest, ids(set.iter().copied().filter(|other| *other != id)));
                 assert_eq!(all.up_to(id), ids(set.range(..=id).copied()));
+                assert_eq!(all.from(id), ids(set.range(id..).copied()));
                 let mut highest = all.clone();
                 highest.retain_last(id);
                 let skipped = set

@@ -87,7 +87,8 @@ pub(crate) struct EventFields {
 /// milliseconds. Comments between events keep the connection alive.
 ///
 /// To resume, send the id of the last event as `Last-Event-ID`, to any replica: you get the messages and changes
-/// that you missed, each once.
+/// that you missed. Each comes once, except when many commits were delayed at the same time: then some come again, so
+/// replace a message that you have.
 ///
 /// Clients that buffer the whole response show nothing for minutes; `curl -N` shows each event immediately. An account
 /// can have up to 16 streams per replica.

@@ -8,7 +8,8 @@ use rocket::tokio::time::Instant;
 use crate::db::{Database, Error};
 use crate::live::followed_table::FollowedTable;
 use crate::live::id_cursor::IdCursor;
-use crate::live::store::MAX_IDS;
+use crate::live::id_ranges::IdRanges;
+use crate::live::store::MAX_MISSING;
 
 /// After this time, an id without a lock is abandoned. The ids of messages in one group commit are assigned at once,
 /// before the first of them is inserted and locked; this is longer than the whole commit may take.
@@ -35,8 +36,33 @@ impl Sequence {
 
     /// Starts over at the newest row.
     pub(super) async fn restart(&mut self, database: &Database) -> Result<(), Error> {
-        *self = Self::new(self.table, self.table.newest(database).await?);
+        let mut newest = self.table.newest(database).await?;
+        newest.missing = self.without_deleted(database, &newest.missing).await?;
+        *self = Self::new(self.table, newest);
         Ok(())
+    }
+
+    /// These missing ids without those that are known to be of deleted rows and rolled back transactions. There can be
+    /// thousands of them, so many that a cursor cannot name them, and it would be seconds until they are abandoned.
+    async fn without_deleted(
+        &self,
+        database: &Database,
+        missing: &IdRanges,
+    ) -> Result<IdRanges, Error> {
+        let recent = self.table.first_recent(database, missing).await?;
+        let old: Vec<_> = missing.iter().take_while(|id| *id < recent).collect();
+        let mut rest = IdRanges::default();
+        for some in old.chunks(MAX_MISSING) {
+            if self.table.are_in_flight(database, some).await? {
+                for id in some {
+                    rest.append(*id, *id);
+                }
+            }
+        }
+        for (first, last) in missing.from(recent).ranges() {
+            rest.append(*first, *last);
+        }
+        Ok(rest)
     }
 
     /// Whether the database was restored to a state in which it has not assigned these ids.
@@ -66,9 +92,9 @@ impl Sequence {
         }
     }
 
-    /// Missing ids that no transaction can commit any more, up to [`MAX_IDS`], unless they have been committed since
-    /// the last poll: they are of transactions that were rolled back, and of deleted rows. If one of the ids is locked,
-    /// all of them are tracked for another period, so that they do not delay others.
+    /// Missing ids that no transaction can commit any more, up to [`MAX_MISSING`], unless they have been committed
+    /// since the last poll: they are of transactions that were rolled back, and of deleted rows. If one of the ids is
+    /// locked, all of them are tracked for another period, so that they do not delay others.
     pub(super) async fn abandoned(&mut self, database: &Database) -> Result<Vec<u64>, Error> {
         let old = |since: &Instant| since.elapsed() > ABANDONED_AFTER;
         let old: Vec<_> = self
@@ -76,7 +102,7 @@ impl Sequence {
             .iter()
             .filter(|(_, since)| old(since))
             .map(|(id, _)| *id)
-            .take(MAX_IDS)
+            .take(MAX_MISSING)
             .collect();
         if !old.is_empty() && self.table.are_in_flight(database, &old).await? {
             for id in old {

@@ -26,16 +26,16 @@ const RECEIPTS_PER_POLL: u64 = 1_000;
 /// Entries of a backlog that are read by one statement.
 const BACKLOG_PAGE: u64 = 100;
 
-/// Ids that one statement can have.
-pub(super) const MAX_IDS: usize = by_ids::ARRIVED.capacity();
+/// Missing ids that one statement can look for.
+pub(super) const MAX_MISSING: usize = by_ids::ARRIVED.capacity();
 
 /// The statements that select several messages by id.
 mod by_ids {
     use crate::db::{SizedStatement, sized_statement};
     use crate::messages::store::message_columns;
 
-    pub(super) const ARRIVED: SizedStatement<1> = sized_statement!(
-        [100],
+    pub(super) const ARRIVED: SizedStatement<2> = sized_statement!(
+        [100, 400],
         "SELECT message_id, receiver_id, is_deleted FROM receipts FORCE INDEX (receipts_message) WHERE message_id IN (",
         "?",
         ")"
@@ -71,9 +71,9 @@ mod by_ids {
     );
 }
 
-/// A statement with these ids, up to [`MAX_IDS`].
-pub(super) fn query_by_ids(
-    statement: &SizedStatement<1>,
+/// A statement with these ids, up to its capacity.
+pub(super) fn query_by_ids<const N: usize>(
+    statement: &SizedStatement<N>,
     ids: &[u64],
 ) -> Query<'static, MySql, MySqlArguments> {
     let (statement, values) = statement.for_values(ids);
@@ -114,7 +114,7 @@ pub(super) async fn receipts_after(
     Ok((receipts, is_truncated))
 }
 
-/// The receipts of those of these messages, up to [`MAX_IDS`], that are committed.
+/// The receipts of those of these messages, up to [`MAX_MISSING`], that are committed.
 pub(super) async fn receipts_of(
     database: &Database,
     ids: &[u64],
@@ -148,7 +148,7 @@ impl NewMessage {
     }
 }
 
-/// Those of these messages, up to [`MAX_IDS`], that still exist.
+/// Those of these messages, up to 100, that still exist.
 pub(super) async fn contents(database: &Database, ids: &[u64]) -> Result<Vec<NewMessage>, Error> {
     with_connection!(database, |connection| {
         let rows = query_by_ids(&by_ids::CONTENTS, ids)
@@ -253,7 +253,7 @@ pub(super) async fn backlog(
     })
 }
 
-/// These messages, up to [`MAX_IDS`], oldest first, without those that the caller has deleted or never received.
+/// These messages, up to 100, oldest first, without those that the caller has deleted or never received.
 pub(super) async fn backlog_messages(
     database: &Database,
     caller: &Caller,

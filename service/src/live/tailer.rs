@@ -168,7 +168,7 @@ impl<'a> Tailer<'a> {
     /// Delivers new messages.
     async fn poll_messages(&mut self) -> Result<Poll, Error> {
         let mut receipts = Vec::new();
-        for some in self.messages.missing().chunks(store::MAX_IDS) {
+        for some in self.messages.missing().chunks(store::MAX_MISSING) {
             receipts.extend(store::receipts_of(self.database, some).await?);
         }
         let reached = self.messages.cursor.reached;
@@ -188,7 +188,7 @@ impl<'a> Tailer<'a> {
         let reached = self.changes.cursor.reached;
         let (new, has_more) = changes::after(self.database, reached).await?;
         let mut found = Vec::new();
-        for some in self.changes.missing().chunks(store::MAX_IDS) {
+        for some in self.changes.missing().chunks(store::MAX_MISSING) {
             found.extend(changes::committed(self.database, some).await?);
         }
         found.sort_unstable_by_key(|change| change.id);

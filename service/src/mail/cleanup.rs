@@ -4,11 +4,11 @@ use rocket::futures::future::{BoxFuture, FutureExt as _};
 use rocket::tokio::time::sleep;
 
 use crate::db::{Database, Error};
-use crate::jobs::PAUSE;
+use crate::jobs::{PAUSE, Progress};
 use crate::mail::store;
 
 /// Deletes what neither limits nor requests need any more.
-pub(super) fn outdated(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
+pub(super) fn outdated(database: &Database) -> BoxFuture<'_, Result<Progress, Error>> {
     async move {
         while store::delete_sent(database).await? {
             sleep(PAUSE).await;
@@ -16,7 +16,7 @@ pub(super) fn outdated(database: &Database) -> BoxFuture<'_, Result<(), Error>> 
         while store::delete_expired_codes(database).await? {
             sleep(PAUSE).await;
         }
-        Ok(())
+        Ok(Progress::Done)
     }
     .boxed()
 }

@@ -14,9 +14,10 @@ mod smtp;
 mod stage;
 mod store;
 mod texts;
+mod unsent;
 mod worker;
 
 pub(crate) use self::addressee::mailbox_hash;
 pub(crate) use self::kind::Kind;
-pub(crate) use self::outbox::{Outbox, SendsMail, add_for_owner};
+pub(crate) use self::outbox::{Outbox, SendsMail, SendsResets, add_one_for_owner};
 pub(crate) use self::stage::stage;

@@ -90,12 +90,26 @@ impl Outbox {
 }
 
 /// Adds a mail whose recipient is determined when it is sent to a transaction of a service that sends mails.
-pub(crate) async fn add_for_owner(
+async fn add_for_owner(
     transaction: &mut MySqlConnection,
     kind: Kind,
     user: UserId,
 ) -> sqlx::Result<()> {
     store::add(transaction, kind, user, None).await
+}
+
+/// The same, unless one of this kind is still to be sent to the owner, such as while the SMTP server is away: otherwise
+/// both would be sent, although what a mail is about is found out only then. The caller holds a lock under which all
+/// mails of the kind are added for this owner.
+pub(crate) async fn add_one_for_owner(
+    transaction: &mut MySqlConnection,
+    kind: Kind,
+    user: UserId,
+) -> sqlx::Result<()> {
+    if store::has_unsent(transaction, kind, user).await? {
+        return Ok(());
+    }
+    add_for_owner(transaction, kind, user).await
 }
 
 /// A request to a service that sends mails.
@@ -106,10 +120,26 @@ impl<'r> FromRequest<'r> for SendsMail {
     type Error = ();
 
     async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
-        let outbox = state::<Outbox>(request);
-        match outbox.and_then(|outbox| outbox.is_on.then_some(Self).ok_or(Problem::MailOff)) {
-            Ok(on) => Outcome::Success(on),
-            Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
-        }
+        require_mail(request, Self, Problem::MailOff)
+    }
+}
+
+/// The same, of a forgotten password, for which there is another remedy.
+pub(crate) struct SendsResets;
+
+#[rocket::async_trait]
+impl<'r> FromRequest<'r> for SendsResets {
+    type Error = ();
+
+    async fn from_request(request: &'r Request<'_>) -> Outcome<Self, ()> {
+        require_mail(request, Self, Problem::ResetsOff)
+    }
+}
+
+fn require_mail<T>(request: &Request<'_>, guard: T, problem: Problem) -> Outcome<T, ()> {
+    let outbox = state::<Outbox>(request);
+    match outbox.and_then(|outbox| outbox.is_on.then_some(guard).ok_or(problem)) {
+        Ok(on) => Outcome::Success(on),
+        Err(problem) => Outcome::Error((problem.stash_for_catcher(request), ())),
     }
 }

@@ -7,6 +7,7 @@ use crate::db::{Database, Error, with_connection};
 use crate::mail::addressee::{Addressee, MailboxHash, find, mailbox_hash};
 use crate::mail::kind::{Kind, Limit};
 use crate::mail::store::{Claim, ClaimedMail};
+use crate::mail::unsent::{Cause, discard_in};
 use crate::model::email::Email;
 use crate::model::secret_code::SecretCode;
 use crate::model::user::{UserId, Username};
@@ -20,8 +21,8 @@ pub(super) struct Letter {
     pub(super) message_id: [u8; 16],
 }
 
-/// Prepares an attempt. `None` if the mail is not to be sent: there is no such account, or as many mails of this kind
-/// as may be were sent to the mailbox or about the account.
+/// Prepares an attempt. `None` if the mail is not to be sent, and is discarded: there is no such account, or as many
+/// mails of this kind as may be were sent to the mailbox or about the account.
 pub(super) async fn prepare(
     database: &Database,
     mail: &ClaimedMail,
@@ -30,20 +31,13 @@ pub(super) async fn prepare(
     let code = kind.code_lifetime().map(|_| SecretCode::random());
     let addressee = with_connection!(database, |connection| {
         let mut transaction = connection.begin().await?;
-        let Some(addressee) = find(&mut transaction, mail, kind).await? else {
-            return Ok(None);
-        };
-        let mailbox = mailbox_hash(&addressee.recipient);
-        if exceeds_limit(&mut transaction, mail.claim, kind, &addressee, &mailbox).await?
-            || !address(&mut transaction, mail.claim, &addressee, &mailbox).await?
-        {
-            return Ok(None);
-        }
-        if let Some(code) = &code {
-            issue(&mut transaction, kind, addressee.user, &mailbox, code).await?;
+        let addressee = admit(&mut transaction, mail, kind, code.as_ref()).await?;
+        if addressee.is_none() {
+            // In the transaction that has counted, so that two mails to one account cannot refuse each other.
+            discard_in(&mut transaction, mail, Cause::Prevented).await?;
         }
         transaction.commit().await?;
-        Ok(Some(addressee))
+        Ok(addressee)
     })?;
     Ok(addressee.map(|addressee| Letter {
         kind,
@@ -54,7 +48,34 @@ pub(super) async fn prepare(
     }))
 }
 
+/// The addressee of a mail that may be sent, which then counts for its mailbox and makes its code valid. The account is
+/// locked until the end of the transaction.
+async fn admit(
+    transaction: &mut MySqlConnection,
+    mail: &ClaimedMail,
+    kind: Kind,
+    code: Option<&SecretCode>,
+) -> sqlx::Result<Option<Addressee>> {
+    let Some(addressee) = find(transaction, mail, kind).await? else {
+        return Ok(None);
+    };
+    let mailbox = mailbox_hash(&addressee.recipient);
+    if exceeds_limit(transaction, mail.claim, kind, &addressee, &mailbox).await?
+        || !address(transaction, mail.claim, &addressee, &mailbox).await?
+    {
+        return Ok(None);
+    }
+    if let Some(code) = code {
+        issue(transaction, kind, addressee.user, &mailbox, code).await?;
+    }
+    Ok(Some(addressee))
+}
+
 /// Whether as many mails of this kind as may be were sent to the mailbox or about the account, or are about to be.
+///
+/// A mail counts for its mailbox once it is prepared. Mails to one account are prepared one after the other, but in any
+/// order, since replicas claim them concurrently: each other one counts. Mails to other accounts may be prepared at the
+/// same time: only earlier ones count, so that two of them cannot refuse each other.
 async fn exceeds_limit(
     transaction: &mut MySqlConnection,
     Claim { mail, .. }: Claim,
@@ -70,13 +91,14 @@ async fn exceeds_limit(
         "SELECT COUNT(*), CAST(COALESCE(SUM(user_id = ? AND (sent_at IS NULL \
          OR sent_at > UTC_TIMESTAMP(3) - INTERVAL ? MINUTE)), 0) AS SIGNED) \
          FROM mails FORCE INDEX (mails_mailbox) WHERE mailbox_hash = ? AND kind = ? AND id <> ? \
-         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR OR sent_at IS NULL AND id < ?)",
+         AND (sent_at > UTC_TIMESTAMP(3) - INTERVAL 1 HOUR OR sent_at IS NULL AND (user_id = ? OR id < ?))",
     )
     .bind(u64::from(addressee.user))
     .bind(pause_minutes)
     .bind(&mailbox[..])
     .bind(kind.name())
     .bind(mail)
+    .bind(u64::from(addressee.user))
     .bind(mail)
     .fetch_one(&mut *transaction)
     .await?;

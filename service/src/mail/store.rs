@@ -54,6 +54,22 @@ pub(super) async fn add(
     .map(drop)
 }
 
+/// Whether a mail of this kind about an account is still to be sent, or is being sent.
+pub(super) async fn has_unsent(
+    transaction: &mut MySqlConnection,
+    kind: Kind,
+    user: UserId,
+) -> sqlx::Result<bool> {
+    let mail: Option<u64> = sqlx::query_scalar(
+        "SELECT id FROM mails FORCE INDEX (mails_user) WHERE user_id = ? AND kind = ? AND sent_at IS NULL LIMIT 1",
+    )
+    .bind(u64::from(user))
+    .bind(kind.name())
+    .fetch_optional(transaction)
+    .await?;
+    Ok(mail.is_some())
+}
+
 /// Adds a mail to the owner of the account with this name or normalized address, if there is one: that is found out
 /// when the mail is sent, so that the time of the request does not tell.
 pub(super) async fn add_requested(
@@ -156,18 +172,6 @@ pub(super) async fn postpone(
         .execute(connection)
         .await
         .map(drop)
-    })
-}
-
-/// Gives a mail up.
-pub(super) async fn discard(database: &Database, claim: Claim) -> Result<(), Error> {
-    with_connection!(database, |connection| {
-        sqlx::query("DELETE FROM mails WHERE id = ? AND attempts = ?")
-            .bind(claim.mail)
-            .bind(claim.attempt)
-            .execute(connection)
-            .await
-            .map(drop)
     })
 }
 

@@ -16,7 +16,8 @@ use crate::mail::outbox::Outbox;
 use crate::mail::prepare::{Letter, prepare};
 use crate::mail::smtp::Failure;
 use crate::mail::store::{Claim, ClaimedMail};
-use crate::mail::{smtp, store};
+use crate::mail::unsent::Cause;
+use crate::mail::{smtp, store, unsent};
 
 /// The time from which another replica may take a mail over.
 const LEASE: Duration = Duration::from_mins(2);
@@ -114,15 +115,13 @@ impl Worker {
             return Ok(Step::Discarded);
         };
         if mail.is_overdue {
-            return self
-                .give_up(&mail, kind, "it could not be sent for three days")
-                .await;
+            let reason = "it could not be sent for three days";
+            return self.give_up(&mail, kind, Cause::Prevented, reason).await;
         }
-        if let Some(letter) = prepare(&self.database, &mail, kind).await? {
-            return self.send(&mail, &letter, failures).await;
+        match prepare(&self.database, &mail, kind).await? {
+            Some(letter) => self.send(&mail, &letter, failures).await,
+            None => Ok(Step::Discarded),
         }
-        store::discard(&self.database, mail.claim).await?;
-        Ok(Step::Discarded)
     }
 
     async fn send(
@@ -133,7 +132,9 @@ impl Worker {
     ) -> Result<Step, Error> {
         let Ok(message) = compose(letter, &self.settings) else {
             let reason = "its recipient's address is not valid in a mail";
-            return self.give_up(mail, letter.kind, reason).await;
+            return self
+                .give_up(mail, letter.kind, Cause::Refused, reason)
+                .await;
         };
         let Err(failure) = smtp::send(&self.transport, message).await else {
             self.record_sent(mail.claim).await;
@@ -141,7 +142,8 @@ impl Worker {
         };
         let Claim { mail: id, attempt } = mail.claim;
         if let Failure::Refused(_) = failure {
-            self.give_up(mail, letter.kind, &failure.to_string())
+            let reason = failure.to_string();
+            self.give_up(mail, letter.kind, Cause::Refused, &reason)
                 .await?;
             return Ok(Step::Answered);
         }
@@ -156,8 +158,14 @@ impl Worker {
         Ok(Step::ServerAway)
     }
 
-    async fn give_up(&self, mail: &ClaimedMail, kind: Kind, reason: &str) -> Result<Step, Error> {
-        store::discard(&self.database, mail.claim).await?;
+    async fn give_up(
+        &self,
+        mail: &ClaimedMail,
+        kind: Kind,
+        cause: Cause,
+        reason: &str,
+    ) -> Result<Step, Error> {
+        unsent::discard(&self.database, mail, cause).await?;
         self.given_up.inc();
         let id = mail.claim.mail;
         tracing::warn!(

@@ -37,18 +37,14 @@ impl MessageWriter {
         new: NewMessage,
         key: Option<IdempotencyKey>,
     ) -> Result<Result<Message, Refusal>, Error> {
-        match (&new.receivers, key, new.in_reply_to) {
-            (Receivers::One(receiver), None, None) => {
-                let receiver = receiver.clone();
-                let request = Arc::new(SendRequest::new(caller, new, receiver));
-                let sent = self.sends.submit(Arc::clone(&request)).await?;
-                Ok(sent.map(|metadata| request.message(metadata)))
-            }
-            (_, key, _) => {
-                let sent = store::send(&self.database, &caller, &new, key.as_ref()).await?;
-                Ok(sent.map(|metadata| new.sent(metadata, caller.username().clone())))
-            }
+        if let (Receivers::One(receiver), None) = (&new.receivers, new.in_reply_to) {
+            let receiver = receiver.clone();
+            let request = Arc::new(SendRequest::new(caller, new, receiver, key));
+            let sent = self.sends.submit(Arc::clone(&request)).await?;
+            return Ok(sent.map(|metadata| request.message(metadata)));
         }
+        let sent = store::send(&self.database, &caller, &new, key.as_ref()).await?;
+        Ok(sent.map(|metadata| new.sent(metadata, caller.username().clone())))
     }
 
     /// Marks a received message as read or unread; `None` if the caller has not received it, or has deleted it.

@@ -264,8 +264,9 @@ pub(super) async fn bury(
         .await?;
     invitations::store::delete_all_of(transaction, user).await?;
     blocks::store::delete_all_by(transaction, user).await?;
+    // Before the mails, as the worker that discards one locks them.
+    unread_notices::store::delete_all_of(transaction, user).await?;
     codes::forget_account(transaction, user).await?;
     emails::store::delete_all_of(transaction, user).await?;
-    unread_notices::store::delete_all_of(transaction, user).await?;
     Ok(true)
 }

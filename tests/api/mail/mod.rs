@@ -47,12 +47,22 @@ async fn until_sent(service: &Service) {
 
 /// The number of mails that are to be sent.
 async fn unsent(service: &Service) -> i64 {
-    // Without locks, which could deadlock with those of the worker.
-    let mut connection = service.database.connect().await;
-    sqlx::query_scalar("SELECT COUNT(*) FROM mails WHERE sent_at IS NULL")
-        .fetch_one(&mut connection)
-        .await
-        .expect("the statement is right")
+    service.database.count("mails WHERE sent_at IS NULL").await
+}
+
+/// Waits until a mail was offered to a server that is busy, however often.
+async fn until_offered(smtp: &SmtpServer) {
+    until("the mail is offered", async || smtp.offered() > 0).await;
+}
+
+/// Waits until such a mail is postponed, and postpones it by an hour more.
+async fn delay(service: &Service) {
+    let postpone = "UPDATE mails SET due_at = due_at + INTERVAL 1 HOUR \
+                    WHERE due_at < UTC_TIMESTAMP(3) + INTERVAL 1 MINUTE";
+    until("it is postponed", async || {
+        service.database.execute(postpone).await == 1
+    })
+    .await;
 }
 
 /// Requests a new password for an account.

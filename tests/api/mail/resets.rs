@@ -3,7 +3,10 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{early_user, early_users, forget, login, reset, service, until_sent};
+use super::{
+    delay, early_user, early_users, forget, login, reset, service, unsent, until_offered,
+    until_sent,
+};
 use crate::support::{Answer, Mail, Service, SmtpServer, problem, statuses_at_once, until};
 
 const NEW: &str = "a new pass phrase";
@@ -185,6 +188,34 @@ async fn a_mailbox_gets_one_mail_in_ten_minutes_however_often_one_is_requested()
         "both are valid"
     );
     invalid(&reset(&service, &codes[1], NEW).await);
+}
+
+/// As if two replicas had claimed them at the same time, and the second one were faster.
+#[tokio::test]
+async fn of_two_mails_that_are_claimed_at_once_one_is_sent_in_whichever_order() {
+    let (service, smtp) = service().await;
+    early_user(&service, "alice").await;
+    let first = "INSERT INTO mails (kind, requested_for, message_id, created_at, due_at) VALUES ('password-reset', \
+                 'alice', RANDOM_BYTES(16), UTC_TIMESTAMP(3), UTC_TIMESTAMP(3) + INTERVAL 2 HOUR)";
+    assert_eq!(service.database.execute(first).await, 1);
+    smtp.be_busy();
+    forget(&service, "alice").await;
+    until_offered(&smtp).await;
+    delay(&service).await;
+    smtp.recover();
+
+    for (mail, left) in [("ASC", 1), ("DESC", 0)] {
+        let due = format!("UPDATE mails SET due_at = UTC_TIMESTAMP(3) ORDER BY id {mail} LIMIT 1");
+        assert_eq!(service.database.execute(due).await, 1);
+        until("it is sent or discarded", async || {
+            unsent(&service).await == left
+        })
+        .await;
+        assert_eq!(
+            smtp.mails().len(),
+            1 - usize::try_from(left).expect("0 or 1")
+        );
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use super::{early_user, early_users, login, reset, service, unsent, until_sent};
+use super::{
+    delay, early_user, early_users, login, reset, service, unsent, until_offered, until_sent,
+};
 use crate::support::{Answer, Mail, Service, SmtpServer, User, problem, until};
 
 /// A service, its mail server, and two users, of whom Alice is told after an hour.
@@ -67,6 +69,19 @@ async fn look(service: &Service) {
     })
     .await;
     until_sent(service).await;
+}
+
+/// Lets so many days pass, and the pauses of all mails be over, until none is left.
+async fn skip_pauses(service: &Service, days: u32) {
+    let again = format!(
+        "UPDATE mails SET created_at = created_at - INTERVAL {days} DAY, due_at = UTC_TIMESTAMP(3) \
+         WHERE due_at > UTC_TIMESTAMP(3)"
+    );
+    until("no mail is left", async || {
+        service.database.execute(&again).await;
+        unsent(service).await == 0
+    })
+    .await;
 }
 
 /// The seconds until the next inbox is due.
@@ -235,23 +250,104 @@ async fn only_a_verified_address_of_an_account_that_is_not_suspended_is_told() {
     smtp.wait_for(1).await;
 }
 
-#[tokio::test]
-async fn a_mail_that_was_delayed_is_not_sent_to_a_user_who_has_returned() {
+/// The same with two unread messages, and the id of the first. A mail about them was offered to a server that was busy.
+async fn told_in_vain() -> (Service, SmtpServer, User, User, u64) {
     let (service, smtp, alice, bob) = told().await;
     let id = bob.send(&alice, "hello").await;
     bob.send(&alice, "another").await;
     age_messages(&service, 61).await;
-    smtp.refuse(&[451]);
+    smtp.be_busy();
     begin_looking(&service).await;
-    until("the mail is offered", async || smtp.offered() == 1).await;
+    until_offered(&smtp).await;
+    (service, smtp, alice, bob, id)
+}
+
+#[tokio::test]
+async fn a_mail_that_was_delayed_is_not_sent_to_a_user_who_has_returned() {
+    let (service, smtp, alice, _bob, id) = told_in_vain().await;
     assert_eq!(alice.mark(id, true).await.status, 200);
-    let again = "UPDATE mails SET due_at = UTC_TIMESTAMP(3) WHERE due_at > UTC_TIMESTAMP(3)";
-    until("no mail is left", async || {
-        service.database.execute(again).await;
-        unsent(&service).await == 0
+    skip_pauses(&service, 0).await;
+    smtp.recover();
+    look(&service).await;
+    smtp.wait_for(0).await;
+}
+
+/// Of messages that were unread before a mark, and after it.
+#[tokio::test]
+async fn a_mail_that_was_delayed_until_after_a_return_is_the_only_one() {
+    let (service, smtp, alice, bob, id) = told_in_vain().await;
+    delay(&service).await;
+    smtp.recover();
+
+    assert_eq!(alice.mark(id, true).await.status, 200);
+    bob.send(&alice, "a third one").await;
+    age_messages(&service, 61).await;
+    begin_looking(&service).await;
+    until("the inbox was looked at", async || {
+        next_look(&service).await > 0
     })
     .await;
+
+    assert_eq!(unsent(&service).await, 1);
+    skip_pauses(&service, 0).await;
+    smtp.wait_for(1).await;
+}
+
+/// The next look makes up for it, although no message has arrived since.
+#[tokio::test]
+async fn a_mail_that_is_given_up_after_three_days_leaves_its_owner_to_the_next_one() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    smtp.be_busy();
+    begin_looking(&service).await;
+    until_offered(&smtp).await;
+    skip_pauses(&service, 3).await;
+    smtp.recover();
     smtp.wait_for(0).await;
+    let seconds = next_look(&service).await;
+    assert!((1..=60 * 60).contains(&seconds), "{seconds}");
+    look(&service).await;
+    smtp.wait_for(1).await;
+    look(&service).await;
+    smtp.wait_for(1).await;
+}
+
+#[tokio::test]
+async fn a_mail_whose_messages_are_gone_leaves_its_owner_to_the_next_one() {
+    let (service, smtp, alice, bob) = told().await;
+    let id = bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    smtp.be_busy();
+    begin_looking(&service).await;
+    until_offered(&smtp).await;
+    assert_eq!(bob.delete(id).await.status, 204);
+    skip_pauses(&service, 0).await;
+    smtp.recover();
+    look(&service).await;
+    smtp.wait_for(0).await;
+    bob.send(&alice, "another").await;
+    age_messages(&service, 61).await;
+    look(&service).await;
+    smtp.wait_for(1).await;
+}
+
+/// Otherwise a mailbox that is gone would be tried again and again.
+#[tokio::test]
+async fn after_a_mail_that_is_refused_there_is_none_until_the_user_returns() {
+    let (service, smtp, alice, bob) = told().await;
+    bob.send(&alice, "hello").await;
+    age_messages(&service, 61).await;
+    smtp.refuse(&[550]);
+    for _ in 0..2 {
+        look(&service).await;
+        assert_eq!(smtp.offered(), 1);
+        bob.send(&alice, "another").await;
+        age_messages(&service, 61).await;
+    }
+    assert_eq!(login(&service, "alice", "password of alice").await, 201);
+    look(&service).await;
+    smtp.wait_for(1).await;
 }
 
 #[tokio::test]

@@ -1,8 +1,6 @@
 //! Requests that hide a second one: if two servers in a row disagree about the end of the first one, the second
 //! would run in the name of another user (RFC 9112 section 11.2).
 
-use sqlx::Row as _;
-
 use crate::support::raw::{exchange, exchange_all};
 use crate::support::{Service, User};
 
@@ -61,15 +59,6 @@ fn hidden(user: &User) -> String {
     )
 }
 
-async fn count_messages(service: &Service) -> i64 {
-    let mut connection = service.database.connect().await;
-    sqlx::query("SELECT COUNT(*) FROM messages")
-        .fetch_one(&mut connection)
-        .await
-        .expect("the table is there")
-        .get(0)
-}
-
 /// A request with each framing, whose body contains the hidden one.
 fn carriers<'a>(line: &'a str, hidden: &'a str) -> impl Iterator<Item = Vec<u8>> + 'a {
     FRAMINGS.iter().map(move |(framing, in_a_chunk)| {
@@ -103,7 +92,7 @@ async fn a_request_in_the_body_of_another_never_runs() {
         );
         assert_eq!(received.fault(), None, "{request}\n{received:?}");
     }
-    assert_eq!(count_messages(&service).await, 0);
+    assert_eq!(service.database.count("messages").await, 0);
 }
 
 #[tokio::test]
@@ -122,7 +111,7 @@ async fn a_connection_with_both_framings_ends_with_its_answer() {
         let received = exchange(&service.url, request.as_bytes()).await;
 
         assert_eq!(received.statuses(), [400], "{received:?}");
-        assert_eq!(count_messages(&service).await, 0, "{received:?}");
+        assert_eq!(service.database.count("messages").await, 0, "{received:?}");
     }
 }
 
@@ -133,5 +122,5 @@ async fn the_hidden_request_is_one_that_runs_where_it_is_not_hidden() {
     let received = exchange(&service.url, hidden(&alice).as_bytes()).await;
 
     assert_eq!(received.statuses(), [201], "{received:?}");
-    assert_eq!(count_messages(&service).await, 1);
+    assert_eq!(service.database.count("messages").await, 1);
 }

@@ -7,6 +7,11 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
 
 use super::mysql;
 
+/// A table of ten rows; the product of four has ten thousand.
+pub(crate) const DIGITS: &str = "(SELECT 0 AS n UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 \
+                                 UNION ALL SELECT 4 UNION ALL SELECT 5 UNION ALL SELECT 6 UNION ALL SELECT 7 \
+                                 UNION ALL SELECT 8 UNION ALL SELECT 9)";
+
 /// An empty database on the server that all tests share.
 pub(crate) struct TestDatabase {
     name: String,
@@ -55,6 +60,16 @@ impl TestDatabase {
             .await
             .expect("the statement is right");
         done.rows_affected()
+    }
+
+    /// The number of rows of a table, or of those that a condition selects: `messages WHERE id > 8`.
+    pub(crate) async fn count(&self, rows: &str) -> i64 {
+        // Without locks, which could deadlock with those of the service.
+        let statement = AssertSqlSafe(format!("SELECT COUNT(*) FROM {rows}"));
+        sqlx::query_scalar(statement)
+            .fetch_one(&mut self.connect().await)
+            .await
+            .expect("the statement is right")
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -18,7 +18,7 @@ pub(crate) use api::{Answer, User, problem, unavailable};
 pub(crate) use crowd::{
     AHEAD, a_few_at_once, all, ask_all, at_once, at_once_or_later, statuses_at_once,
 };
-pub(crate) use database::TestDatabase;
+pub(crate) use database::{DIGITS, TestDatabase};
 pub(crate) use listener::{Event, Listener, position};
 pub(crate) use new_message::NewMessage;
 pub(crate) use process::{Finished, Herolo, Process, finish};

@@ -18,7 +18,7 @@ const AT_ONCE: usize = 24;
 const OF_ACCOUNT_AT_ONCE: usize = 6;
 
 /// Attempts of a request that gets a 503.
-const TRIES: usize = 30;
+const TRIES: usize = 300;
 
 /// The data received on a connection until the service closed it.
 #[derive(Debug)]

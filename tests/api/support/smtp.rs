@@ -123,6 +123,16 @@ impl SmtpServer {
         self.lock().refusals.extend(statuses);
     }
 
+    /// Is too busy for any mail from now on, which the service offers again after pauses, until [`Self::recover`].
+    pub(crate) fn be_busy(&self) {
+        self.refuse(&[451; 100]);
+    }
+
+    /// Refuses no further mail.
+    pub(crate) fn recover(&self) {
+        self.lock().refusals.clear();
+    }
+
     /// Forgets the mails that have arrived.
     pub(crate) fn forget(&self) {
         *self.lock() = Shared::default();

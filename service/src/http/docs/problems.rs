@@ -106,17 +106,18 @@ const NO_VERIFYING: SharedResponse = SharedResponse {
 };
 
 const MAIL_OFF: Example = || ("mailOff", Problem::MailOff);
+const RESETS_OFF: Example = || ("resetsOff", Problem::ResetsOff);
 const NO_MAIL: SharedResponse = SharedResponse {
     name: "NoMail",
     description: "The service sends no mails.",
     instance: "/password-resets",
-    examples: &[MAIL_OFF],
+    examples: &[RESETS_OFF],
 };
 const CODE_REFUSED: SharedResponse = SharedResponse {
     name: "CodeRefused",
     description: "The code is wrong, used or expired, or the service sends no mails; `type` says which.",
     instance: "/password-resets/completion",
-    examples: &[|| ("codeInvalid", Problem::CodeInvalid), MAIL_OFF],
+    examples: &[|| ("codeInvalid", Problem::CodeInvalid), RESETS_OFF],
 };
 
 const CODE_WRONG: SharedResponse = SharedResponse {

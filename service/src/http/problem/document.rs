@@ -85,7 +85,10 @@ impl Problem {
             Self::InvitationsOff =>
                 "On this service only the operator invites; ask the operator for an invitation.".into(),
             Self::MailOff =>
-                "This service sends no mails. Its operator can set a new password for an account.".into(),
+                "This service sends no mails, so that no address is verified and there are no notices; an account \
+                 works without either, and only the operator of the service can turn mails on.".into(),
+            Self::ResetsOff =>
+                "This service sends no mails; ask its operator, who can set a new password for an account.".into(),
             Self::CodeInvalid =>
                 "This code is not valid: it was used, has expired, or is mistyped. \
                  Check it; a code for a password or an address can be requested again.".into(),

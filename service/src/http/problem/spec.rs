@@ -35,6 +35,8 @@ pub(crate) enum Problem {
     InvitationsOff,
     /// The service sends no mails.
     MailOff,
+    /// The service sends no mails, so a forgotten password cannot be replaced by its owner.
+    ResetsOff,
     /// The code of a mail is wrong, was used, or has expired.
     CodeInvalid,
     /// The resource does not exist or is not visible to the caller.
@@ -134,7 +136,7 @@ impl Problem {
             Self::InvitationNeeded => (403, "invitation-needed", "Signing up takes an invitation"),
             Self::InvitationInvalid => (403, "invitation-invalid", "The invitation is not valid"),
             Self::InvitationsOff => (403, "invitations-off", "Users cannot invite others"),
-            Self::MailOff => (403, "mail-off", "The service sends no mails"),
+            Self::MailOff | Self::ResetsOff => (403, "mail-off", "The service sends no mails"),
             Self::CodeInvalid => (403, "code-invalid", "The code is not valid"),
             Self::NotFound | Self::NoSuchUser => (404, "not-found", "Not found"),
             Self::MethodNotAllowed(_) => (405, "method-not-allowed", "The method is not allowed for this path"),

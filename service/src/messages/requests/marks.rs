@@ -96,12 +96,7 @@ fn selection(fields: &mut Fields) -> Option<Selection> {
                 .map(Selection::Until)
         }
         (true, true) => {
-            for (name, detail) in [
-                ("ids", "cannot be combined with until"),
-                ("until", "cannot be combined with ids"),
-            ] {
-                let _ = fields.take(name, |_| Err::<(), _>(detail.into()));
-            }
+            fields.refuse_both("ids", "until");
             None
         }
         (false, false) => {

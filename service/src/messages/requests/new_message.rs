@@ -73,11 +73,12 @@ fn receivers(fields: &mut Fields) -> Option<Receivers> {
         fields.mention("receivers");
         return receiver.map(Receivers::One);
     }
-    let receivers = fields.texts("receivers", &RECEIVERS, Username::parse);
     if fields.has("receiver") {
-        let _ = fields.take("receiver", |_| Ok(()));
-        fields.refuse("receiver", "cannot be combined with receivers");
+        fields.refuse_both("receiver", "receivers");
+        return None;
     }
+    let receivers = fields.texts("receivers", &RECEIVERS, Username::parse);
+    fields.mention("receiver");
     receivers.map(Receivers::several)
 }
 

@@ -10,7 +10,7 @@ use sqlx::{Connection, FromRow, Row};
 use crate::auth::Caller;
 use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, SizedStatement, run_individually,
-    sized_statement, unless_locked, with_connection,
+    sized_statement, unless_in_conflict, with_connection,
 };
 use crate::messages::store::changes::{Changes, MAX_USERS};
 use crate::messages::store::message_key::{
@@ -81,7 +81,7 @@ impl Batch for DeleteRequest {
         let keys: Vec<_> = all.iter().map(|one| one.0).collect();
         with_connection!(database, |connection| {
             let gone = delete_all(database, connection, &keys).await;
-            unless_locked(
+            unless_in_conflict(
                 all,
                 gone.map(|gone| match gone {
                     None => run_individually(all),

@@ -1,7 +1,7 @@
 //! Idempotency keys. A key is stored with its message, so that a retry gets the first response and sends nothing.
 
-use sqlx::Row;
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use sqlx::{Connection as _, Row};
 
 use crate::auth::Caller;
 use crate::messages::store::row::id;
@@ -20,26 +20,93 @@ pub(super) struct FirstSend {
     pub(super) sent: SentMetadata,
 }
 
-/// Stores a key with its message.
+/// The id of a user and a key, of which a user can use each once.
+pub(super) type UserKey<'k> = (u64, &'k str);
+
+pub(super) fn user_key<'k>(user: &Caller, key: &'k IdempotencyKey) -> UserKey<'k> {
+    (u64::from(user.id()), key.as_str())
+}
+
+/// A message that was inserted for a request with a key.
+pub(super) struct KeyedSend<'s> {
+    pub(super) key: UserKey<'s>,
+    pub(super) new: &'s NewMessage,
+    pub(super) sent: SentMetadata,
+}
+
+mod statements {
+    use crate::db::{ComposedStatement, composed_statement, placeholders};
+    use crate::messages::store::message_key::{SizedByKeys, sized_by_keys};
+
+    pub(super) const USED: SizedByKeys = sized_by_keys!(
+        "SELECT user_id, idempotency_key FROM idempotency_keys WHERE (user_id, idempotency_key) IN (",
+        "(?,?)",
+        ")"
+    );
+
+    macro_rules! insertion {
+        ($count:tt) => {
+            const_str::concat!(
+                "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) VALUES ",
+                placeholders!($count, "(?,?,?,?,?)")
+            )
+        };
+    }
+    pub(super) const INSERTIONS: ComposedStatement<&str> = composed_statement!(insertion);
+}
+use statements::{INSERTIONS, USED};
+
+/// Stores the keys of messages. If one of them was used before, it violates the unique index.
 pub(super) async fn insert(
     connection: &mut MySqlConnection,
-    caller: &Caller,
-    key: &IdempotencyKey,
-    new: &NewMessage,
-    sent: SentMetadata,
+    sends: &[KeyedSend<'_>],
 ) -> sqlx::Result<()> {
-    sqlx::query(
-        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
-         VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(u64::from(caller.id()))
-    .bind(key.as_str())
-    .bind(&new.fingerprint()[..])
-    .bind(sent.id.get())
-    .bind(sent.created_at)
-    .execute(connection)
-    .await
-    .map(drop)
+    for (statement, part) in INSERTIONS.parts(sends) {
+        let query = part.iter().fold(sqlx::query(*statement), |query, send| {
+            let (user, key) = send.key;
+            query
+                .bind(user)
+                .bind(key)
+                .bind(send.new.fingerprint().to_vec())
+                .bind(send.sent.id.get())
+                .bind(send.sent.created_at)
+        });
+        query.execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Which of the keys were used before. If there are none, no statement is executed.
+pub(super) async fn used(
+    connection: &mut MySqlConnection,
+    keys: &[UserKey<'_>],
+) -> sqlx::Result<Vec<(u64, String)>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (statement, keys) = USED.for_values(keys);
+    let query = keys.fold(sqlx::query_as(statement), |query, (user, key)| {
+        query.bind(*user).bind(*key)
+    });
+    query.fetch_all(connection).await
+}
+
+/// The same, and those that transactions use which have not ended: a read that ignores whether they will commit.
+pub(super) async fn taken(
+    connection: &mut MySqlConnection,
+    keys: &[UserKey<'_>],
+) -> sqlx::Result<Vec<(u64, String)>> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    // It holds for the next transaction, which ends in any case.
+    sqlx::query("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
+        .execute(&mut *connection)
+        .await?;
+    let mut transaction = connection.begin().await?;
+    let taken = used(&mut transaction, keys).await?;
+    transaction.rollback().await?;
+    Ok(taken)
 }
 
 /// The sender, and the send that the key was used for, if there is one; `None` if the account does not exist.

@@ -9,7 +9,7 @@ use sqlx::{Connection, Row};
 use crate::auth::Caller;
 use crate::db::{
     Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, SizedStatement, run_individually,
-    sized_statement, unless_locked, with_connection,
+    sized_statement, unless_in_conflict, with_connection,
 };
 use crate::messages::store::changes::Changes;
 use crate::messages::store::find::select_one;
@@ -86,7 +86,7 @@ impl<const READ: bool> Batch for MarkRequest<READ> {
         let keys: Vec<_> = all.iter().map(|one| one.key()).collect();
         with_connection!(database, |connection| {
             let marked = mark_all(database, connection, &requests, &keys).await;
-            unless_locked(
+            unless_in_conflict(
                 all,
                 marked.map(|marked| match marked {
                     None => run_individually(all),

@@ -1,4 +1,4 @@
-//! Statements about messages of several users, each given by the ids of the user and the message.
+//! Statements about rows of several users, each given by the id of the user and a second key, such as a message's id.
 
 use sqlx::MySql;
 use sqlx::mysql::MySqlArguments;

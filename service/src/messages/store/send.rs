@@ -10,6 +10,7 @@ use sqlx::mysql::MySqlConnection;
 
 use crate::auth::Caller;
 use crate::db::{Database, Error, with_connection};
+use crate::messages::store::idempotency::KeyedSend;
 use crate::messages::store::{idempotency, replies};
 use crate::model::message::MessageId;
 use crate::model::new_message::{IdempotencyKey, NewMessage, RECEIVERS, Receivers, SentMetadata};
@@ -166,7 +167,8 @@ async fn send_once(
         }
         let sent = SentMetadata { id, created_at };
         if let Some(key) = key {
-            idempotency::insert(&mut transaction, caller, key, new, sent).await?;
+            let key = idempotency::user_key(caller, key);
+            idempotency::insert(&mut transaction, &[KeyedSend { key, new, sent }]).await?;
         }
         database.commit_events(transaction).await?;
         Ok(Some(sent))

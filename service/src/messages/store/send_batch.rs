@@ -1,7 +1,6 @@
-//! Group commit of sends to one receiver each, without a key, that answer no message: concurrent ones share a
-//! transaction.
+//! Group commit of sends to one receiver each that answer no message: concurrent ones share a transaction.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -10,28 +9,42 @@ use sqlx::{Connection, FromRow, Row};
 
 use crate::auth::Caller;
 use crate::db::{
-    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, unless_locked, with_connection,
+    Batch, BatchLimits, BatchOutcome, Database, Error, MAX_BATCH, is_conflict, unless_in_conflict,
+    with_connection,
 };
+use crate::messages::store::idempotency::{self, KeyedSend, UserKey};
 use crate::messages::store::send::{Refusal, UnknownReferences, send};
 use crate::model::message::{Message, MessageId};
-use crate::model::new_message::{NewMessage, SentMetadata};
+use crate::model::new_message::{IdempotencyKey, NewMessage, SentMetadata};
 use crate::model::user::Username;
 
-/// A request to send a message to one receiver, without a key, that answers no message.
+/// A request to send a message to one receiver that answers no message.
 pub(crate) struct SendRequest {
     caller: Caller,
     new: NewMessage,
     receiver: Username,
+    key: Option<IdempotencyKey>,
 }
 
 impl SendRequest {
     /// The receiver must be that of the message.
-    pub(crate) fn new(caller: Caller, new: NewMessage, receiver: Username) -> Self {
+    pub(crate) fn new(
+        caller: Caller,
+        new: NewMessage,
+        receiver: Username,
+        key: Option<IdempotencyKey>,
+    ) -> Self {
         Self {
             caller,
             new,
             receiver,
+            key,
         }
+    }
+
+    fn user_key(&self) -> Option<UserKey<'_>> {
+        let key = self.key.as_ref()?;
+        Some(idempotency::user_key(&self.caller, key))
     }
 
     /// The message as it was sent.
@@ -41,7 +54,9 @@ impl SendRequest {
 }
 
 mod statements {
-    use crate::db::{SizedStatement, placeholders, sized_statement};
+    use crate::db::{
+        ComposedStatement, SizedStatement, composed_statement, placeholders, sized_statement,
+    };
 
     /// Locks the senders and receivers until the transaction ends, except those whose rows other transactions have
     /// locked. `step` is the difference between successive ids, which depends on the server's configuration.
@@ -60,11 +75,9 @@ mod statements {
         ")"
     );
 
-    /// The statements that insert a number of messages and their receipts. Insertions of any number are composed of
-    /// these, because surplus placeholders cannot repeat a message. The receipt of a receiver who blocks the sender is
-    /// inserted as deleted.
+    /// The statements that insert a number of messages and their receipts. The receipt of a receiver who blocks the
+    /// sender is inserted as deleted.
     pub(super) struct Insertion {
-        pub(super) count: usize,
         pub(super) messages: &'static str,
         pub(super) receipts: &'static str,
     }
@@ -72,7 +85,6 @@ mod statements {
     macro_rules! insertion {
         ($count:tt) => {
             Insertion {
-                count: $count,
                 messages: const_str::concat!(
                     "INSERT INTO messages (sender_id, subject, body, created_at) VALUES ",
                     placeholders!($count, "(?, ?, ?, ?)")
@@ -87,17 +99,7 @@ mod statements {
             }
         };
     }
-
-    /// In descending order.
-    pub(super) const INSERTIONS: [Insertion; 7] = [
-        insertion!(64),
-        insertion!(32),
-        insertion!(16),
-        insertion!(8),
-        insertion!(4),
-        insertion!(2),
-        insertion!(1),
-    ];
+    pub(super) const INSERTIONS: ComposedStatement<Insertion> = composed_statement!(insertion);
 }
 use statements::{INSERTIONS, Insertion, KNOWN, USERS};
 /// Each message has a sender and a receiver.
@@ -112,30 +114,40 @@ impl Batch for SendRequest {
     type Context = Database;
     type Output = Result<SentMetadata, Refusal>;
 
-    /// Only sends whose sender or receiver another transaction has locked run individually, and wait for it.
+    /// Few sends run individually: retries, and those that wait for another transaction, which has locked the sender or
+    /// the receiver, or uses the key. While others wait for such a transaction, a retry may be refused (503).
     const LIMITS: BatchLimits = BatchLimits {
         max_individual: 4,
         ..BatchLimits::GROUP_COMMIT
     };
 
     async fn run_one(&self, database: &Database) -> Result<Self::Output, Error> {
-        send(database, &self.caller, &self.new, None).await
+        send(database, &self.caller, &self.new, self.key.as_ref()).await
     }
 
     /// Sends whose sender or receiver another transaction has locked run individually, so that the others do not wait.
+    /// So do those whose key was used before, which get the result of the first send, and those whose key another
+    /// transaction uses. That is known only once the batch has waited for it; then the others are sent without them. A
+    /// transaction of a replica that has lost its connection keeps its keys until MySQL's `wait_timeout`.
     async fn run_batch(
         database: &Database,
         all: &[Arc<Self>],
     ) -> Result<Vec<BatchOutcome<Self::Output>>, Error> {
         let created_at = Utc::now().trunc_subsecs(3);
         with_connection!(database, |connection| {
-            let sent = send_all(database, connection, all, created_at).await;
-            unless_locked(all, sent)
+            let mut sent = send_all(database, connection, all, &[], created_at).await;
+            if sent.as_ref().is_err_and(is_conflict) {
+                let taken = idempotency::taken(connection, &keys_of(all)).await?;
+                if !taken.is_empty() {
+                    sent = send_all(database, connection, all, &taken, created_at).await;
+                }
+            }
+            unless_in_conflict(all, sent)
         })
     }
 }
 
-/// Whether a message can be sent, according to its sender and its receiver.
+/// Whether a message can be sent, according to its sender, its key and its receiver.
 enum Verdict {
     /// It can be sent to the receiver with this id.
     Send(u64),
@@ -143,35 +155,46 @@ enum Verdict {
     NoSuchReceiver,
     /// The sender's token is no longer valid.
     TokenRevoked,
-    /// Another transaction has locked the sender or the receiver.
-    Locked,
+    /// Another transaction has locked the sender or the receiver, or another send has the key.
+    RunIndividually,
 }
 
+/// The keys of those requests that have one.
+fn keys_of(all: &[Arc<SendRequest>]) -> Vec<UserKey<'_>> {
+    all.iter().filter_map(|one| one.user_key()).collect()
+}
+
+/// Sends all but those whose keys are `taken`, or were used before.
 async fn send_all(
     database: &Database,
     connection: &mut MySqlConnection,
     all: &[Arc<SendRequest>],
+    taken: &[(u64, String)],
     created_at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<BatchOutcome<Result<SentMetadata, Refusal>>>> {
     let mut transaction = connection.begin().await?;
     let users = Users::of(&mut transaction, all).await?;
-    let verdicts: Vec<_> = all.iter().map(|one| users.verdict(one)).collect();
-    let decided = all.iter().zip(&verdicts);
+    let are_first = are_first_with_key(&mut transaction, all, taken).await?;
+    let decided: Vec<_> = all
+        .iter()
+        .zip(are_first)
+        .map(|(one, is_first)| (&**one, users.verdict(one, is_first)))
+        .collect();
     let addressed: Vec<_> = decided
-        .clone()
+        .iter()
         .filter_map(|(one, verdict)| match verdict {
-            Verdict::Send(receiver) => Some((&**one, *receiver)),
+            Verdict::Send(receiver) => Some((*one, *receiver)),
             _ => None,
         })
         .collect();
-    let ids = insert(&mut transaction, &addressed, users.step, created_at).await?;
+    let sent = insert(&mut transaction, &addressed, users.step, created_at).await?;
+    insert_keys(&mut transaction, &addressed, &sent).await?;
     database.commit_events(transaction).await?;
-    let mut ids = VecDeque::from(ids);
-    let outcome = |(one, verdict): (&Arc<SendRequest>, &Verdict)| match verdict {
+    let mut sent = sent.into_iter();
+    let outcomes = decided.into_iter().map(|(one, verdict)| match verdict {
         Verdict::Send(_) => {
-            let id = ids.pop_front().and_then(MessageId::stored);
-            let id = id.ok_or(sqlx::Error::RowNotFound)?;
-            Ok(BatchOutcome::Done(Ok(SentMetadata { id, created_at })))
+            let metadata = sent.next().ok_or(sqlx::Error::RowNotFound)?;
+            Ok(BatchOutcome::Done(Ok(metadata)))
         }
         Verdict::NoSuchReceiver => {
             let unknown = UnknownReferences {
@@ -181,9 +204,25 @@ async fn send_all(
             Ok(BatchOutcome::Done(Err(Refusal::Unknown(unknown))))
         }
         Verdict::TokenRevoked => Ok(BatchOutcome::Done(Err(Refusal::TokenRevoked))),
-        Verdict::Locked => Ok(BatchOutcome::RunIndividually),
-    };
-    decided.map(outcome).collect()
+        Verdict::RunIndividually => Ok(BatchOutcome::RunIndividually),
+    });
+    outcomes.collect()
+}
+
+/// Whether each request is the first with its key, also among the requests themselves; true for those without a key.
+async fn are_first_with_key(
+    connection: &mut MySqlConnection,
+    all: &[Arc<SendRequest>],
+    taken: &[(u64, String)],
+) -> sqlx::Result<Vec<bool>> {
+    let used = idempotency::used(connection, &keys_of(all)).await?;
+    let used = used.iter().chain(taken);
+    let used = used.map(|(user, key)| (*user, key.as_str()));
+    let mut used: HashSet<UserKey<'_>> = used.collect();
+    let keys = all.iter().map(|one| one.user_key());
+    Ok(keys
+        .map(|key| key.is_none_or(|key| used.insert(key)))
+        .collect())
 }
 
 /// A user whose row the transaction has locked.
@@ -228,16 +267,17 @@ impl Users {
         })
     }
 
-    fn verdict(&self, request: &SendRequest) -> Verdict {
+    fn verdict(&self, request: &SendRequest, is_first_with_key: bool) -> Verdict {
         let (caller, receiver) = (&request.caller, request.receiver.as_str());
         let sender = caller.username().as_str();
         match (self.found.get(sender), self.found.get(receiver)) {
-            _ if self.locked.contains(sender) => Verdict::Locked,
+            _ if self.locked.contains(sender) => Verdict::RunIndividually,
             (Some(sender), _) if !is_of(caller, sender) => Verdict::TokenRevoked,
             // The name of a deleted account is free, or belongs to another account.
             (None, _) => Verdict::TokenRevoked,
+            _ if !is_first_with_key => Verdict::RunIndividually,
             (Some(_), Some(receiver)) => Verdict::Send(receiver.id),
-            (Some(_), None) if self.locked.contains(receiver) => Verdict::Locked,
+            (Some(_), None) if self.locked.contains(receiver) => Verdict::RunIndividually,
             (Some(_), None) => Verdict::NoSuchReceiver,
         }
     }
@@ -270,26 +310,44 @@ async fn known(connection: &mut MySqlConnection, names: &[&str]) -> sqlx::Result
     rows.iter().map(name).collect()
 }
 
-/// Inserts messages, and returns their ids in the same order.
+/// Inserts messages and their receipts, and returns their metadata in the same order.
 async fn insert(
     connection: &mut MySqlConnection,
-    mut messages: &[Addressed<'_>],
+    messages: &[Addressed<'_>],
     step: usize,
     created_at: DateTime<Utc>,
-) -> sqlx::Result<Vec<u64>> {
-    let mut ids = Vec::with_capacity(messages.len());
-    while let Some(insertion) = INSERTIONS
-        .iter()
-        .find(|insertion| insertion.count <= messages.len())
-    {
-        let (part, rest) = messages.split_at(insertion.count);
+) -> sqlx::Result<Vec<SentMetadata>> {
+    let mut sent = Vec::with_capacity(messages.len());
+    for (insertion, part) in INSERTIONS.parts(messages) {
         let first = insert_messages(connection, insertion, part, created_at).await?;
-        let given: Vec<u64> = (first..).step_by(step).take(part.len()).collect();
-        insert_receipts(connection, insertion, part, &given).await?;
-        ids.extend(given);
-        messages = rest;
+        let ids: Vec<u64> = (first..).step_by(step).take(part.len()).collect();
+        insert_receipts(connection, insertion, part, &ids).await?;
+        for id in ids {
+            let id = MessageId::stored(id).ok_or(sqlx::Error::RowNotFound)?;
+            sent.push(SentMetadata { id, created_at });
+        }
     }
-    Ok(ids)
+    Ok(sent)
+}
+
+/// Stores the keys of those messages that have one.
+async fn insert_keys(
+    connection: &mut MySqlConnection,
+    messages: &[Addressed<'_>],
+    sent: &[SentMetadata],
+) -> sqlx::Result<()> {
+    let keyed = messages
+        .iter()
+        .zip(sent)
+        .filter_map(|((request, _), sent)| {
+            let key = request.user_key()?;
+            Some(KeyedSend {
+                key,
+                new: &request.new,
+                sent: *sent,
+            })
+        });
+    idempotency::insert(connection, &keyed.collect::<Vec<_>>()).await
 }
 
 /// Inserts messages, and returns the id of the first. The ids of a statement that inserts a known number of rows are

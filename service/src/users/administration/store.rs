@@ -159,9 +159,10 @@ async fn suspend(
     .execute(&mut *transaction)
     .await?;
     invitations::store::delete_all_of(transaction, user).await?;
-    codes::forget_account(transaction, user).await?;
-    // Without its codes, the mails could not be stopped any more.
+    // Without its codes, the mails could not be stopped any more. Before the mails, as the worker locks both when it
+    // discards one.
     unread_notices::store::delete_all_of(transaction, user).await?;
+    codes::forget_account(transaction, user).await?;
     // It ends the event streams, and refuses sends that were authorized before.
     revoke_tokens(transaction, user).await
 }

@@ -4,16 +4,16 @@ use rocket::futures::future::{BoxFuture, FutureExt as _};
 use rocket::tokio::time::sleep;
 
 use crate::db::{Database, Error};
-use crate::jobs::PAUSE;
+use crate::jobs::{PAUSE, Progress};
 use crate::users::invitations::store;
 
 /// Deletes invitations that have expired, used or not.
-pub(crate) fn expired(database: &Database) -> BoxFuture<'_, Result<(), Error>> {
+pub(crate) fn expired(database: &Database) -> BoxFuture<'_, Result<Progress, Error>> {
     async move {
         while store::delete_expired(database).await? {
             sleep(PAUSE).await;
         }
-        Ok(())
+        Ok(Progress::Done)
     }
     .boxed()
 }

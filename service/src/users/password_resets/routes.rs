@@ -16,7 +16,7 @@ use crate::http::docs;
 use crate::http::managed::managed;
 use crate::http::problem::Problem;
 use crate::limits::{Logins, RateLimited};
-use crate::mail::{Outbox, SendsMail};
+use crate::mail::{Outbox, SendsResets};
 use crate::model::user::Username;
 use crate::users::password_resets::requests::{ForgottenPassword, PasswordReset};
 use crate::users::password_resets::service::PasswordResets;
@@ -65,7 +65,7 @@ struct ResetAccount {
 #[post("/password-resets", data = "<body>")]
 async fn request(
     _limit: RateLimited<'_, Logins>,
-    _on: SendsMail,
+    _on: SendsResets,
     body: Body<ForgottenPassword>,
     resets: &State<PasswordResets>,
 ) -> Result<Status, Problem> {
@@ -87,7 +87,7 @@ async fn request(
 #[post("/password-resets/completion", data = "<body>")]
 async fn complete(
     _limit: RateLimited<'_, Logins>,
-    _on: SendsMail,
+    _on: SendsResets,
     body: Body<PasswordReset>,
     resets: &State<PasswordResets>,
 ) -> Result<Json<ResetAccount>, Problem> {

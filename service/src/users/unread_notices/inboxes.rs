@@ -5,7 +5,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use sqlx::{Connection as _, Row};
 
 use crate::db::{Database, Error, with_connection};
-use crate::mail::{Kind, add_for_owner};
+use crate::mail::{Kind, add_one_for_owner};
 use crate::model::user::UserId;
 
 /// The number of inboxes that one transaction looks at.
@@ -111,7 +111,11 @@ async fn oldest(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<Op
     row.map(oldest).transpose()
 }
 
-/// Adds a mail about all messages that are unread now.
+/// Adds a mail about all messages that are unread now. If an earlier one, which was delayed until after a return, is
+/// still to be sent, it becomes the mail about them, because the worker finds out what is unread when it sends. If a
+/// replica is sending that one at this moment, replacing it would have both sent. If it discards that one because the
+/// SMTP server has refused it, another one would be refused, too; otherwise it has locked this inbox before, so this
+/// does not run meanwhile.
 async fn tell(transaction: &mut MySqlConnection, user: u64) -> sqlx::Result<()> {
     sqlx::query(
         "UPDATE unread_notices SET is_told = TRUE, \
@@ -127,7 +131,7 @@ async fn tell(transaction: &mut MySqlConnection, user: u64) -> sqlx::Result<()> 
     .bind(user)
     .execute(&mut *transaction)
     .await?;
-    add_for_owner(transaction, Kind::UnreadMessages, UserId::from(user)).await
+    add_one_for_owner(transaction, Kind::UnreadMessages, UserId::from(user)).await
 }
 
 /// The next look is after the time of the setting, or so many minutes if that is sooner.
