@@ -7,33 +7,25 @@ top of the guide to its end, on a database of its own; the three sessions run at
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from consumers.guide import LANGUAGES, Snippet, read
-from consumers.session import PUBLISHED_URL, Session, playing
-from support.services import REPOSITORY, Service
+from consumers.session import Session, playing
+from support.services import DIRECT, REPOSITORY, Service
 
 GUIDE = (REPOSITORY / "docs/api.md").read_text()
-SNIPPETS, OUTPUTS = read(GUIDE)
-# The origin whose web pages may use the API, according to the guide.
-PUBLISHED_ORIGIN = "https://app.example.com"
+SNIPPETS, OUTPUTS, SETTINGS = read(GUIDE)
 # The faults that a session must meet, or its snippets prove less than the guide says of them.
 FAULTS = {"sh": {"lost", "refused"}, "python": {"lost", "refused", "cut"}, "js": {"lost", "refused", "cut"}}
 
 
 @pytest.fixture(scope="module")
 def services(start_service: Callable[..., Service]) -> dict[str, Service]:
-    """A service for each language, so that each begins with the same ids and names."""
-    settings = {
-        "HEROLO_CORS_ORIGINS": PUBLISHED_ORIGIN,
-        "HEROLO_USER_INVITATIONS": "5",
-        # The guide reads no mails, so none have to arrive.
-        "HEROLO_SMTP_URL": "smtp://127.0.0.1:1?tls=none",
-        "HEROLO_MAIL_FROM": "noreply@example.com",
-        "HEROLO_PUBLIC_URL": PUBLISHED_URL,
-    }
-    return {language: start_service(f"guide_{language}", settings) for language in LANGUAGES}
+    """A service for each language, so that each begins with the same ids and names. Their settings are the guide's."""
+    return {language: start_service(f"guide_{language}", SETTINGS) for language in LANGUAGES}
 
 
 @pytest.fixture(scope="module")
@@ -51,9 +43,10 @@ def sessions(services: dict[str, Service], tmp_path_factory: pytest.TempPathFact
 
 
 def test_every_code_block_is_a_snippet_or_an_output() -> None:
-    """No block is left out because its fences are not found."""
+    """No block is left out because its fences are not found. One more is the command that starts the service."""
     fences = sum(line.lstrip().startswith("```") for line in GUIDE.splitlines())
-    assert fences == 2 * (len(SNIPPETS) + OUTPUTS)
+    assert fences == 2 * (len(SNIPPETS) + OUTPUTS + 1)
+    assert SETTINGS
 
 
 def test_the_guide_has_snippets_and_outputs_in_each_language() -> None:
@@ -87,3 +80,18 @@ def test_a_session_ends_with_success(language: str, sessions: dict[str, Session]
 def test_a_session_meets_each_fault_of_the_network(language: str, sessions: dict[str, Session]) -> None:
     """The guide says that its clients survive them."""
     assert set(sessions[language].proxy.faults) >= FAULTS[language]
+
+
+def test_the_table_of_what_fits_in_has_each_field_of_a_body(services: dict[str, Service]) -> None:
+    """And no other. The bodies are those of the OpenAPI document."""
+    with DIRECT.open(f"http://127.0.0.1:{services['sh'].port}/openapi.json") as answer:
+        document = json.load(answer)
+    fields = set()
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for content in operation.get("requestBody", {"content": {}})["content"].values():
+                name = content["schema"]["$ref"].rpartition("/")[2]
+                fields |= set(document["components"]["schemas"][name]["properties"])
+    section = GUIDE.partition("\n## What fits in\n")[2].partition("\n## ")[0]
+    first_cells = " ".join(line.split(" | ")[0] for line in section.splitlines() if line.startswith("| `"))
+    assert set(re.findall(r"`(\w+)`", first_cells)) == fields

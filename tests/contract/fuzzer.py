@@ -133,7 +133,6 @@ class Fuzzer:
             **clean_environment(),
             "HYPOTHESIS_STORAGE_DIRECTORY": str(self.folder / "hypothesis"),
             "PYTHONPATH": str(HERE),
-            "PYTHONDONTWRITEBYTECODE": "1",
             "HEROLO_CONTRACT_URL": self.url,
             "HEROLO_CONTRACT_STATISTICS": str(self.folder / f"{name}.json"),
         }

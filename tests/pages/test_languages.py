@@ -215,6 +215,7 @@ def walk_through_messages(one: Tab, name: str, other: str) -> None:
     expect(page.get_by_text("Gesendet.", exact=True)).to_be_visible()
     one.row("Mittagessen").click()
     expect(page.locator(".message-time")).to_have_text(re.compile(r"^(\w+tag|Mittwoch), \d+\. \w+ \d{4} um [\d:]{8}$"))
+    expect(page.get_by_role("button", name="Als ungelesen markieren")).to_be_visible()
     page.get_by_role("button", name="Antworten").click()
     page.get_by_label("Nachricht", exact=True).fill("Gern.")
     page.get_by_role("button", name="Senden").click()

@@ -183,8 +183,8 @@ def test_the_page_follows_the_font_size_of_the_browser(service: Service, tab: Ca
     page = one.page
     one.context.new_cdp_session(page).send("Page.setFontSizes", {"fontSizes": {"standard": 28}})
     one.sign_in(alice.name)
-    size = "parseFloat(getComputedStyle(document.querySelector('.row-subject')).fontSize)"
-    assert page.evaluate(size) == 0.875 * 28
+    subject = page.locator(".row-subject").first
+    assert subject.evaluate("(one) => parseFloat(getComputedStyle(one).fontSize)") == 0.875 * 28
     one.row("Note").click()
     expect(page.get_by_role("button", name="Back")).to_be_visible()
     one.examine("large-letters")
