@@ -173,6 +173,10 @@ restore-drill: ## Prove that a backup can be restored: into a small database, wh
 restore-finish: ## Remove the database that `restore` has left, once you have typed the name
 	@scripts/operate restore-finish -- "$$ENV"
 
+.PHONY: move-state
+move-state: ## Move the state from a file into the S3 bucket that environments/prod.s3.tfbackend names
+	@scripts/operate move-state -- "$$ENV"
+
 .PHONY: destroy
 destroy: ## Remove everything from AWS, once you have typed the name
 	@scripts/operate destroy -- "$$ENV"

@@ -7,7 +7,7 @@
 #   region       = "eu-central-1"
 #   use_lockfile = true
 #
-# and, if a local state exists, run `scripts/operate infra move-state prod`.
+# and, if a local state exists, run `make move-state ENV=prod`.
 terraform {
   backend "local" {}
 }

@@ -124,7 +124,8 @@ resource "aws_db_instance" "main" {
     }
   }
 
-  db_name             = "herolo"
+  # A backup has its own, and AWS refuses a name for the database of one.
+  db_name             = each.value.snapshot == null && each.value.source == null ? "herolo" : null
   username            = "herolo_master"
   password_wo         = var.database_master_password
   password_wo_version = var.database_master_password_version

@@ -17,10 +17,12 @@ from .host import Host
 from .moving import Move
 from .release import find_releases_on
 from .snapshots import find_database, list_snapshots, new_name
+from .traces import find_deployment
 
 BEFORE = "-before-"  # in the names of snapshots that are taken before migrations
 KEPT = 3  # of them
 REUSED = timedelta(hours=1)  # after an interruption, the snapshot of the first attempt is good enough
+NEW = timedelta(hours=1)  # the age of a database that a first deployment has made, perhaps with interruptions
 LABEL = "herolo.migrations"  # of an image: the number of its newest migration
 RECENT = timedelta(hours=26)  # RDS takes a snapshot each day
 DRILL = "restore-drill"
@@ -31,19 +33,35 @@ Row = tuple[str, str, str]
 # --- Before migrations ---
 
 
-def needs_backup(environment: Environment, deployment: Deployment, host: Host, release: str) -> bool:
+def needs_backup(aws: Aws, deployment: Deployment, host: Host, release: str) -> bool:
     """Whether the release has migrations that the database lacks. If the image does not tell its migrations, a release
-    that the host has not had before is taken to have some."""
+    that the host has not had before is taken to have some. A host without any release may be the successor of one that
+    had some: it cannot ask the database yet, so all but a new one is taken to lack migrations."""
     releases = find_releases_on(host)
-    if not releases:  # nothing is deployed yet
-        return False
+    if not releases:
+        return not _is_new(aws, deployment)
     newest, database = _newest_migration(release, host), deployment.database
     if newest is None:
         return release not in releases
     try:
-        return newest > Move(environment, host, database, "", database["host"]).schema()
+        return newest > Move(aws.environment, host, database, "", database["host"]).schema()
     except Failure:  # such as a password that is about to change
         return release not in releases
+
+
+def identifier_at_aws(deployment: Deployment) -> str:
+    """The identifier of the database that the service uses."""
+    return str(deployment.database["host"]).partition(".")[0]
+
+
+def _is_new(aws: Aws, deployment: Deployment) -> bool:
+    """Whether a first deployment has just made the database, which so far holds nothing, or what its own backup holds.
+    The history alone cannot tell: a folder without it, such as another operator's, may manage an old database."""
+    if find_deployment(aws.environment):
+        return False
+    database = find_database(aws, identifier_at_aws(deployment)) or {}
+    created: datetime | None = database.get("InstanceCreateTime")
+    return created is not None and datetime.now(UTC) - created < NEW
 
 
 def _newest_migration(release: str, host: Host) -> int | None:
@@ -56,9 +74,9 @@ def _newest_migration(release: str, host: Host) -> int | None:
 
 
 def back_up(aws: Aws, identifier: str, release: str) -> str:
-    """Takes a snapshot, removes older ones of this kind, and returns its name once it is complete."""
+    """Takes a snapshot, and returns its name once it is complete."""
     prefix = f"{identifier}{BEFORE}{_as_name(release.rpartition(':')[2])}-"
-    taken = [item for item in list_snapshots(aws) if BEFORE in item["DBSnapshotIdentifier"]]
+    taken = _list_backups(aws)
     if taken and taken[0]["DBSnapshotIdentifier"].startswith(prefix) and _age(taken[0]) < REUSED:
         return str(taken[0]["DBSnapshotIdentifier"])
     name = f"{prefix}{new_name()}"
@@ -66,9 +84,12 @@ def back_up(aws: Aws, identifier: str, release: str) -> str:
         rds = aws.client("rds")
         rds.create_db_snapshot(DBInstanceIdentifier=identifier, DBSnapshotIdentifier=name)
         rds.get_waiter("db_snapshot_available").wait(DBSnapshotIdentifier=name)
-        for old in taken[KEPT - 1 :]:
-            rds.delete_db_snapshot(DBSnapshotIdentifier=old["DBSnapshotIdentifier"])
     return name
+
+
+def _list_backups(aws: Aws) -> list[dict[str, Any]]:
+    """The snapshots from before migrations, the newest first."""
+    return [item for item in list_snapshots(aws) if BEFORE in item["DBSnapshotIdentifier"]]
 
 
 def _as_name(tag: str) -> str:
@@ -76,12 +97,21 @@ def _as_name(tag: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", tag.lower())[:20].strip("-")
 
 
+def remove_old_backups(aws: Aws) -> None:
+    """Removes all but the newest snapshots of this kind. That is for the end of a deployment: one that fails, and is
+    repeated for hours, removes none from before earlier migrations."""
+    _remove(aws, _list_backups(aws)[KEPT:])
+
+
 def remove_backups(aws: Aws) -> None:
     """Removes all snapshots of this kind."""
+    _remove(aws, _list_backups(aws))
+
+
+def _remove(aws: Aws, snapshots: list[dict[str, Any]]) -> None:
     with aws.explained():
-        for item in list_snapshots(aws):
-            if BEFORE in item["DBSnapshotIdentifier"]:
-                aws.client("rds").delete_db_snapshot(DBSnapshotIdentifier=item["DBSnapshotIdentifier"])
+        for item in snapshots:
+            aws.client("rds").delete_db_snapshot(DBSnapshotIdentifier=item["DBSnapshotIdentifier"])
 
 
 # --- How old ---

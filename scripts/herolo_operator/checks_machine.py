@@ -16,7 +16,7 @@ from . import process
 from .checks import OK, WARNING, Known, unknown
 from .console import Failure
 from .environment import Environment, Options
-from .form import check_form, code_of, find_placeholders
+from .form import by_line, code_of, find_faults, find_placeholders
 from .host import agent_keys, find_ssh_key, public_key_of
 from .release import PLATFORM, require_docker
 from .secrets_file import find_needed, require_entered
@@ -61,11 +61,11 @@ def check_docker(options: Options) -> Row:
 def check_settings(environment: Environment) -> Row:
     """The form, by Terraform's own rules, and without the values of the examples."""
     try:
-        check_form(environment)
+        faults = find_faults(environment)
     except Failure as failure:
-        return ("form", "NOT VALID", str(failure).replace("\nerror: ", "; "))
-    if placeholders := find_placeholders(environment):
-        return ("form", "NOT FILLED IN", "; ".join(placeholders))
+        return ("form", "NOT VALID", str(failure))
+    if complaints := by_line([*faults, *find_placeholders(environment)]):
+        return ("form", "NOT VALID" if faults else "NOT FILLED IN", "; ".join(complaints))
     return ("form", OK, environment.shown(environment.form))
 
 

@@ -24,9 +24,11 @@ from .form import check_form, wanted_hosts
 from .history import Entry, recorded, show_history
 from .lock import exclusive
 from .offer import choose_first_database
-from .restore import Restorer
+from .overrides import check_overrides
+from .restore import Restorer, require_backup
 from .rotate import rotate_secrets
 from .safeguards import provide_own_secrets
+from .snapshots import check_backup
 from .stages import Shape, plan_stages, read_shape
 from .status import open_shell, show_logs, show_status
 from .upgrades import announce_upgrades, require_upgrades
@@ -45,16 +47,21 @@ COMMANDS = {
     "ssh": "open a shell on the first host or the one that HOST names, or run CMD as root",
     "cost": "show the monthly price of what is deployed, and of what is planned",
     "history": "show who changed what, when, and how it ended",
-    "rotate": "replace the secrets that WHAT names, by default all; asks once",
+    "rotate": "replace the secrets, or those that WHAT names alone; asks once",
+    "move-state": "move the state from a file into the bucket that environments/ENV.s3.tfbackend names",
     "destroy": "remove everything from AWS, once you have typed the name",
     "form": "check the form",
     "secrets": "generate the secrets that are missing",
     "infra": "run one step of Terraform",
 }
-ACTIONS = ("plan", "changes", "planned", "apply", "output", "destroy", "move-state")
+ACTIONS = ("plan", "changes", "planned", "apply", "output", "destroy")
 READING = ("changes", "planned", "output")  # of these, those that change nothing
+DEPLOYING = ("plan", "deploy", "rollback")
+# The commands that change an environment, or what the next of them does: one at a time.
+CHANGING = (*DEPLOYING, "rotate", "restore", "restore-drill", "restore-finish", "move-state", "destroy")
 OF_ONE_HOST = ("status", "logs", "user", "ssh")  # the commands that take HOST
 REPLACING = ("plan", "deploy")  # those that take REPLACE
+MAKING_DATABASES = ("plan", "deploy", "infra", "restore-drill")  # those that can take FROM; `restore` must
 INTERRUPTED = 130
 BROKEN_PIPE = 141  # as a shell reports SIGPIPE
 
@@ -101,6 +108,7 @@ def _dispatch(arguments: Sequence[str], folder: Path) -> int | None:
     options = Options.read(folder=folder)
     _refuse_ignored(given.command, options)
     environment = choose_environment(given.environment, options.environments)
+    _check_options(given.command, environment, options)
     if given.command not in ("form", "secrets", "history"):
         if given.command != "doctor":  # which tells what to do without a form
             environment.require_form()
@@ -117,11 +125,20 @@ def _refuse_ignored(command: str, options: Options) -> None:
         raise Failure(f"REPLACE={options.replace} is for {_list(REPLACING)}, not for {command}")
 
 
+def _check_options(command: str, environment: Environment, options: Options) -> None:
+    """Fails now rather than once Terraform and AWS were asked."""
+    check_overrides(environment, options)
+    if command == "restore":
+        require_backup(options)
+    if command in MAKING_DATABASES:
+        check_backup(options)
+
+
 def _run(given: argparse.Namespace, environment: Environment, options: Options) -> int | None:
     match given.command:
-        case "plan" | "deploy" | "rollback" | "rotate" | "restore" | "restore-drill" | "restore-finish" | "destroy":
-            with exclusive(environment, given.command):
-                _change(given.command, environment, options)
+        case command if command in CHANGING:
+            with exclusive(environment, command):
+                _change(command, environment, options)
         case "doctor":
             show_doctor(environment, options, as_json=given.json)
         case "history":
@@ -151,17 +168,9 @@ def _run(given: argparse.Namespace, environment: Environment, options: Options) 
 
 
 def _change(command: str, environment: Environment, options: Options) -> None:
-    if command == "destroy":
-        with recorded(environment, command):
-            destroy_environment(environment, options)
-        return
-    if command == "rotate":
+    if command not in DEPLOYING:
         with recorded(environment, command) as entry:
-            rotate_secrets(environment, options, entry)
-        return
-    if command.startswith("restore"):
-        with recorded(environment, command) as entry:
-            _restore(command, entry, environment, options)
+            _change_deployed(command, entry, environment, options)
         return
     deployer = Deployer(environment, options)
     if command == "plan":
@@ -171,14 +180,20 @@ def _change(command: str, environment: Environment, options: Options) -> None:
         deployer.deploy(entry) if command == "deploy" else deployer.rollback(entry)
 
 
-def _restore(command: str, entry: Entry, environment: Environment, options: Options) -> None:
+def _change_deployed(command: str, entry: Entry, environment: Environment, options: Options) -> None:
     match command:
+        case "rotate":
+            rotate_secrets(environment, options, entry)
         case "restore":
             Restorer(environment, options).restore(entry)
         case "restore-drill":
             Drill(environment, options).run(entry)
         case "restore-finish":
             Restorer(environment, options).finish(entry)
+        case "move-state":
+            Cloud(environment, options).move_state()
+        case "destroy":
+            destroy_environment(environment, options)
 
 
 def _change_infra(action: str, environment: Environment, options: Options) -> None:
@@ -200,8 +215,6 @@ def _change_infra(action: str, environment: Environment, options: Options) -> No
                 cloud.apply()
             case "destroy":
                 destroy_resources(environment, options)
-            case "move-state":
-                Cloud(environment, options).move_state()
 
 
 def _read_infra(action: str, output: str | None, environment: Environment, options: Options) -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import plans
 from .console import Failure, step
 from .databases import Databases, read_databases
 from .deployment import Deployment
@@ -150,27 +149,28 @@ class Cloud:
         return bool(self.terraform.read("state", "pull").strip())
 
     def move_state(self) -> None:
-        """Moves a local state to the bucket that the environment's S3 backend names."""
-        environment, terraform = self.environment, self.terraform
+        """Moves a local state to the bucket that the environment's S3 backend names, if that has none."""
+        environment = self.environment
         backend, state = environment.shown(environment.s3_backend), environment.shown(environment.state)
         if not environment.s3_backend.is_file():
             raise Failure(f"there is no {backend}: infra/backend.tf says what to write into it")
         if not environment.state.is_file() or not environment.state.stat().st_size:
             raise Failure(f"there is no {state} to move: the state is in S3 already, or nothing is deployed")
-        terraform.copy_source()
-        terraform.quietly("init", "-reconfigure", f"-backend-config=path={environment.state}")
-        terraform.keep_state_in_s3()
-        terraform.quietly("init", "-migrate-state", "-force-copy", f"-backend-config={environment.s3_backend}")
+        self.terraform.move_to_bucket()
         environment.state.rename(environment.state.with_name(f"{environment.state.name}.moved"))
         step(f"the state is in S3 now; {state}.moved is its former copy, and no longer used")
 
-    def lift_protection(self, suffix: str = "") -> None:
-        """AWS deletes a protected database only once its protection was lifted in a step of its own. The suffix is of
-        the names of final snapshots."""
-        self._keep_unfinished_databases(self.state())
+    def lift_protection(self, databases: Collection[str], suffix: str = "") -> None:
+        """AWS deletes a protected database only once its protection was lifted in a step of its own. The databases, by
+        name, must be at AWS, since Terraform would make any other anew. The suffix is of the names of final
+        snapshots."""
+        state = self.state()
+        self._keep_unfinished_databases(state)
         values, variables = self._values(self.outputs())
-        arguments = ("apply", "-auto-approve", *values, f"-target={plans.DATABASE}")
-        self.terraform.quietly(*arguments, variables={**variables, **LIFTED, SUFFIX: suffix})
+        targets = [f"-target={state.addresses_of_databases[name]}" for name in databases]
+        self.terraform.quietly(
+            "apply", "-auto-approve", *values, *targets, variables={**variables, **LIFTED, SUFFIX: suffix}
+        )
 
     def destroy(self) -> None:
         """Removes everything."""

@@ -24,6 +24,10 @@ class Failure(Exception):
     """Ends the command. The message states the fault and how to fix it."""
 
 
+class Refusal(Failure):
+    """Ends the command before it has begun, because of the form or an option."""
+
+
 class Phase:
     """A part of a command that is shown as one line."""
 

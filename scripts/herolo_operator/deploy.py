@@ -11,7 +11,7 @@ from pathlib import Path
 
 from . import console, process
 from .aws import Aws
-from .backups import back_up, needs_backup
+from .backups import back_up, identifier_at_aws, needs_backup, remove_old_backups
 from .balancer import await_health
 from .cloud import Cloud, read_deployment
 from .console import Failure, ask, say, step
@@ -19,7 +19,7 @@ from .cost import describe_cost
 from .deployment import Deployment
 from .doctor import check_before
 from .environment import Environment, Options
-from .form import check_form, wanted_hosts
+from .form import check_own_form, wanted_hosts
 from .history import Entry
 from .host import Host, find_host, find_hosts, find_ssh_key, require_number
 from .interruption import refuse_interruption, require_others
@@ -55,8 +55,10 @@ NEW_HOSTS = "new hosts: everything"
 class Deployer:
     """Plans and deploys one environment."""
 
+    has_backup = False  # of before the migrations of this deployment
+
     def __init__(self, environment: Environment, options: Options) -> None:
-        check_form(environment)
+        check_own_form(environment)
         require_docker()
         process.require_command("curl", "install curl and run this again")
         find_ssh_key(environment, options)  # before anything is created
@@ -276,9 +278,11 @@ class Deployer:
     def _configure(self, deployment: Deployment, release: str) -> None:
         with self._phase("backup") as phase:
             phase.outcome = "not needed: no migrations"
-            if needs_backup(self.environment, deployment, self._host(deployment), release):
-                aws, identifier = Aws(self.environment), deployment.database["host"].partition(".")[0]
-                phase.outcome = back_up(aws, identifier, release)
+            aws, host = Aws(self.environment), self._host(deployment)
+            host.require_connection()  # without it, nothing could be migrated
+            if needs_backup(aws, deployment, host, release):
+                phase.outcome = back_up(aws, identifier_at_aws(deployment), release)
+                self.has_backup = True
         if len(deployment.outputs.get("database_hosts", {})) > 1:
             current = deployment.outputs["database_current"]
             with self._phase("fence"):  # in case a restore was interrupted while it moved the service
@@ -291,9 +295,17 @@ class Deployer:
                 phase.outcome = await_health(deployment, self.environment, deployment.numbers)
 
     def _say_end(self, deployment: Deployment, release: str, note: str = "") -> None:
+        if self.has_backup:
+            self._remove_old_backups()
         elapsed, hosts = time.monotonic() - self.begin, len(deployment.hosts)
         where = f"{deployment.replicas} replicas" + (f" on each of {hosts} hosts" if hosts > 1 else "")
         step(f"{deployment.outputs['url']} serves {release} from {where} (after {elapsed:.0f} s)" + note)
+
+    def _remove_old_backups(self) -> None:
+        try:
+            remove_old_backups(Aws(self.environment))
+        except Failure as failure:
+            step(f"WARNING: older snapshots from before migrations remain until the next ones are taken ({failure})")
 
     # --- Parts ---
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from typing import Any
 
 from .aws import Aws
 from .backups import remove_backups
 from .cloud import Cloud
 from .console import Failure, confirm_by_name, step
+from .databases import identifier_of, read_databases
 from .deployment import with_hosts
 from .duckdns import clear_records
 from .environment import Environment, Options
@@ -15,7 +17,7 @@ from .form import check_form, setting_of, setting_or_default
 from .nameservers import NameServers
 from .plans import State
 from .secrets_home import SecretsParameter, is_in_ssm
-from .snapshots import choose_suffix, remove_logs
+from .snapshots import choose_suffix, find_database, list_manual_snapshots, remove_logs
 
 
 def destroy_environment(environment: Environment, options: Options) -> None:
@@ -33,7 +35,12 @@ def destroy_resources(environment: Environment, options: Options) -> None:
         history = environment.shown(environment.history)
         cloud.refuse_lost_state(f"; without a copy, remove by hand what is left, and then {history}")
         step(f"{name}: nothing is there to destroy")
+        aws = Aws(environment)
+        remove_logs(aws)  # an interrupted removal may have left them
+        _say_what_remains(aws, state)
         return
+    aws = Aws(environment, state.account)
+    aws.identity()  # fails before anything is given up if AWS cannot be used
     confirm_by_name(
         name,
         options.confirm,
@@ -41,20 +48,17 @@ def destroy_resources(environment: Environment, options: Options) -> None:
         consequence=f"destroys {name}",
         refusal="nothing was destroyed",
     )
-    record = give_up_record(state, environment, options)
-    note, aws = environment.work / "last-snapshots", Aws(environment, state.account)
-    if state.databases:
-        cloud.lift_protection(choose_suffix(aws, state.final_snapshots))
-        # In a file, in case this run is cut off when the databases are gone and the rest is not.
-        note.write_text("\n".join(cloud.state().final_snapshots), encoding="utf-8")
+    if record := give_up_record(state, environment, options):
+        step(f"WARNING: {record}")
+    there = [each for each in state.databases if find_database(aws, identifier_of(environment, each))]
+    if there:
+        cloud.lift_protection(there, choose_suffix(aws, state.final_snapshots))
     cloud.destroy()
     remove_logs(aws)
     if state.databases and not state.final_snapshots:  # protect = false: nothing is to be kept
         remove_backups(aws)
-    snapshots = note.read_text(encoding="utf-8").split() if note.is_file() else []
-    _say_what_remains(environment, snapshots, state.backup_copies)
-    note.unlink(missing_ok=True)
-    if record:
+    _say_what_remains(aws, state)
+    if record:  # once more, below all else
         step(f"WARNING: {record}")
 
 
@@ -87,19 +91,37 @@ def _leads_elsewhere(domain: str, addresses: list[str], options: Options) -> boo
         return False
 
 
-def _say_what_remains(environment: Environment, snapshots: list[str], copies: list[tuple[str, int]]) -> None:
+def _snapshots_that_remain(aws: Aws, state: State) -> list[dict[str, Any]]:
+    """The newest first, and those of the database in use before any of one that a restore has left. Which one was in
+    use is not known once everything is removed."""
+    snapshots = list_manual_snapshots(aws)
+    if state.is_empty:
+        return snapshots
+    current = identifier_of(aws.environment, read_databases(state).current)
+    return sorted(snapshots, key=lambda item: item["DBInstanceIdentifier"] != current)
+
+
+def _say_what_remains(aws: Aws, state: State) -> None:
+    environment, snapshots, copies = aws.environment, _snapshots_that_remain(aws, state), state.backup_copies
     for snapshot in snapshots:
-        step(
-            f"what remains at AWS: the database's last snapshot, {snapshot} (about 0.10 USD a month for each GiB), "
-            f"from which 'make deploy ENV={environment.name} FROM={snapshot}' makes the next database; "
-            f"'aws rds delete-db-snapshot --db-snapshot-identifier {snapshot}' removes it"
-        )
+        name, database = snapshot["DBSnapshotIdentifier"], snapshot["DBInstanceIdentifier"]
+        removal = f"aws rds delete-db-snapshot --region {aws.region} --db-snapshot-identifier {name}"
+        if snapshot is snapshots[0]:
+            step(
+                f"what remains at AWS: the database's last snapshot, {name} (about 0.10 USD a month for each GiB), "
+                f"from which 'make deploy ENV={environment.name} FROM={name}' makes the next database; '{removal}' "
+                "removes it"
+            )
+        else:
+            step(f"what remains at AWS, too: {name} (of {database}, at the same price); '{removal}' removes it")
     for region, days in copies:
         step(
             f"what remains at AWS: the copy of the automated backups in {region}, of which AWS removes the last after "
             f"{days} days; its console removes them at once (RDS, Automated backups, Replicated)"
         )
-    if not snapshots and not copies:
+    if state.is_empty and setting_of(environment, "backup_region"):
+        step("a copy of the automated backups may remain in another region: AWS's console shows it there (RDS)")
+    elif not snapshots and not copies:
         step("nothing remains at AWS")
     if environment.s3_backend.is_file():
         backend = environment.shown(environment.s3_backend)

@@ -147,11 +147,17 @@ class Options:
                 return True
             raise Failure(f"{name}='{given}' is neither {name}=1 nor {name}=0")
 
+        def number(name: str, meaning: str) -> str:
+            given = value(name)
+            if given and not (given.isascii() and given.isdigit()):
+                raise Failure(f"{name}='{given}' is not {meaning}, such as {name}=2")
+            return given
+
         return cls(
             yes=flag("YES"),
             confirm=value("CONFIRM"),
             override=value("OVERRIDE"),
-            acknowledge=value("ACKNOWLEDGE"),
+            acknowledge=number("ACKNOWLEDGE", "the number that 'make deploy' shows with a step by hand"),
             image=value("IMAGE"),
             ssh_key=path("SSH_KEY"),
             tail=value("TAIL", "200"),

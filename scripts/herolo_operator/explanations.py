@@ -14,6 +14,11 @@ EXPLANATIONS = (
         "AWS_PROFILE=...' for that account and run this again",
     ),
     (
+        r"SSO session .*(expired|invalid)|SSOProviderInvalidToken|refresh cached SSO token"
+        r"|Session token not found or invalid|SSOTokenLoadError|UnauthorizedSSOToken|TokenRetrievalError",
+        "there is no SSO session with AWS, or it has expired: type 'aws sso login' and run this again",
+    ),
+    (
         r"No valid credential sources|failed to refresh cached credentials|Unable to locate credentials"
         r"|failed to get shared config profile|config profile \(.*\) could not be found|PartialCredentials",
         "no AWS credentials: 'export AWS_PROFILE=...' (a profile that 'aws configure' or 'aws configure sso' has made) "
@@ -21,7 +26,7 @@ EXPLANATIONS = (
     ),
     (
         r"ExpiredToken|RequestExpired|InvalidClientTokenId|UnrecognizedClient|AuthFailure|SignatureDoesNotMatch"
-        r"|SSOTokenLoadError|UnauthorizedSSOToken|TokenRetrievalError|Token has expired",
+        r"|Token has expired",
         "AWS does not accept the credentials (expired, of another account, or the clock of this machine is wrong): "
         "renew them and run this again",
     ),
@@ -80,8 +85,7 @@ EXPLANATIONS = (
     ),
     (
         r"Error acquiring the state lock",
-        "another command is changing {name}: wait until it has ended ('terraform force-unlock' only if you know that "
-        "it was killed)",
+        "another command is changing {name}: wait until it has ended{unlock}",
     ),
     (
         r"Failed to query available provider packages|could not connect to",
@@ -91,10 +95,17 @@ EXPLANATIONS = (
 )
 
 
-def explain(text: str, environment: Environment, account: str = "") -> str:
-    """The fix for the first known failure that the text reports, or "". `account` is that of the environment."""
+def explain(text: str, environment: Environment, account: str = "", unlock: str = "") -> str:
+    """The fix for the first known failure that the text reports, or "". `account` is that of the environment, and
+    `unlock` the command that breaks the lock of its state, if that can outlive what holds it."""
+    names = {
+        "name": environment.name,
+        "form": environment.shown(environment.form),
+        "account": account,
+        "state": environment.shown_state,
+        "unlock": f", or if you know that it was killed, type '{unlock}'" if unlock else "",
+    }
     for pattern, explanation in EXPLANATIONS:
         if re.search(pattern, text, re.MULTILINE):
-            form = environment.shown(environment.form)
-            return explanation.format(name=environment.name, form=form, account=account, state=environment.shown_state)
+            return explanation.format(**names)
     return ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from . import process
-from .console import Failure
+from .console import Refusal
 from .environment import REPOSITORY, Environment
 
 # Valid values for what the form does not contain.
@@ -28,7 +28,7 @@ MISSING = "No value for required variable"  # a summary of Terraform's
 CODE_OR_COMMENT = re.compile(r'(?P<string>"(?:\\.|[^"\\\n])*")|(?:#|//)[^\n]*|/\*.*?\*/', re.DOTALL)
 
 
-class InvalidForm(Failure):
+class InvalidForm(Refusal):
     """One complaint for each fault of a form."""
 
     def __init__(self, complaints: list[str]) -> None:
@@ -37,11 +37,21 @@ class InvalidForm(Failure):
 
 def check_form(environment: Environment) -> None:
     """Fails with one line for each fault: the line of the form, and what to type."""
+    if complaints := find_faults(environment):
+        raise InvalidForm(complaints)
+
+
+def check_own_form(environment: Environment) -> None:
+    """The same, and with one line for each value that is the example's."""
+    if complaints := by_line([*find_faults(environment), *find_placeholders(environment)]):
+        raise InvalidForm(complaints)
+
+
+def find_faults(environment: Environment) -> list[str]:
+    """One complaint for each value that breaks a rule."""
     environment.require_form()
     process.require_command("ssh", "install an OpenSSH client and run this again")
-    complaints = explain_messages(_judge(environment), environment)
-    if complaints:
-        raise InvalidForm(complaints)
+    return explain_messages(_judge(environment), environment)
 
 
 def _judge(environment: Environment) -> list[str]:
@@ -90,7 +100,7 @@ def explain_messages(lines: Iterable[str], environment: Environment) -> list[str
     missing = [each for each in diagnostics if each["summary"] == MISSING]
     repeated = [each for each in missing if _line_of(_quoted(each["detail"]), environment.form) in told]
     explanations = (_explain(each, environment) for each in diagnostics if each not in repeated)
-    return sorted({explanation for explanation in explanations if explanation}, key=_by_line)
+    return by_line(explanation for explanation in explanations if explanation)
 
 
 def _parse(line: str) -> dict[str, Any]:
@@ -153,7 +163,12 @@ def _line_of(name: str, form: Path) -> str:
     return next((str(number) for number, line in enumerate(lines, 1) if line.split("=")[0].strip() == name), "?")
 
 
-def _by_line(complaint: str) -> tuple[int, str]:
+def by_line(complaints: Iterable[str]) -> list[str]:
+    """The complaints in the order of the form's lines, each once."""
+    return sorted(set(complaints), key=_line_in)
+
+
+def _line_in(complaint: str) -> tuple[int, str]:
     found = re.search(r" line (\d+)", complaint)
     return (int(found.group(1)) if found else 0, complaint)
 

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from .console import Failure, step
+from .console import Failure, Refusal, step
 from .environment import Environment
-from .form import InvalidForm
 from .identity import current_host, current_time, current_user
 
 LONGEST = 200  # characters of a failure's message
@@ -35,11 +34,11 @@ class Entry:
 
 @contextlib.contextmanager
 def recorded(environment: Environment, command: str) -> Iterator[Entry]:
-    """Appends an entry when the command ends, however it does, unless the form has kept it from beginning."""
+    """Appends an entry when the command ends, however it does, unless it was refused before it has begun."""
     entry, begin = Entry(command), time.monotonic()
     try:
         yield entry
-    except InvalidForm:
+    except Refusal:
         raise
     except Failure as failure:
         entry.outcome = f"failed: {' '.join(str(failure).split())[:LONGEST]}"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import stat
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import process
-from .console import Failure
+from .console import Failure, Refusal
 from .deployment import Deployment
 from .environment import Environment, Options
 from .form import code_of
 
 SSH_FAILED = 255  # the status of ssh, unless it is that of the command
+BOOT, PAUSE = 300, 2  # seconds until a new host accepts connections, and between two attempts
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,17 @@ class Host:
         """Runs a script as root and captures its standard output. It goes through standard input, so it is in no list
         of processes."""
         return process.run([*self.command, f"sudo {interpreter}"], stdin=script, capture=True)
+
+    def require_connection(self, limit: float = BOOT) -> None:
+        """Waits until SSH reaches the host, which may still boot; fails if it does not within the limit, in seconds."""
+        deadline = time.monotonic() + limit
+        while self.read("true").status == SSH_FAILED:
+            if time.monotonic() > deadline:
+                raise Failure(
+                    f"SSH does not reach host {self.number} at {self.address} within {limit:.0f} s, for the reason "
+                    "above: is your address in ssh_cidrs? Fix that and run this again"
+                )
+            time.sleep(PAUSE)
 
     def show(self, script: str) -> int:
         """Runs a script as root, shows what it writes, and returns its status."""
@@ -105,7 +118,7 @@ def require_number(variable: str, given: str, numbers: list[int], environment: s
     """Fails unless a host has that number."""
     if not _is_number(given) or int(given) not in numbers:
         known = f"hosts 1 to {numbers[-1]}" if len(numbers) > 1 else "host 1 only"
-        raise Failure(f"{variable}='{given}' is not the number of a host: {environment} has {known}")
+        raise Refusal(f"{variable}='{given}' is not the number of a host: {environment} has {known}")
 
 
 def find_ssh_key(environment: Environment, options: Options) -> Path:
@@ -115,7 +128,7 @@ def find_ssh_key(environment: Environment, options: Options) -> Path:
     if options.ssh_key:
         key = Path(options.ssh_key)
         if not key.is_file():
-            raise Failure(
+            raise Refusal(
                 f"there is no file '{key}': SSH_KEY is the private key that belongs to ssh_public_key in {form}"
             )
         _refuse_open(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from .console import Failure
 from .environment import Environment, Options
 
 
@@ -24,3 +25,14 @@ class Override(StrEnum):
     def shown(self, environment: Environment) -> str:
         """What the operator has to type, as messages show it."""
         return f"OVERRIDE={environment.name}:{self}"
+
+
+def check_overrides(environment: Environment, options: Options) -> None:
+    """Fails if OVERRIDE has what overrides no safeguard of this environment, and would be ignored."""
+    known = [f"{environment.name}:{override}" for override in Override]
+    for given in options.override.split(",") if options.override else ():
+        if given not in known:
+            raise Failure(
+                f"OVERRIDE has '{given}', which overrides no safeguard of {environment.name}: leave it out, or give "
+                f"{environment.name}:WORD as the message of the safeguard shows it ({', '.join(Override)})"
+            )

@@ -194,8 +194,17 @@ class State:
     @property
     def databases(self) -> dict[str, dict[str, Any]]:
         """The attributes of the databases by name."""
+        return {name: resource["values"] for name, resource in self._resources_of_databases.items()}
+
+    @property
+    def addresses_of_databases(self) -> dict[str, str]:
+        """Terraform's addresses of the databases by name; older states have one without a name."""
+        return {name: resource["address"] for name, resource in self._resources_of_databases.items()}
+
+    @property
+    def _resources_of_databases(self) -> dict[str, dict[str, Any]]:
         found = (resource for resource in self._managed if resource["address"].startswith(DATABASE))
-        return {resource.get("index", FIRST): resource["values"] for resource in found}
+        return {resource.get("index", FIRST): resource for resource in found}
 
     @property
     def hosts(self) -> list[int]:
@@ -205,7 +214,7 @@ class State:
     @property
     def tainted_databases(self) -> list[str]:
         """The addresses of the databases that Terraform would make anew, since their creation did not end well."""
-        found = (resource for resource in self._managed if resource["address"].startswith(DATABASE))
+        found = self._resources_of_databases.values()
         return [resource["address"] for resource in found if resource.get("tainted")]
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import console
 from .aws import Aws
-from .console import Failure
+from .console import Failure, Refusal
 from .deployment import Deployment
 from .duckdns import clear_records, set_address
 from .environment import Environment, Options
@@ -161,7 +161,7 @@ def longest_wait(options: Options) -> int | None:
     """In seconds; None is without end, since Ctrl-C ends it."""
     if options.wait:
         if not options.wait.isdigit():
-            raise Failure(f"WAIT='{options.wait}' is not a number of seconds")
+            raise Refusal(f"WAIT='{options.wait}' is not a number of seconds, such as WAIT=600")
         return int(options.wait)
     return None if sys.stdin.isatty() and not options.yes else WAIT
 

@@ -23,7 +23,7 @@ from .release import read_releases
 from .safeguards import refuse_other_changes
 from .saved import forget_summary
 from .secrets_file import read_secrets
-from .snapshots import find_database, find_origin, new_name, read_origin, set_master_password
+from .snapshots import check_backup, find_database, find_origin, new_name, read_origin, set_master_password
 from .upgrades import require_upgrades
 
 BACK = "back"
@@ -32,6 +32,13 @@ VERIFY = ("--tags", "images,service,smoke_test")
 # Without requests to the domain, which may reach hosts that have not moved yet.
 VERIFY_FIRST = ("--tags", "images,service", "--limit", "localhost,host-1")
 PREPARED = {"service_prepare_only": True, "service_update_parallelism": 0}  # all replicas move at once
+
+
+def require_backup(options: Options) -> None:
+    """Fails unless FROM can be a backup to restore, before anything is asked."""
+    if not options.backup:
+        raise Failure("say which backup: FROM=latest, FROM=<name of a snapshot> or FROM=2026-01-31T14:05:00Z")
+    check_backup(options)
 
 
 class Restorer:
@@ -118,10 +125,9 @@ class Restorer:
 
     def _choose_target(self) -> tuple[Databases, str]:
         """The databases with the one to move to, and its name. A database that an earlier run has made is used."""
+        require_backup(self.options)
         databases, wanted = self.cloud.databases, self.options.backup
         current, other = databases.current, databases.other
-        if not wanted:
-            raise Failure("say which backup: FROM=latest, FROM=<name of a snapshot> or FROM=2026-01-31T14:05:00Z")
         if wanted == BACK and other:
             return databases, other
         if wanted == BACK:
@@ -172,7 +178,8 @@ class Restorer:
             self.options.confirm,
             question=f"This moves the service to {self._identifier(target)}.",
             consequence="moves the service",
-            refusal="the service was not moved ('make restore-finish' removes the database)",
+            refusal="the service was not moved "
+            f"('make restore-finish ENV={self.environment.name}' removes the database)",
         )
 
     def _move(self, move: Move, target: str, hosts: list[Host], release: str) -> None:

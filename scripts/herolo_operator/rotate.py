@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from .console import Failure, ask, read_secret, say, step
+from .console import Failure, Refusal, ask, read_secret, say, step
 from .deploy import Deployer
 from .duckdns import require_valid_token
 from .environment import Environment, Options
@@ -26,14 +26,18 @@ SIGNS = "the new key signs tokens"
 
 
 def choose_parts(what: str, environment: Environment) -> tuple[str, ...]:
-    """The parts that WHAT names."""
+    """The parts that WHAT names; without it, all."""
     with_duckdns = setting_of(environment, "dns_provider") == "duckdns"
-    if what in ("", "all"):
+    if not what:
         return tuple(part for part in PARTS if part != "duckdns" or with_duckdns)
     if what not in PARTS:
-        raise Failure(f"WHAT='{what}' cannot be rotated: it is database, tokens, duckdns or all")
+        raise Refusal(
+            f"WHAT='{what}' cannot be rotated: it is database, tokens or duckdns, and without WHAT, all of them"
+        )
     if what == "duckdns" and not with_duckdns:
-        raise Failure(f"{environment.name} has no DuckDNS token, because its dns_provider is another one")
+        raise Refusal(
+            f"{environment.name} has no DuckDNS token, because its dns_provider is another one: leave out WHAT=duckdns"
+        )
     return (what,)
 
 
@@ -43,7 +47,7 @@ def rotate_secrets(environment: Environment, options: Options, entry: Entry) -> 
     deployer = Deployer(environment, options)
     step(f"rotating secrets of {environment.name}")
     entry.release = deployer.find_current_release(entry)
-    if options.what in ("", "all") and (unfinished := _find_unfinished(read_lines(environment))):
+    if not options.what and (unfinished := _find_unfinished(read_lines(environment))):
         step("an earlier rotation was interrupted: this run finishes that one")
         parts = unfinished
     deployer.plan_secrets()

@@ -35,7 +35,8 @@ def refuse_loss_of_database(
     if plan.created_databases & state.databases.keys() and not allowed.is_given(environment, options):
         raise Failure(
             f"the database of {environment.name} is in its state, but not at AWS in the account {state.account} and "
-            f"the region of {form}: correct the region, or restore a snapshot ('make restore'); "
+            f"the region of {form}: correct the region, or restore a backup "
+            f"('make restore ENV={environment.name} FROM=latest'); "
             f"{allowed.shown(environment)} plans a new, empty one"
         )
 

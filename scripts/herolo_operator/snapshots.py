@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from .aws import Aws
 from .console import Failure
 from .databases import Origin
+from .environment import Options
 from .form import setting_or_default
 
 LATEST = "latest"
@@ -42,6 +43,12 @@ def read_origin(wanted: str, current: str) -> Origin:
     )
 
 
+def check_backup(options: Options) -> None:
+    """Fails if FROM is given and can be no backup, before anything is asked."""
+    if options.backup:
+        read_origin(options.backup, current="")
+
+
 def _time(wanted: str) -> datetime:
     try:
         return datetime.fromisoformat(wanted.upper()).astimezone(UTC)
@@ -56,7 +63,7 @@ def find_origin(aws: Aws, wanted: str, current: str) -> Origin:
         _require_snapshot(aws, origin.snapshot)
     elif database:
         if origin.time:
-            _require_within_backups(origin.time, database)
+            _require_within_backups(aws, origin.time, database)
         _require_room(database["AllocatedStorage"], f"the database {current}", aws)
     else:
         snapshots = list_snapshots(aws)
@@ -72,13 +79,25 @@ def find_origin(aws: Aws, wanted: str, current: str) -> Origin:
     return origin
 
 
-def _require_within_backups(time: str, database: dict[str, Any]) -> None:
-    begin, end = database["InstanceCreateTime"], database.get("LatestRestorableTime")
-    if end and not begin <= _time(time) <= end:
+def _require_within_backups(aws: Aws, time: str, database: dict[str, Any]) -> None:
+    end = database.get("LatestRestorableTime")
+    if end and not (begin := _begin_of_backups(aws, database)) <= _time(time) <= end:
         raise Failure(
-            f"FROM={time} is not between {begin:%Y-%m-%dT%H:%M:%SZ}, when the database was made, and "
-            f"{end:%Y-%m-%dT%H:%M:%SZ}, the latest time that can be restored: give a time between them"
+            f"FROM={time} is not between {begin:%Y-%m-%dT%H:%M:%SZ} and {end:%Y-%m-%dT%H:%M:%SZ}, the earliest and the "
+            "latest time that can be restored: give a time between them, or the name of a snapshot"
         )
+
+
+def _begin_of_backups(aws: Aws, database: dict[str, Any]) -> datetime:
+    """The earliest time that can be restored; unless AWS tells it, by the days for which backups are kept."""
+    with aws.explained():
+        found = aws.client("rds").describe_db_instance_automated_backups(
+            DBInstanceIdentifier=database["DBInstanceIdentifier"]
+        )["DBInstanceAutomatedBackups"]
+    windows = [backups.get("RestoreWindow", {}) for backups in found if backups["Status"] == "active"]
+    told: list[datetime] = [window["EarliestTime"] for window in windows if "EarliestTime" in window]
+    made: datetime = database["InstanceCreateTime"]
+    return min(told) if told else max(made, datetime.now(UTC) - timedelta(days=database["BackupRetentionPeriod"]))
 
 
 def _require_snapshot(aws: Aws, name: str) -> None:
@@ -143,6 +162,11 @@ def list_snapshots(aws: Aws) -> list[dict[str, Any]]:
         found = [snapshot for page in pages for snapshot in page["DBSnapshots"]]
     ours = [item for item in found if name.fullmatch(item["DBInstanceIdentifier"]) and item["Status"] == "available"]
     return sorted(ours, key=lambda item: item["SnapshotCreateTime"], reverse=True)
+
+
+def list_manual_snapshots(aws: Aws) -> list[dict[str, Any]]:
+    """Those that outlive their database: final ones, those from before migrations, and the operator's."""
+    return [item for item in list_snapshots(aws) if item["SnapshotType"] == "manual"]
 
 
 def choose_suffix(aws: Aws, names: Collection[str]) -> str:

@@ -70,6 +70,15 @@ class Environments:
         """The form of an environment."""
         return self.folder / f"{name}.tfvars"
 
+    def own_form(self, name: str) -> str:
+        """The form, with a domain and an address that Let's Encrypt would not refuse."""
+        return (
+            self.form(name)
+            .read_text(encoding="utf-8")
+            .replace("@example.com", "@herolo.dev")
+            .replace("herolo.example.com", "herolo.dev")
+        )
+
     def secrets(self, name: str) -> pathlib.Path:
         """The secrets of an environment."""
         return self.folder / f"{name}.secrets.yml"

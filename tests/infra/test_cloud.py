@@ -9,7 +9,7 @@ import pytest
 import yaml
 from infra.environments import Made
 from support.cloud import REGION
-from support.commands import attempt, operate, run, says, typed
+from support.commands import attempt, errors_of, operate, run, says
 
 S3_BACKEND = """\
 bucket       = "states"
@@ -43,7 +43,7 @@ def s3_backend(second_plan, operator):
 @pytest.fixture(scope="module")
 def moved(s3_backend, operator):
     """The state is in the bucket; the objects there."""
-    operator.operate("infra", "move-state", "prod")
+    operator.operate("move-state", "prod")
     return operator.cloud.states()
 
 
@@ -57,7 +57,14 @@ def left_before(moved, operator):
 
 
 @pytest.fixture(scope="module")
-def destroyed(left_before, operator):
+def deleted_in_console(left_before, operator):
+    """A second database of production, which is in its state, but not at AWS."""
+    operator.change_databases("add", "20260201-000000", "latest")
+    operator.cloud.delete_database("herolo-prod-20260201-000000")
+
+
+@pytest.fixture(scope="module")
+def destroyed(deleted_in_console, operator):
     """Production is destroyed; what destroy said."""
     done = attempt(*operate("infra", "destroy", "prod"), env={**operator.variables, "CONFIRM": "prod"})
     output = done.stdout + done.stderr
@@ -300,6 +307,17 @@ def test_a_database_is_removed_after_its_protection_and_leaves_a_snapshot(restor
         operator.cloud.delete_snapshot(name)
 
 
+def test_a_database_is_made_from_the_automated_backups_and_changes_no_more(second_plan, operator):
+    name, identifier = "20260131-140500", "herolo-prod-20260131-140500"
+    assert "2 to add, 0 to change, 0 to destroy" in operator.change_databases("add", name, "2026-01-31T14:05:00Z")
+    operator.operate("infra", "plan", "prod")
+    assert operator.changes() == "none"
+    made = {values["identifier"]: values for values in Made(operator.show("prod")).all("aws_db_instance")}
+    assert made[identifier]["name"] == made["herolo-prod"]["name"] == "herolo"
+    operator.cloud.delete_database(identifier)  # at once, which Terraform does in minutes
+    operator.change_databases("remove", name)
+
+
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
@@ -350,7 +368,7 @@ def test_secrets_in_ssm_are_in_no_file_of_an_operator(team):
 
 
 def test_a_switch_to_s3_while_the_state_is_here_is_stopped(s3_backend, operator):
-    says(operate("infra", "plan", "prod"), typed("infra", "move-state", "prod"), env=operator.variables)
+    says(operate("infra", "plan", "prod"), "type 'make move-state ENV=prod'", env=operator.variables)
 
 
 def test_the_state_moves_to_the_bucket(moved):
@@ -363,11 +381,60 @@ def test_a_plan_with_the_state_in_s3_has_nothing_to_do(moved, operator):
     assert not (operator.infra / "backend_override.tf").exists()
 
 
+def test_an_older_state_does_not_replace_the_one_in_the_bucket(moved, operator):
+    state = operator.environments.folder / "prod.tfstate"
+    shutil.copy(state.with_name("prod.tfstate.moved"), state)
+    rewrite(state, r'("environment": ")prod', r"\g<1>older")
+    try:
+        says(
+            operate("infra", "plan", "prod"),
+            r"if it has one, move environments/prod\.tfstate away$",
+            env=operator.variables,
+        )
+        fix = r"has a state already, and nothing was moved: move environments/prod\.tfstate away"
+        says(operate("move-state", "prod"), fix, env=operator.variables)
+        assert operator.cloud.states() == moved
+    finally:
+        state.unlink()
+
+
+def command_of(operator, pattern):
+    """The command that a refused plan tells to type."""
+    (error,) = errors_of(*operate("infra", "plan", "prod"), env=operator.variables)
+    found = re.search(pattern, error)
+    assert found, error
+    return found.group(1)
+
+
+def test_a_state_that_could_not_be_written_is_pushed_by_the_command_that_is_told(moved, operator):
+    file = operator.environments.folder / ".prod/infra/errored.tfstate"
+    (line,) = [line for line in moved if line.startswith("herolo/prod.tfstate ")]
+    state = json.loads(line.partition(" ")[2])
+    state["serial"] += 1
+    file.write_text(json.dumps(state), encoding="utf-8")
+    push = command_of(operator, "type '(TF_DATA_DIR=[^']*)' and run this again")
+    run("bash", "-c", f"cd / && {push}", env=operator.variables)
+    assert not file.exists()
+    (line,) = [line for line in operator.cloud.states() if line.startswith("herolo/prod.tfstate ")]
+    assert json.loads(line.partition(" ")[2])["serial"] >= state["serial"]
+    operator.operate("infra", "plan", "prod")
+    assert operator.changes() == "none"
+
+
+def test_the_lock_of_a_command_that_was_killed_is_broken_by_the_command_that_is_told(moved, operator):
+    lock = {"ID": "4d42d3c1-0c9d-6f4b-7a54-0f2f4f9f2a11", "Operation": "OperationTypeApply", "Who": "ops@elsewhere"}
+    operator.cloud.put_state("herolo/prod.tfstate.tflock", json.dumps(lock))
+    unlock = command_of(operator, "if you know that it was killed, type '(TF_DATA_DIR=[^']*)'$")
+    run("bash", "-c", f"cd / && echo yes | {unlock}", env=operator.variables)
+    operator.operate("infra", "plan", "prod")
+
+
 def test_destroy_without_the_name_destroys_nothing(left_before):
     assert "database herolo-prod" in left_before
 
 
 def test_of_a_destroyed_environment_only_the_last_snapshot_remains(destroyed, operator):
+    """That of the database that AWS had: the other was not made anew to be removed."""
     (left,) = operator.cloud.left()
     assert re.fullmatch("snapshot herolo-prod-final-[0-9a-f]+", left)
 

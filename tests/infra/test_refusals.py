@@ -10,7 +10,7 @@ NO_CLOUD = "http://127.0.0.1:9"  # nothing of this gets as far as the cloud
 @pytest.fixture
 def lone(tmp_path, environments, key):
     """The variables for an environment, `lone`, that was never deployed."""
-    environments.form("lone").write_bytes(environments.form("trial").read_bytes())
+    environments.form("lone").write_text(environments.own_form("trial"), encoding="utf-8")
     return {
         **environments.variables,
         "HEROLO_INFRA": str(translate(tmp_path / "infra", NO_CLOUD)),
@@ -39,7 +39,7 @@ def test_an_apply_without_a_plan_is_refused(lone):
 
 
 def test_a_move_of_a_state_that_is_not_there_is_refused(lone):
-    says(operate("infra", "move-state", "lone"), "infra/backend.tf says what to write", env=lone)
+    says(operate("move-state", "lone"), "infra/backend.tf says what to write", env=lone)
 
 
 def test_an_unknown_action_of_the_deployment_is_refused_with_those_that_there_are():
@@ -51,11 +51,13 @@ def test_a_deployment_without_a_form_is_refused(environments):
 
 
 def test_a_private_key_that_is_not_there_is_refused(environments, tmp_path):
+    environments.form("prod").write_text(environments.own_form("prod"), encoding="utf-8")
     variables = {**environments.variables, "SSH_KEY": tmp_path / "none"}
     says(operate("deploy", "prod"), "SSH_KEY is the private key that belongs to", env=variables)
 
 
 def test_a_private_key_that_nobody_has_is_to_be_named(environments, tmp_path):
+    environments.form("prod").write_text(environments.own_form("prod"), encoding="utf-8")
     variables = {**environments.variables, "HOME": tmp_path, "SSH_AUTH_SOCK": ""}
     says(operate("plan", "prod"), "run this again with SSH_KEY=path/to/key", env=variables)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -22,7 +23,7 @@ from herolo_operator.history import recorded
 from herolo_operator.host import Host
 from herolo_operator.moving import Move
 from herolo_operator.plans import State
-from herolo_operator.snapshots import list_snapshots
+from herolo_operator.snapshots import find_database, list_snapshots
 
 HOST = Host("203.0.113.7", "admin", "22", Path("key"), Path("known_hosts"))
 DEPLOYMENT = Deployment({"database": {"host": "herolo-prod.x.rds.amazonaws.com"}}, {})
@@ -35,7 +36,6 @@ def names(account: Aws) -> list[str]:
 @pytest.mark.parametrize(
     ("releases", "label", "schema", "needed"),
     [
-        ([], 7, 6, False),  # the first deployment
         (["herolo:old"], 7, 6, True),
         (["herolo:old"], 6, 6, False),
         (["herolo:new", "herolo:old"], 7, 7, False),
@@ -48,13 +48,60 @@ def test_a_snapshot_is_needed_before_migrations_that_the_database_lacks(
     label: int | None,
     schema: int,
     needed: bool,
-    environment: Environment,
+    account: Aws,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(backups, "find_releases_on", lambda _: releases)
     monkeypatch.setattr(backups, "_newest_migration", lambda *_: label)
     monkeypatch.setattr(Move, "schema", lambda _: schema)
-    assert backups.needs_backup(environment, DEPLOYMENT, HOST, "herolo:new") is needed
+    assert backups.needs_backup(account, DEPLOYMENT, HOST, "herolo:new") is needed
+
+
+@pytest.fixture
+def bare(account: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """The account, with a host that has had no release, and cannot ask the database."""
+    monkeypatch.setattr(backups, "find_releases_on", lambda _: [])
+    monkeypatch.setattr(Move, "schema", refuse)
+    return account
+
+
+def refuse(_: Move) -> int:
+    raise Failure("the databases cannot be reached from the host")
+
+
+def let_database_be_of(minutes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS says that it made the database so long ago."""
+    created = datetime.now(UTC) - timedelta(minutes=minutes)
+    monkeypatch.setattr(
+        backups, "find_database", lambda *asked: {**(find_database(*asked) or {}), "InstanceCreateTime": created}
+    )
+
+
+def test_a_first_deployment_takes_no_snapshot_of_the_database_that_it_has_made(bare: Aws) -> None:
+    assert not backups.needs_backup(bare, DEPLOYMENT, HOST, "herolo:new")
+    with pytest.raises(Failure), recorded(bare.environment, "deploy"):
+        raise Failure("it is interrupted, and repeated")
+    assert not backups.needs_backup(bare, DEPLOYMENT, HOST, "herolo:new")
+
+
+def test_a_host_that_was_made_anew_does_not_migrate_a_database_without_a_snapshot(
+    bare: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_database_be_of(59, monkeypatch)
+    assert not backups.needs_backup(bare, DEPLOYMENT, HOST, "herolo:new")
+    let_database_be_of(61, monkeypatch)
+    assert backups.needs_backup(bare, DEPLOYMENT, HOST, "herolo:new")
+
+
+def test_a_database_that_was_just_made_is_not_new_once_a_deployment_has_succeeded(bare: Aws) -> None:
+    with recorded(bare.environment, "deploy"):
+        pass
+    assert backups.needs_backup(bare, DEPLOYMENT, HOST, "herolo:new")
+
+
+def test_a_database_that_aws_does_not_find_is_not_taken_for_a_new_one(bare: Aws) -> None:
+    lost = Deployment({"database": {"host": "herolo-prod-20260131-140500.x.rds.amazonaws.com"}}, {})
+    assert backups.needs_backup(bare, lost, HOST, "herolo:new")
 
 
 def test_the_newest_three_snapshots_before_migrations_are_kept_and_all_others_of_the_operator(account: Aws) -> None:
@@ -62,6 +109,8 @@ def test_the_newest_three_snapshots_before_migrations_are_kept_and_all_others_of
         DBInstanceIdentifier="herolo-prod", DBSnapshotIdentifier="mine"
     )
     taken = [backups.back_up(account, "herolo-prod", f"herolo:{number}") for number in range(5)]
+    assert names(account) == [*reversed(taken), "mine"]  # until a deployment has succeeded
+    backups.remove_old_backups(account)
     assert names(account) == [*reversed(taken[2:]), "mine"]
     backups.remove_backups(account)
     assert names(account) == ["mine"]

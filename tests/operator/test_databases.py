@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,14 @@ from herolo_operator.console import Failure
 from herolo_operator.databases import Databases, Origin, read_databases
 from herolo_operator.environment import Environment
 from herolo_operator.plans import State
-from herolo_operator.snapshots import choose_suffix, find_origin, list_snapshots, read_origin, remove_logs
+from herolo_operator.snapshots import (
+    choose_suffix,
+    find_origin,
+    list_manual_snapshots,
+    list_snapshots,
+    read_origin,
+    remove_logs,
+)
 
 REGION = "eu-central-1"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -163,6 +171,19 @@ def test_the_newest_snapshot_is_first_and_those_of_other_environments_are_not_ou
     assert [item["DBSnapshotIdentifier"] for item in list_snapshots(account)] == ["two", "one"]
 
 
+def test_automated_snapshots_do_not_outlive_their_database(account: Aws) -> None:
+    take_snapshots("one")
+    account.client("rds").create_db_instance(
+        DBInstanceIdentifier="herolo-prod-20260131-140500",
+        DBInstanceClass="db.t4g.micro",
+        Engine="mysql",
+        MasterUsername="herolo_master",
+        AllocatedStorage=20,
+    )
+    assert len(list_snapshots(account)) == 2
+    assert [item["DBSnapshotIdentifier"] for item in list_manual_snapshots(account)] == ["one"]
+
+
 def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(account: Aws) -> None:
     take_snapshots("one")
     assert find_origin(account, "one", "herolo-prod") == Origin(snapshot="one")
@@ -171,8 +192,45 @@ def test_a_snapshot_that_is_not_there_is_answered_with_those_that_are(account: A
 
 
 def test_a_time_without_backups_is_answered_with_the_times_that_have_some(account: Aws) -> None:
-    with pytest.raises(Failure, match=r"^FROM=2001-01-01T00:00:00Z is not between 20.*give a time between them$"):
+    with pytest.raises(Failure, match=r"^FROM=2001-01-01T00:00:00Z is not between 20.*give a time between them"):
         find_origin(account, "2001-01-01T00:00:00Z", "herolo-prod")
+
+
+DAY = timedelta(days=1)
+FORMER = {"Status": "retained", "RestoreWindow": {"EarliestTime": datetime.now(UTC) - 90 * DAY}}
+
+
+@pytest.mark.parametrize(
+    ("backups", "begin"),
+    [
+        ([FORMER, {"Status": "active", "RestoreWindow": {"EarliestTime": datetime.now(UTC) - 5 * DAY}}], 5),
+        ([FORMER], 7),
+        ([{"Status": "active"}], 7),
+        ([], 7),
+    ],
+)
+def test_a_time_before_the_oldest_backup_is_refused(
+    backups: list[dict[str, Any]], begin: int, environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although the database was there."""
+    now = datetime.now(UTC)
+    database = {
+        "DBInstanceIdentifier": "herolo-prod",
+        "InstanceCreateTime": now - 100 * DAY,
+        "LatestRestorableTime": now - DAY / 24 / 12,
+        "BackupRetentionPeriod": 7,
+        "AllocatedStorage": 20,
+    }
+    rds = SimpleNamespace(
+        describe_db_instances=lambda **_: {"DBInstances": [database]},
+        describe_db_instance_automated_backups=lambda **_: {"DBInstanceAutomatedBackups": backups},
+        exceptions=SimpleNamespace(DBInstanceNotFoundFault=KeyError),
+    )
+    monkeypatch.setattr(Aws, "client", lambda *_: rds)
+    inside, before = (f"{now - days * DAY:%Y-%m-%dT%H:%M:%SZ}" for days in (begin - 0.5, begin + 0.5))
+    assert find_origin(Aws(environment), inside, "herolo-prod").time == inside
+    with pytest.raises(Failure, match=rf"^FROM={before} is not between .*: give a time between them, or"):
+        find_origin(Aws(environment), before, "herolo-prod")
 
 
 def test_the_latest_backup_of_a_lost_database_is_the_newest_snapshot(account: Aws) -> None:

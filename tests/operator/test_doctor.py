@@ -109,6 +109,15 @@ def test_a_form_that_is_copied_and_has_a_key_is_not_filled_in(environment: Envir
     assert "ops@example.com is the example's: enter an address that you read" in details
 
 
+def test_a_form_with_faults_and_values_of_the_example_is_told_all_at_once(environment: Environment) -> None:
+    form = (REPOSITORY / "environments/example.tfvars").read_text(encoding="utf-8")
+    environment.form.write_text(form, encoding="utf-8")
+    _, state, details = checks_machine.check_settings(environment)
+    assert state == "NOT VALID"
+    for complaint in ("Type the one line of a public key file", "enter your own domain", "an address that you read"):
+        assert complaint in details
+
+
 def test_others_that_do_not_answer_are_unknown(environment: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
 

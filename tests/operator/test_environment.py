@@ -57,6 +57,12 @@ def test_a_question_is_skipped_only_if_that_is_meant(given: str, read: bool) -> 
     assert Options.read({"YES": given}).yes is read
 
 
+def test_an_acknowledgement_is_a_number() -> None:
+    assert Options.read({"ACKNOWLEDGE": "2"}).acknowledge == "2"
+    with pytest.raises(Failure, match=r"^ACKNOWLEDGE='x' is not the number .*, such as ACKNOWLEDGE=2$"):
+        Options.read({"ACKNOWLEDGE": "x"})
+
+
 def test_what_is_neither_yes_nor_no_is_refused() -> None:
     with pytest.raises(Failure, match=r"^YES='prod' is neither YES=1 nor YES=0$"):
         Options.read({"YES": "prod"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from herolo_operator.checks import Known
 from herolo_operator.environment import Environment, Options
 from herolo_operator.form import explain_messages, find_placeholders, setting_of, setting_or_default
 from herolo_operator.host import public_key_of
+from support.commands import REPOSITORY, errors_of, operate
 
 
 def diagnostic(summary: str, detail: str, line: int | None = None, severity: str = "error") -> str:
@@ -108,6 +110,22 @@ def test_the_values_of_the_examples_are_placeholders(
     assert len(find_placeholders(environment)) == complaints
     environment.form.write_text(f'{form}acme_authority = "https://ca.example.net/directory"\n', encoding="utf-8")
     assert find_placeholders(environment) == []
+
+
+@pytest.mark.parametrize("has_key", [False, True])
+@pytest.mark.parametrize("command", ["plan", "deploy"])
+def test_all_complaints_of_a_form_that_was_copied_come_before_anything_is_done(
+    tmp_path: Path, command: str, has_key: bool
+) -> None:
+    form = (REPOSITORY / "environments/example.tfvars").read_text(encoding="utf-8")
+    if has_key:
+        form = form.replace("AAAA... you@example.com", "AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43)
+    (tmp_path / "prod.tfvars").write_text(form, encoding="utf-8")
+    errors = errors_of(*operate(command, "prod"), env={"HEROLO_ENVIRONMENTS": str(tmp_path)})
+    fixes = ["enter your own domain", "enter an address that you read", "Type the one line of a public key file"]
+    assert len(errors) == len(fixes) - has_key
+    assert all(fix in error for fix, error in zip(fixes, errors))
+    assert not (tmp_path / ".prod/terraform.log").exists() and not (tmp_path / "prod.history.jsonl").exists()
 
 
 FORM = """\

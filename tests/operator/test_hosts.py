@@ -266,3 +266,23 @@ def test_a_state_without_monitoring_must_be_deployed_first() -> None:
     with pytest.raises(Failure, match=r"older version of Herolo \(.*no monitoring\): 'make deploy ENV=prod' brings"):
         Deployment(values, {}).require_complete("prod")
     Deployment({**values, "monitoring": {}}, {}).require_complete("prod")
+
+
+BOOTING = """\
+#!/bin/sh
+echo "$*" >>"$RECORD"
+[ "$(wc -l <"$RECORD")" -gt 2 ] || { echo "Connection refused" >&2; exit 255; }
+"""
+
+
+def test_a_host_that_boots_is_awaited(stand_in: Callable[[str, str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    record = stand_in("ssh", BOOTING)
+    monkeypatch.setattr("herolo_operator.host.PAUSE", 0)
+    Host("203.0.113.7", "admin", "22", Path("key"), Path("known_hosts")).require_connection()
+    assert len(record.read_text().splitlines()) == 3
+
+
+def test_a_host_that_ssh_does_not_reach_is_refused_with_the_fix(stand_in: Callable[[str, str], Path]) -> None:
+    stand_in("ssh", BOOTING)
+    with pytest.raises(Failure, match=r"^SSH does not reach host 1 at 203\.0\.113\.7 .*is your address in ssh_cidrs\?"):
+        Host("203.0.113.7", "admin", "22", Path("key"), Path("known_hosts")).require_connection(limit=0)

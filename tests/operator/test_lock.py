@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 from herolo_operator.console import Failure
-from herolo_operator.environment import Environment
+from herolo_operator.environment import Environment, Options
 from herolo_operator.form import InvalidForm
 from herolo_operator.history import read_history, recorded, show_history
+from herolo_operator.host import find_ssh_key, require_number
 from herolo_operator.identity import current_host
 from herolo_operator.lock import exclusive
+from herolo_operator.record import longest_wait
+from herolo_operator.rotate import choose_parts
 
 
 class Terminal(io.StringIO):
@@ -116,6 +119,20 @@ def test_every_end_of_a_command_is_recorded(
 def test_a_command_that_an_invalid_form_has_stopped_is_not_in_the_history(environment: Environment) -> None:
     with pytest.raises(InvalidForm), recorded(environment, "destroy"):
         raise InvalidForm(["environments/prod.tfvars line 1: Type a host name"])
+    assert read_history(environment) == []
+
+
+def test_a_command_that_was_refused_for_an_option_is_not_in_the_history(environment: Environment) -> None:
+    refusals = (
+        lambda: longest_wait(Options(wait="soon")),
+        lambda: require_number("REPLACE", "x", [1], "prod"),
+        lambda: choose_parts("nonsense", environment),
+        lambda: choose_parts("duckdns", environment),
+        lambda: find_ssh_key(environment, Options(ssh_key="/none")),
+    )
+    for refuse in refusals:
+        with pytest.raises(Failure), recorded(environment, "deploy"):
+            refuse()
     assert read_history(environment) == []
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from herolo_operator.cli import CHANGING, COMMANDS
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -35,3 +37,20 @@ def test_every_module_has_a_line_in_the_map() -> None:
     listed = set(re.findall(r"`([a-z_]+)`(?=[,; ])", section))
     modules = {path.stem for path in (REPOSITORY / "scripts/herolo_operator").glob("[a-z]*.py")}
     assert modules <= listed
+
+
+STEPS = ("form", "secrets", "infra")  # of other commands, for tests and for those who look closer
+
+
+def test_every_task_is_a_target_that_the_guide_lists() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    page = (REPOSITORY / "docs/operate.md").read_text(encoding="utf-8")
+    tasks = COMMANDS.keys() - set(STEPS)
+    assert tasks == set(re.findall(r"^\t@scripts/operate ([a-z-]+)", makefile, re.MULTILINE))
+    assert tasks == set(re.findall(r"^\| `make ([a-z-]+)[^|]*` \|", page, re.MULTILINE))
+
+
+def test_the_guide_lists_the_commands_that_exclude_one_another() -> None:
+    page = (REPOSITORY / "docs/operate.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"^(`make plan`, [^.]*?) of\s+an\s+environment exclude", page, re.MULTILINE)
+    assert {name.removeprefix("make ") for name in re.findall("`([^`]+)`", sentence)} == set(CHANGING)

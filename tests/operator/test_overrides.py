@@ -13,10 +13,11 @@ from herolo_operator.cloud import Cloud
 from herolo_operator.console import Failure
 from herolo_operator.environment import Environment, Options
 from herolo_operator.history import recorded
-from herolo_operator.overrides import Override
+from herolo_operator.overrides import Override, check_overrides
 from herolo_operator.plans import State
 from herolo_operator.safeguards import provide_own_secrets
 from herolo_operator.upgrades import RECORD
+from support.commands import errors_of, operate
 from support.overrides import all_but
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,6 +33,22 @@ def test_a_word_allows_one_thing_for_one_environment(override: Override, environ
     for other in (f"trial:{override}", str(override), "prod", f"xprod:{override}"):
         assert not override.is_given(environment, Options(override=other))
     assert override.is_given(environment, Options(override=override.shown(environment).partition("=")[2]))
+
+
+@pytest.mark.parametrize("given", ["new-secrets", "prod:nonsense", "trial:new-secrets", "prod:new-secrets,", "1"])
+def test_what_overrides_no_safeguard_is_refused_at_once(tmp_path: Path, given: str) -> None:
+    (tmp_path / "prod.tfvars").touch()
+    for command in ("deploy", "status"):
+        (error,) = errors_of(*operate(command, "prod"), env={"HEROLO_ENVIRONMENTS": str(tmp_path), "OVERRIDE": given})
+        assert error.startswith(
+            f"error: OVERRIDE has '{given.rpartition(',')[2]}', which overrides no safeguard of prod"
+        )
+        assert all(override in error for override in Override)
+
+
+def test_all_that_messages_show_is_accepted_together(environment: Environment) -> None:
+    check_overrides(environment, Options())
+    check_overrides(environment, Options(override=",".join(f"prod:{override}" for override in Override)))
 
 
 def test_the_guide_lists_every_word() -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import io
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from herolo_operator.plans import Plan, State
 from herolo_operator.restore import Restorer
 from herolo_operator.snapshots import read_origin
 from herolo_operator.upgrades import Upgrade, require_upgrades
+from support.commands import errors_of, operate
 from support.fleet import deployment
 
 FROM_SNAPSHOT = Origin(snapshot="nightly")
@@ -196,3 +198,23 @@ def test_a_lost_state_is_told_from_an_environment_that_was_never_deployed(
     monkeypatch.setattr(Cloud, "has_state", lambda _: False)
     with pytest.raises(Failure, match=message):
         Restorer(environment, Options())
+
+
+@pytest.mark.parametrize(
+    ("command", "backup", "fix"),
+    [
+        ("restore", "", "say which backup: FROM=latest"),
+        *(
+            (command, "2026-01-31", "is not a backup: give 'latest'")
+            for command in ("restore", "restore-drill", "deploy")
+        ),
+        ("restore", "2026-01-32T00:00:00Z", "is not a valid time"),
+    ],
+)
+def test_what_can_be_no_backup_is_refused_before_anything_is_asked(
+    tmp_path: Path, command: str, backup: str, fix: str
+) -> None:
+    (tmp_path / "prod.tfvars").touch()
+    (error,) = errors_of(*operate(command, "prod"), env={"HEROLO_ENVIRONMENTS": str(tmp_path), "FROM": backup})
+    assert fix in error
+    assert [path.name for path in tmp_path.iterdir()] == ["prod.tfvars"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from herolo_operator import rotate
-from herolo_operator.console import Failure
+from herolo_operator.console import Failure, Refusal
 from herolo_operator.deployment import Deployment
 from herolo_operator.environment import Environment, Options
 from herolo_operator.history import Entry
@@ -71,7 +71,7 @@ def without_a_host(monkeypatch: pytest.MonkeyPatch, environment: Environment) ->
     provide_secrets(environment)
 
 
-def run(environment: Environment, what: str = "all", **options: Any) -> list[dict[str, str]]:
+def run(environment: Environment, what: str = "", **options: Any) -> list[dict[str, str]]:
     rotate.rotate_secrets(environment, Options(yes=True, what=what, **options), Entry("rotate"))
     return DEPLOYERS[-1].rolled_out
 
@@ -163,9 +163,9 @@ def test_without_an_answer_nothing_is_changed(environment: Environment, monkeypa
     assert environment.secrets.read_bytes() == before
 
 
-@pytest.mark.parametrize(("what", "fix"), [("passwords", "it is database, tokens,"), ("duckdns", "dns_provider")])
+@pytest.mark.parametrize(("what", "fix"), [("passwords", "it is database, tokens or"), ("duckdns", "dns_provider")])
 def test_what_cannot_be_rotated_is_refused(environment: Environment, what: str, fix: str) -> None:
-    with pytest.raises(Failure, match=fix):
+    with pytest.raises(Refusal, match=fix):
         run(environment, what)
 
 

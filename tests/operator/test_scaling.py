@@ -55,6 +55,12 @@ def test_the_document_states_every_assumption_with_its_value() -> None:
     assert stated == expected
 
 
+def test_the_costs_are_named_as_in_the_benchmark() -> None:
+    names = [line.split(" | ")[0].removeprefix("| ") for line in scaling.cost_table(MODEL)]
+    assert names[2:-1] == list(MODEL.requests_of_user())
+    assert set(names[2:-1]) - {"sign-in"} <= set(MODEL.results["data"]["operations"])
+
+
 # --- Facts that are elsewhere, too ---
 
 
@@ -145,8 +151,8 @@ def test_every_price_but_that_of_the_balancer_is_known(number: int) -> None:
 
 def test_pages_and_sends_cost_what_was_measured_behind_the_edge_and_other_operations_in_proportion_to_a_page() -> None:
     measured = MODEL.results["edge"]["variants"]["shipped"]
-    for name in ("page", "send"):
-        cost, edge, behind = MODEL.costs[name], measured[name]["http2"], measured[name]["tls"]
+    for name, alike in (("page", "page"), ("keyed_send", "send")):
+        cost, edge, behind = MODEL.costs[name], measured[alike]["http2"], measured[name]["tls"]
         assert cost.edge_us == edge["traefik_us"] + edge["log_us"]
         assert (cost.replica_us, cost.mysql_us) == (behind["replicas_us"], behind["mysql_us"])
     page, mark = MODEL.costs["page"], MODEL.costs["mark"]
@@ -162,7 +168,7 @@ def test_a_host_carries_as_many_pages_as_its_processors_have_time_for() -> None:
 
 
 def test_a_calculation_by_hand_of_the_processors_of_a_host() -> None:
-    requests = {"send": 20, "page": 40, "read": 10 + 30 + 10, "mark": 20, "remove": 5, "sign-in": 1}
+    requests = {"keyed_send": 20, "page": 40, "read": 10 + 30 + 10, "mark": 20, "remove": 5, "sign-in": 1}
     assert MODEL.requests_of_user() == requests
     of_user = sum(number * MODEL.costs[name].host_us for name, number in requests.items()) / 1e6
     users = 0.6 * 2 * 86_400 / 3 / of_user  # 60 % of two vCPUs; the busiest hour is three times an average one

@@ -36,6 +36,7 @@ SICK = """\
 case $1 in serve) exec sleep 3600 ;; healthcheck) exit 1 ;; esac
 """
 SUITES = ("rehearsal", "rehearsal_hosts", "rehearsal_changes")
+FIRST = "test_01_"  # how the file with the first deployment begins
 
 titles = pytest.StashKey[dict[str, str]]()
 unmet = pytest.StashKey[str]()
@@ -61,6 +62,19 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = others + sorted(mine, key=lambda item: item.path.name)
     config.stash[titles] = {item.nodeid: item.module.__doc__.splitlines()[0].rstrip(".") for item in mine}
     config.stash[begin] = time.monotonic()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fails before the world is set up if nothing would be deployed in it."""
+    mine = [item for item in session.items if item.path.parent.name in SUITES]
+    if not mine or os.environ.get("HEROLO_REHEARSAL"):
+        return
+    if not any(item.path.name.startswith(FIRST) and item.get_closest_marker("prerequisite") for item in mine):
+        chosen = session.config.getoption("keyword") or "..."
+        raise pytest.UsageError(
+            f"the first deployment is left out, which all other tests need: select it with them, -k 'deployment or "
+            f"{chosen}', or have KEEP=1 leave a rehearsal running, and run single tests on it (HEROLO_REHEARSAL)"
+        )
 
 
 def is_left_out(item: pytest.Item) -> bool:

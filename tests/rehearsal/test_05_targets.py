@@ -1,6 +1,7 @@
 """Looking at it, and repairing it."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from rehearsal.processes import wait_until
@@ -77,7 +78,30 @@ def test_while_no_replica_runs_a_request_is_a_503_that_says_when_to_retry(world:
     wait_until(lambda: is_unavailable(world, "/users"), "Traefik says that no replica is available")
 
 
+def let_migrations_go_on(world: World) -> None:
+    """Once the deployment waits for them, or in any case before it gives up."""
+    waits = r"FAILED - RETRYING: .*Wait for the end of the job of an interrupted deployment"
+    try:
+        wait_until(lambda: re.search(waits, world.ansible_log.read_text()), "the deployment waits for them", 1200)
+    finally:
+        world.on_host("touch", "/var/tmp/go-on")
+
+
 @pytest.mark.prerequisite
 def test_deploy_repairs_that(world: World) -> None:
-    assert world.deploy(world.release).succeeded
+    """And waits for the migrations of a deployment that was interrupted. A job of their name plays them, since those of
+    the release are over too soon."""
+    image = ("--format", "{{.Spec.TaskTemplate.ContainerSpec.Image}}", "edge_problems")  # one with a shell in it
+    world.on_host(
+        *("docker", "service", "create", "--detach", "--name=herolo_migrate", "--mode=replicated-job"),
+        *("--no-resolve-image", "--restart-condition=none", "--mount=type=bind,source=/var/tmp,target=/left"),
+        *("--user=0", "--entrypoint=sh", world.on_host("docker", "service", "inspect", *image)),
+        *("-c", "until [ -e /left/go-on ]; do sleep 1; done; echo ended >/left/migrations"),
+    )
+    with ThreadPoolExecutor() as pool:
+        waited = pool.submit(let_migrations_go_on, world)
+        assert world.deploy(world.release).succeeded
+        waited.result()
     assert world.replicas_of(world.release) == REPLICAS
+    assert world.on_host("sh", "-c", "cd /var/tmp && cat migrations && rm migrations go-on") == "ended"
+    assert "herolo_migrate" not in world.on_host("docker", "service", "ls", "--format", "{{.Name}}").split()

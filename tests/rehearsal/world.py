@@ -306,13 +306,14 @@ class World:
                 stderr=subprocess.STDOUT,
             ).returncode
         with self.all_logs.open("ab") as everything:
-            for log in (self.log, self._ansible_log):
+            for log in (self.log, self.ansible_log):
                 if log.is_file():
                     everything.write(log.read_bytes())
         return Said(status, self.log.read_text(errors="replace"))
 
     @property
-    def _ansible_log(self) -> Path:
+    def ansible_log(self) -> Path:
+        """What Ansible says during a deployment, or has said in the last one."""
         return self.environments / f".{ENVIRONMENT}" / "ansible.log"
 
     def deploy(self, release: str = "") -> Said:
@@ -321,11 +322,11 @@ class World:
 
     def changed_tasks(self) -> int:
         """The number of Ansible's tasks that changed something in the last run, in all plays."""
-        return sum(map(int, re.findall(r" changed=(\d+) ", self._ansible_log.read_text())))
+        return sum(map(int, re.findall(r" changed=(\d+) ", self.ansible_log.read_text())))
 
     def changed_roles(self) -> set[str]:
         """The roles of which a task has changed something in the last run."""
-        tasks = re.split(r"^(?:TASK|RUNNING HANDLER) \[", self._ansible_log.read_text(), flags=re.MULTILINE)
+        tasks = re.split(r"^(?:TASK|RUNNING HANDLER) \[", self.ansible_log.read_text(), flags=re.MULTILINE)
         return {task.partition(" : ")[0] for task in tasks[1:] if re.search(r"^changed: ", task, re.MULTILINE)}
 
     def set_variables(self, **variables: object) -> None:

@@ -46,7 +46,9 @@ def settings(pytestconfig: pytest.Config) -> Settings:
 @pytest.fixture(scope="session")
 def changes(world: World, settings: Settings) -> Changes:
     """What makes the changes, of a deployment that is there."""
-    number = addresses_for(settings["rate"])
-    [host] = world.cloud.hosts()
+    number, hosts = addresses_for(settings["rate"]), world.cloud.hosts()
+    if len(hosts) != 1:
+        pytest.fail(f"there are {len(hosts)} hosts instead of one: run this without HEROLO_REHEARSAL", pytrace=False)
+    [host] = hosts
     edge = Edge(world.domain, world.folder / "acme-ca.pem", world.parts.start_forwarders(number, host))
     return Changes(world, edge, settings, number)

@@ -88,6 +88,10 @@ class Cloud:
         keys = [item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
         return [f"{key} {s3.get_object(Bucket=BUCKET, Key=key)['Body'].read().decode()}" for key in keys]
 
+    def put_state(self, key: str, content: str) -> None:
+        """Writes an object into the bucket."""
+        self._client("s3").put_object(Bucket=BUCKET, Key=key, Body=content.encode())
+
     def parameter(self, name: str) -> str:
         """The decrypted value of an SSM parameter."""
         answer = self._client("ssm").get_parameter(Name=name, WithDecryption=True)
@@ -271,6 +275,12 @@ class Cloud:
     def delete_snapshot(self, name: str) -> None:
         """Likewise."""
         self._client("rds").delete_db_snapshot(DBSnapshotIdentifier=name)
+
+    def delete_database(self, identifier: str) -> None:
+        """Likewise, without a final snapshot."""
+        rds = self._client("rds")
+        rds.modify_db_instance(DBInstanceIdentifier=identifier, DeletionProtection=False)
+        rds.delete_db_instance(DBInstanceIdentifier=identifier, SkipFinalSnapshot=True)
 
     def databases(self) -> list[str]:
         """The identifiers of all databases."""

@@ -49,6 +49,8 @@ def main(port_file, address="127.0.0.1"):
         mend_public_addresses()
         mend_addresses_of_balancers()
         mend_health_of_targets(port_file + ".targets")
+        refuse_names_in_restores()
+        mend_restored_databases()
         note_restored_databases(port_file + ".restored")
     server = ThreadedMotoServer(ip_address=address, port=0, verbose=False)
     server.start()
@@ -161,6 +163,39 @@ def mend_health_of_targets(file):
         return found
 
     ELBv2Backend.describe_target_health = describe_target_health
+
+
+def refuse_names_in_restores():
+    """AWS names no database in a MySQL that is made from a backup; moto 5.2.5 takes any name."""
+    from moto.rds.exceptions import InvalidParameterValue
+    from moto.rds.responses import RDSResponse
+
+    def refuse(method):
+        original = getattr(RDSResponse, method)
+
+        def restore(self):
+            if self.params.get("DBName"):
+                raise InvalidParameterValue("DBName must be null when Restoring for this Engine.")
+            return original(self)
+
+        setattr(RDSResponse, method, restore)
+
+    refuse("restore_db_instance_from_db_snapshot")
+    refuse("restore_db_instance_to_point_in_time")
+
+
+def mend_restored_databases():
+    """AWS makes a database of its own from automated backups; moto 5.2.5 reports it as a replica of their source."""
+    from moto.rds.models import RDSBackend
+
+    original = RDSBackend.restore_db_instance_to_point_in_time
+
+    def restore(self, *args):
+        made = original(self, *args)
+        made.source_db_instance_identifier = None
+        return made
+
+    RDSBackend.restore_db_instance_to_point_in_time = restore
 
 
 def note_restored_databases(file):
