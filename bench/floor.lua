@@ -33,6 +33,18 @@ local LOCK_SENT = "SELECT m.sender_id, m.id, r.receiver_id FROM messages AS m "
   .. "LEFT JOIN receipts AS r FORCE INDEX (receipts_message) ON r.message_id = m.id AND r.is_deleted = FALSE "
   .. "WHERE m.sender_id = ? AND m.id = ? FOR UPDATE"
 
+local INSERT_MESSAGE = {
+  "INSERT INTO messages (sender_id, subject, body, created_at) SELECT ?, ?, ?, ? FROM users WHERE username = ?",
+  { BIGINT, 1 }, { TEXT, 2 }, { TEXT, 3 }, { TEXT, 4 }, { TEXT, 5 },
+}
+
+local INSERT_RECEIPT = {
+  "INSERT INTO receipts (receiver_id, is_deleted, message_id) SELECT receiver.id, "
+    .. "EXISTS (SELECT 1 FROM blocks WHERE blocker_id = receiver.id AND blocked_id = ?), LAST_INSERT_ID() "
+    .. "FROM users AS receiver WHERE receiver.username = ?",
+  { BIGINT, 1 }, { TEXT, 5 },
+}
+
 -- What event streams learn of a mark or a deletion.
 local RECORD = "INSERT INTO message_changes (user_id, kind, message_ids, created_at) VALUES "
 local ONE_CHANGE = "(?, 'read', ?, UTC_TIMESTAMP(3))"
@@ -45,17 +57,15 @@ local operations = {
     { PAGE .. " AND r.message_id < ? ORDER BY r.message_id DESC LIMIT ?", { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 3 } },
   },
   read = { { FIND, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 1 }, { BIGINT, 2 }, { BIGINT, 1 } } },
-  send = {
+  send = { { "BEGIN" }, INSERT_MESSAGE, INSERT_RECEIPT, { "COMMIT" } },
+  keyed_send = {
     { "BEGIN" },
+    INSERT_MESSAGE,
+    INSERT_RECEIPT,
     {
-      "INSERT INTO messages (sender_id, subject, body, created_at) SELECT ?, ?, ?, ? FROM users WHERE username = ?",
-      { BIGINT, 1 }, { TEXT, 2 }, { TEXT, 3 }, { TEXT, 4 }, { TEXT, 5 },
-    },
-    {
-      "INSERT INTO receipts (receiver_id, is_deleted, message_id) SELECT receiver.id, "
-        .. "EXISTS (SELECT 1 FROM blocks WHERE blocker_id = receiver.id AND blocked_id = ?), LAST_INSERT_ID() "
-        .. "FROM users AS receiver WHERE receiver.username = ?",
-      { BIGINT, 1 }, { TEXT, 5 },
+      "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) "
+        .. "VALUES (?, UUID(), REPEAT('f', 32), LAST_INSERT_ID(), ?)",
+      { BIGINT, 1 }, { TEXT, 4 },
     },
     { "COMMIT" },
   },

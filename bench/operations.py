@@ -115,6 +115,11 @@ def send(data, random_numbers, _):
         yield Piece(values, "POST", "", user, json.dumps(new))
 
 
+def keyed_send(data, random_numbers, messages):
+    """As the guide recommends: each with a key of its own."""
+    return send(data, random_numbers, messages)
+
+
 def mark(data, random_numbers, _):
     """All messages as read, then all as unread: a mark that changes nothing takes less work."""
     messages = random_numbers.sample(range(1, data.messages + 1), min(PIECES, data.messages))
@@ -147,17 +152,20 @@ def great_newest(data, *_):
 
 OPERATIONS = {
     operation.__name__: operation
-    for operation in (page, great_newest, great_page, read, unknown, send, mark, delete, remove)
+    for operation in (page, great_newest, great_page, read, unknown, send, keyed_send, mark, delete, remove)
 }
 # They use up messages, so each run needs new ones.
 CONSUMING = {"delete", "remove"}
+# Each request has an `Idempotency-Key`.
+KEYED = {"keyed_send"}
 # These are answered by a 404.
 REFUSED = {"unknown"}
 
 
-def request_line(method, path, token, body, number):
+def request_line(method, path, token, body, number, is_once=False):
     """A request as `service.lua` reads it, with a mark that no other number has."""
-    return f"{method}\t{path}\t{token}\t{body}\t{zlib.crc32(b'%d' % number):08x}\n"
+    mark = f"{zlib.crc32(b'%d' % number):08x}"
+    return f"{method}\t{path}\t{token}\t{body}\t{mark}\t{'once' if is_once else ''}\n"
 
 
 def write_work(folder, operation, data, tokens, messages=()):
@@ -167,5 +175,7 @@ def write_work(folder, operation, data, tokens, messages=()):
         for number, piece in enumerate(OPERATIONS[operation](data, random.Random(operation), messages)):
             values.write("\t".join(map(str, piece.values)) + "\n")
             path = f"/users/user{piece.user}/messages{piece.path}"
-            requests.write(request_line(piece.method, path, tokens.of(piece.user), piece.body, number))
+            requests.write(
+                request_line(piece.method, path, tokens.of(piece.user), piece.body, number, operation in KEYED)
+            )
     return floor, service

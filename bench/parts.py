@@ -104,6 +104,7 @@ class Service:
         )
         while not self.answers("/readyz"):
             if self.process.poll() is not None or time.monotonic() - begin > 60:
+                self.process.kill()
                 raise SystemExit("error: the service does not start: run it by hand and see what it says")
             time.sleep(0.001)
         self.start_seconds = time.monotonic() - begin
@@ -253,7 +254,7 @@ def drive_wrk(url, work, connections, seconds, pause_ms=0, fresh=False):
 def drive_h2load(url, work, connections, seconds, folder):
     """Requests over HTTP/2 by h2load, which sends headers and a body of one kind only: those of the first piece of
     work. A connection has four streams, as a browser's that loads a page."""
-    method, path, token, body, _ = work.read_text(encoding="ascii").splitlines()[0].split("\t")
+    method, path, token, body, *_ = work.read_text(encoding="ascii").splitlines()[0].split("\t")
     clients, log = max(1, connections // 4), folder / "h2load.log"
     log.unlink(missing_ok=True)
     command = ["h2load", f"--duration={seconds}", f"--clients={clients}", "--max-concurrent-streams=4", "--threads=2"]

@@ -19,7 +19,7 @@ FLOOR, SERVICE = "#999999", "#1f5fa8"
 
 def connections(results, folder):
     """Throughput and latency by the number of connections."""
-    for operation in ("page", "send"):
+    for operation in dict.fromkeys(run["operation"] for run in results["connections"]["runs"]):
         runs = [run for run in results["connections"]["runs"] if run["operation"] == operation]
         at = [run["connections"] for run in runs]
         figure, (rates, latencies) = pyplot.subplots(1, 2, figsize=(10, 4))

@@ -2,10 +2,10 @@
 --
 --   wrk --threads 2 --connections 32 --duration 10s --script service.lua URL -- FILE THREADS [PAUSE [fresh]]
 --
--- The file has one request a line: method, path, token, body and mark, divided by tabs; threads share the lines out
--- among themselves. PAUSE is how many milliseconds a connection rests before each request, on average: at random, as
--- clients that know nothing of each other do. With `fresh`, each request has a connection of its own. Prints the
--- outcome as a line of JSON.
+-- The file has one request a line: method, path, token, body, mark, and `once` if the request has an Idempotency-
+-- Key, divided by tabs; threads share the lines out among themselves. PAUSE is how many milliseconds a connection
+-- rests before each request, on average: at random, as clients that know nothing of each other do. With `fresh`,
+-- each request has a connection of its own. Prints the outcome as a line of JSON.
 
 local threads = {}
 
@@ -19,11 +19,12 @@ end
 -- request.
 local function user_agent(mark) return mark:rep(14) end
 
-local function format(method, path, token, body, mark, is_fresh)
+local function format(method, path, token, body, mark, is_fresh, key)
   local request_line = method .. " " .. path .. " HTTP/1.1"
   local lines = { request_line, "Host: " .. wrk.headers["Host"], "User-Agent: " .. user_agent(mark) }
   if is_fresh then lines[#lines + 1] = "Connection: close" end
   if token ~= "" then lines[#lines + 1] = "Authorization: Bearer " .. token end
+  if key then lines[#lines + 1] = "Idempotency-Key: " .. key end
   if body ~= "" then
     lines[#lines + 1] = "Content-Type: application/json"
     lines[#lines + 1] = "Content-Length: " .. #body
@@ -32,11 +33,20 @@ local function format(method, path, token, body, mark, is_fresh)
 end
 
 function init(arguments)
-  requests = {}
+  requests, sent, begun = {}, 0, os.time()
   local is_fresh = arguments[4] == "fresh"
   for line in io.lines(arguments[1]) do
-    local method, path, token, body, mark = line:match("^(.-)\t(.-)\t(.-)\t(.*)\t(.-)$")
-    requests[#requests + 1] = format(method, path, token, body, mark, is_fresh)
+    local method, path, token, body, mark, once = line:match("^(.-)\t(.-)\t(.-)\t(.*)\t(.-)\t(.-)$")
+    if once == "once" then
+      -- Each has a key of its own, whenever it is made again.
+      requests[#requests + 1] = function()
+        sent = sent + 1
+        local key = string.format("%08x-%d-%d", sent, number, begun)
+        return format(method, path, token, body, key:sub(1, 8), is_fresh, key)
+      end
+    else
+      requests[#requests + 1] = format(method, path, token, body, mark, is_fresh)
+    end
   end
   position = number
   step = tonumber(arguments[2])
@@ -50,7 +60,7 @@ end
 function request()
   local text = requests[position % #requests + 1]
   position = position + step
-  return text
+  return type(text) == "function" and text() or text
 end
 
 function done(summary, latency, _)
