@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,8 +11,9 @@ from endure.circumstances import Circumstances
 from endure.settings import FAULTS, PLANNED
 from endure.timeline import Timeline
 from endure.usage import Usage
+from support.markdown import heading, replaced, row
 
-BEGIN, END = "<!-- `make endure REPORT=docs/reliability.md` writes what follows -->", "<!-- end -->"
+BEGIN = "<!-- `make endure REPORT=docs/reliability.md` writes what follows -->"
 HEADING = (
     *("fault", "times", "seconds", "requests", "failed", "lost", "doubled"),
     *("worst answer, s", "time to heal, s", "result"),
@@ -112,9 +112,9 @@ def introduced(title: str, lines: list[str]) -> list[str]:
     return [title, "", *lines, ""] if lines else []
 
 
-def lines_of(heading: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def lines_of(names: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
     """A table in Markdown."""
-    return [markdown(heading), "|" + "---|" * len(heading), *map(markdown, rows)]
+    return [*heading(names), *map(row, rows)]
 
 
 def remarks(rows: list[Row]) -> list[str]:
@@ -130,11 +130,6 @@ def wrapped(text: str, bullet: str) -> list[str]:
     )
 
 
-def markdown(cells: tuple[str, ...]) -> str:
-    """A line of a table."""
-    return "| " + " | ".join(cells) + " |"
-
-
 def require_place(file: Path) -> None:
     """Ends the program unless the document has a place for the results."""
     found = file.read_text(encoding="utf-8").count(BEGIN) if file.is_file() else 0
@@ -145,9 +140,4 @@ def require_place(file: Path) -> None:
 
 def write_report(file: Path, lines: list[str]) -> None:
     """Replaces the results in the document."""
-    text = file.read_text(encoding="utf-8")
-    new = "\n".join((BEGIN, "", *lines, END))
-    text, found = re.subn(f"{re.escape(BEGIN)}\n.*?{re.escape(END)}", lambda _: new, text, flags=re.DOTALL)
-    if found != 1:
-        raise SystemExit(f"error: {file} has {found} times the line '{BEGIN}', not once")
-    file.write_text(text, encoding="utf-8")
+    file.write_text(replaced(file.read_text(encoding="utf-8"), BEGIN, lines, file), encoding="utf-8")

@@ -81,7 +81,7 @@ def observe(bench: Bench, deployment: EdgeDeployment, users: Sequence[User]) -> 
         with memory, attacked(attack, settings["slow-clients-seconds"]):
             ended = time.monotonic()
             await_end(lifetimes, settings)
-        after = await_release(read, before, PROCESSES, settings["reader-cut-limit"])
+        after = await_release(read, before, len(PROCESSES), settings["reader-cut-limit"])
         time.sleep(settings["slow-clients-seconds"] / 2)
     return Observed(
         *(begun, ended, pagers.ledger.attempts, lifetimes.all(), lifetimes.counts, lifetimes.open()),

@@ -7,7 +7,7 @@ import types
 
 from endure.enumeration import Answers, Question, ask_pair, is_known, judge
 
-LIMITS = {"median-limit": 0.01, "distribution-limit": 0.01}
+LIMITS = {"pairs": 1000, "median-limit": 0.01, "distribution-limit": 0.01}
 
 
 def asked(known: tuple[int, str], unknown: tuple[int, str]) -> list[str]:
@@ -51,7 +51,17 @@ def test_different_times_are_told() -> None:
         "sign-in: the times are of different distributions",
     ]
     assert misses(times(0.1, 0.004), times(0.1, 0.002)) == ["sign-in: the times are of different distributions"]
-    assert misses(times(0.102, 0.002), times(0.1, 0.002), dict.fromkeys(LIMITS, 0)) == []
+    unlimited = {**LIMITS, "median-limit": 0, "distribution-limit": 0}
+    assert misses(times(0.102, 0.002), times(0.1, 0.002), unlimited) == []
+
+
+def test_more_pairs_do_not_make_the_test_of_the_distributions_stricter() -> None:
+    """A difference that it does not find in a thousand, it finds in a hundred thousand."""
+    known, unknown = times(0.1001, 0.002), times(0.1, 0.002)
+    assert misses(100 * known, 100 * unknown) == []
+    assert misses(100 * known, 100 * unknown, {**LIMITS, "pairs": 100_000}) == [
+        "sign-in: the times are of different distributions"
+    ]
 
 
 def test_questions_go_on_until_the_medians_are_known() -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from endure.__main__ import Keeper
 from endure.circumstances import Circumstances, circumstances
-from endure.report import BEGIN, END, NotRun, Result, Row, document, require_place, write_report
+from endure.report import BEGIN, NotRun, Result, Row, document, require_place, write_report
 from endure.results import Results
 from endure.settings import FAULTS, PLANNED, Settings, parse
 from endure.timeline import Interval, Timeline
 from endure.usage import Usage
+from support.markdown import END
 
 CIRCUMSTANCES = Circumstances("2026-11-27", "a machine", "a release build", "abc", "8.4", 400, False, True, {})
 PROGRAM = ["--binary", "target/debug/herolo", "--mysql-image", "mysql"]

@@ -54,10 +54,12 @@ def test_a_connection_that_is_not_cut_off_is_told() -> None:
 
 def test_what_is_held_afterwards_is_told() -> None:
     """Memory, files, threads, connections and disk, each beyond noise."""
-    assert still(memory=[21.9, 20, 20], files=103, threads=15, connections=24, disk=1) == []
-    assert still(memory=[20, 22.1, 20]) == [
-        "at the edge: still held: memory of replica 2 20.0 MiB, afterwards 22.1 MiB"
+    assert still(memory=[25.9, 20, 20], files=103, threads=15, connections=24, disk=1) == []
+    assert still(memory=[20, 26.1, 20]) == [
+        "at the edge: still held: memory of 3 replicas 60.0 MiB, afterwards 66.1 MiB"
     ]
+    # The attack has reached another replica than the one before.
+    assert still(memory=[14, 26.1, 20]) == []
     assert still(files=104) == ["at the edge: still held: open files 100, afterwards 104"]
     assert still(threads=16) == ["at the edge: still held: threads 12, afterwards 16"]
     assert still(connections=25) == ["at the edge: still held: connections to the database 12, afterwards 25"]
@@ -71,8 +73,8 @@ def test_what_is_held_is_compared_with_that_before_the_last_attack() -> None:
     assert misses(between=more, after=dataclasses.replace(more, connections=38)) == [
         "at the edge: still held: connections to the database 25, afterwards 38"
     ]
-    assert misses(between=more, after=dataclasses.replace(HELD, memory=[33.1, 20, 20])) == [
-        "at the edge: still held: memory of replica 1 30.0 MiB, afterwards 33.1 MiB"
+    assert misses(between=more, after=dataclasses.replace(HELD, memory=[37.1, 20, 20])) == [
+        "at the edge: still held: memory of 3 replicas 70.0 MiB, afterwards 77.1 MiB"
     ]
 
 

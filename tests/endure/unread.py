@@ -119,7 +119,7 @@ def observe(
                     until(lambda: not limit or not lifetimes.open(), "the connections are closed", limit)
                 left += lifetimes.open()
                 answers.append(sum(map(has_answer, connections)))
-            after = await_release(lambda: Holdings.read(processes, bench.database), between, REPLICAS, limit)
+            after = await_release(lambda: Holdings.read(processes, bench.database), between, len(REPLICAS), limit)
     return Observed(
         *("the edge" if at_edge else "a replica", limit, pagers.ledger.attempts, lifetimes.all(), left),
         *(min(answers), (*REPLICAS, "Traefik") if at_edge else REPLICAS, before, between, after),
@@ -186,7 +186,7 @@ def judge_place(seen: Observed, settings: Settings) -> tuple[list[str], list[str
         misses.append(f"connections were held for more than {seen.limit:g} s, {len(seen.left)} of them to the end")
     if seen.limit:
         misses += grown_counts(seen.between, seen.after)
-        misses += grown_memory(seen.between, seen.after, REPLICAS)
+        misses += grown_memory(seen.between, seen.after, len(REPLICAS))
     return misses, notes
 
 
