@@ -198,8 +198,10 @@ fetch_python() {
 # --- Terraform ---
 
 # Ends the script unless Terraform 1.11 or newer is available. An installed version that is too old is not replaced.
+# From now on, Terraform neither asks for newer versions nor writes files for that into the user's home.
 require_terraform() {
   local version fix='install 1.11 or newer (https://developer.hashicorp.com/terraform/install) and run this again'
+  export CHECKPOINT_DISABLE=1
   if ! have terraform; then
     PATH=$tools_folder/terraform:$PATH
     have terraform || fetch_terraform || fail "Terraform is missing, and $reason: $fix"

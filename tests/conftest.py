@@ -31,6 +31,16 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: pytest.ExitCode, config: pytest.Config
+) -> None:
+    """Says why no test has run."""
+    if exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and (chosen := config.getoption("keyword")):
+        terminalreporter.write_line(
+            f"error: no name of a test matches -k '{chosen}': ARGS=\"--collect-only\" lists the names to select from"
+        )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Adds to the report of a failed test what the services have logged since the last one."""

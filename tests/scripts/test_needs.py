@@ -85,6 +85,13 @@ def test_terraform_and_python_that_cannot_be_fetched_are_to_be_installed(stubs):
     refuses(TERRAFORM, "install it (on Debian", env=stubs.with_usual_commands())
 
 
+def test_terraform_does_not_ask_for_newer_versions(stubs):
+    stubs.add("terraform", 'echo "Terraform v1.11.4"; echo "CHECKPOINT_DISABLE=$CHECKPOINT_DISABLE"')
+    command = ["bash", "-c", ". scripts/lib.sh && require_terraform && terraform version"]
+    said = run(*command, env={**stubs.before_all_others(), "CHECKPOINT_DISABLE": None})
+    assert said.splitlines() == ["Terraform v1.11.4", "CHECKPOINT_DISABLE=1"]
+
+
 def test_a_rustup_that_was_altered_is_refused(stubs):
     stubs.add("docker", DOCKER_WITHOUT_IMAGES)
     stubs.add("cc", "exit 0")
