@@ -134,6 +134,25 @@ def raise_ids(distance=SKIPPED // 2):
             ask(successor, f"ALTER TABLE {table} AUTO_INCREMENT = {max(own, used.get(table, 0)) + SKIPPED}")
 
 
+# --- Tokens ---
+
+
+def keep_revocations():
+    """Tokens that were revoked since the backup stay so: the epoch of no user goes back."""
+    former, successor = reach(task["former"]), connect_next()
+    if former is None:
+        return
+    own = epochs(successor)
+    raised = [(epoch, user) for user, epoch in epochs(former).items() if epoch > own.get(user, 0)]
+    with successor.cursor() as cursor:
+        cursor.executemany("UPDATE users SET token_epoch = %s WHERE id = %s", raised)
+
+
+def epochs(database):
+    """Those of the users that have ever had tokens revoked."""
+    return dict(ask(database, "SELECT id, token_epoch FROM users WHERE token_epoch > 0"))
+
+
 # --- Writes ---
 
 
@@ -151,6 +170,7 @@ def fence_former():
         lock(master, "LOCK")
     end_connections(master, own)
     raise_ids(distance=0)
+    keep_revocations()
 
 
 def end_connections(master, own):

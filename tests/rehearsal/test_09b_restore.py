@@ -43,6 +43,7 @@ class Accident:
     after: list[Sent]
     rows: str  # of the database, when the backup was taken
     late: Account
+    revoked: Account  # whose tokens were revoked later
 
 
 def send(world: World, alice: Account, bob: Account, text: str) -> Sent:
@@ -89,11 +90,13 @@ def part_of(world: World) -> str:
 @pytest.fixture(scope="module")
 def accident(world: World, alice: Account, bob: Account) -> Iterator[Accident]:
     before = [send(world, alice, bob, f"before {number} é") for number in range(BEFORE)]
+    revoked = world.sign_up("revoked")
     rows = world.parts.query_database(ROWS)
     world.cloud.take_snapshot(FIRST, SNAPSHOT)
     wait_until((world.folder / f"snapshot-{SNAPSHOT}.sql").is_file, "the snapshot has its data")
     after = [send(world, alice, bob, f"after {number}") for number in range(AFTER)]
-    yield Accident(before, after, rows, world.sign_up("late"))
+    assert world.request("DELETE", f"/users/{revoked.name}/tokens", token=revoked.token).status == 204
+    yield Accident(before, after, rows, world.sign_up("late"), revoked)
     world.cloud.delete_snapshot(SNAPSHOT)
 
 
@@ -146,6 +149,13 @@ def test_every_message_from_before_is_there_hash_for_hash(world: World, bob: Acc
 def test_what_the_backup_lacks_is_gone(world: World, bob: Account, accident: Accident) -> None:
     assert not any(reads(world, bob, message) for message in accident.after)
     assert world.log_in(accident.late.name).status == 401
+
+
+def test_tokens_that_were_revoked_since_stay_revoked(world: World, accident: Accident) -> None:
+    path = f"/users/{accident.revoked.name}/messages"
+    assert world.request("GET", path, token=accident.revoked.token).status == 401
+    token = world.log_in(accident.revoked.name).json()["access_token"]
+    assert world.request("GET", path, token=token).status == 200
 
 
 def test_no_id_is_assigned_twice(world: World, alice: Account, bob: Account, accident: Accident) -> None:
