@@ -116,10 +116,11 @@ ENV ?= prod
 # Unexpanded, and handed to the shell as variables: dollar signs and quotes are not for make, nor for its shell.
 override export ENV := $(value ENV)
 override export CMD := $(value CMD)
+json = $(if $(filter-out 0 no n false off,$(JSON)),--json)
 
 .PHONY: doctor
 doctor: ## Check what a deployment needs: tools, account, quotas, domain, keys (JSON=1 prints a document)
-	@scripts/operate doctor $(if $(JSON),--json) -- "$$ENV"
+	@scripts/operate doctor $(json) -- "$$ENV"
 
 .PHONY: plan
 plan: ## Show the changes that `deploy` would make, and save the plan
@@ -131,7 +132,7 @@ deploy: ## Deploy to AWS: asks once, or never with YES=1 (IMAGE=... deploys that
 
 .PHONY: status
 status: ## Show hosts, replicas, certificate, database and disk (JSON=1 prints a document; HOST=2 shows that host alone)
-	@scripts/operate status $(if $(JSON),--json) -- "$$ENV"
+	@scripts/operate status $(json) -- "$$ENV"
 
 .PHONY: logs
 logs: ## Show the last TAIL=200 lines of the logs of the service and Traefik (FOLLOW=1 follows them; HOST=2 selects)
@@ -147,11 +148,11 @@ user: ## Manage accounts: CMD="list", "show NAME", "suspend NAME" ... (CMD="--he
 
 .PHONY: history
 history: ## Show who changed the environment, when, to which release, and how it ended (JSON=1 prints a document)
-	@scripts/operate history $(if $(JSON),--json) -- "$$ENV"
+	@scripts/operate history $(json) -- "$$ENV"
 
 .PHONY: cost
 cost: ## Show what the environment costs in a month, deployed and planned (JSON=1 prints a document)
-	@scripts/operate cost $(if $(JSON),--json) -- "$$ENV"
+	@scripts/operate cost $(json) -- "$$ENV"
 
 .PHONY: rollback
 rollback: ## Return to the previous release

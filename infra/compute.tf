@@ -120,7 +120,7 @@ resource "aws_instance" "host" {
       error_message = join(" ", [
         "${var.replicas} replicas do not fit into the memory of ${var.instance_type}:",
         "${var.replicas + 1} during an update x ${local.memory_mib.replica} MiB",
-        "+ ${local.memory_mib.edge} for Traefik and its filter",
+        "+ ${local.memory_mib.edge} for Traefik, its filter and its error pages",
         "+ ${local.memory_mib.system} for the system = ${local.needed_memory_mib} MiB, and it has",
         "${data.aws_ec2_instance_type.host.memory_size}. Lower replicas or choose a larger instance_type in the form.",
       ])

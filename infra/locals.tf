@@ -30,7 +30,7 @@ locals {
   # The limits in the stack files of ansible/roles/service and ansible/roles/edge, and what Debian and Docker use.
   memory_mib = {
     replica = 256
-    edge    = 384 + 64
+    edge    = 384 + 64 + 64
     system  = 400
   }
   needed_memory_mib = (var.replicas + 1) * local.memory_mib.replica + local.memory_mib.edge + local.memory_mib.system

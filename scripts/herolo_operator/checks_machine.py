@@ -106,7 +106,7 @@ def check_secrets(environment: Environment) -> Row:
         if needed := find_needed(environment):
             names = " and ".join(secret.name for secret in needed)
             return ("secrets", OK, f"plan generates {shown}, in which you then enter {names}")
-        return ("secrets", OK, f"deploy generates {shown}")
+        return ("secrets", OK, f"plan generates {shown}")
     if not path.is_file() or path.stat().st_uid != os.geteuid():
         return ("secrets", "NOT USABLE", f"{shown} is not a file of yours: move it away")
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -124,7 +124,7 @@ def _check_parameter(parameter: SecretsParameter) -> Row:
         text = parameter.read()
     except Failure as failure:
         return ("secrets", "NOT READABLE", f"{parameter.shown}: {failure}")
-    return ("secrets", OK, parameter.shown if text else f"deploy generates them, in {parameter.shown}")
+    return ("secrets", OK, parameter.shown if text else f"plan generates them, in {parameter.shown}")
 
 
 def check_own_address(known: Known) -> Row:

@@ -80,7 +80,7 @@ class Deployer:
             print(without_retries(differences))
         sys.stdout.flush()
         self._show(summary)
-        step(f"nothing was changed; 'make deploy ENV={self.environment.name}' does this, and nothing else")
+        step(f"nothing was deployed; 'make deploy ENV={self.environment.name}' does this, and nothing else")
 
     def deploy(self, entry: Entry) -> None:
         """Does what was planned, or plans first if no saved plan still holds; asks once."""

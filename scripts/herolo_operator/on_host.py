@@ -9,8 +9,9 @@ import ssl
 import subprocess
 import time
 
-RENEWED = 14  # days. Traefik renews a certificate of 90 days 30 days before its end.
-FULL = 85  # percent
+# Both as the alarms have them (infra/monitoring.tf).
+RENEWED = 20  # days. Traefik renews a certificate of 90 days 30 days before its end.
+FULL = 80  # percent
 STALE = 300  # seconds, of metrics that are written every minute
 METRICS = "/var/lib/herolo-monitoring/state.json"  # which the role `monitoring` writes
 DRAIN = "/usr/local/sbin/herolo-drain"  # of the role `drain`
@@ -126,7 +127,7 @@ def disk():
     total, used, free = shutil.disk_usage("/")
     percent = -(-100 * used // (used + free))
     images = len(set((run("docker", "image", "ls", "--quiet") or "").split()))
-    state = f"{percent} % used" if percent < FULL else "NOT MUCH LEFT"
+    state = f"{percent} % used" if percent <= FULL else "NOT MUCH LEFT"
     return [("disk", state, f"{gib(used)} of {gib(total)} used; {images} images")]
 
 

@@ -337,7 +337,7 @@ def test_without_permission_for_ssm_the_file_stays_missing(
 
 
 def test_the_doctor_reads_the_parameter(environment: Environment, ssm: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert check_secrets(environment) == ("secrets", "ok", f"deploy generates them, in SSM parameter {NAME}")
+    assert check_secrets(environment) == ("secrets", "ok", f"plan generates them, in SSM parameter {NAME}")
     provide_secrets(environment)
     assert check_secrets(environment) == ("secrets", "ok", f"SSM parameter {NAME}")
 
