@@ -275,6 +275,29 @@ async fn messages_to_a_locked_user_do_not_delay_others() {
     assert_eq!(many, 100);
 }
 
+/// One at a time, so that each arrives alone.
+#[tokio::test]
+async fn lone_messages_to_a_locked_user_leave_connections_for_others() {
+    let (service, mut holder) = where_carol_is_held().await;
+    let [alice, bob] = service.users(["alice", "bob"]).await;
+    let mut held = Vec::new();
+    let mut sent = 0;
+    for number in 0..60 {
+        held.extend(ask_all([sending(&alice, "carol")]));
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        if number % 10 == 9 {
+            let answer = Answer::of(sending(&alice, "bob")).await;
+            assert_eq!(answer.status, 201, "{number}: {}", answer.text);
+            sent += 1;
+            assert_eq!(bob.inbox("").await.len(), sent);
+        }
+    }
+    for answer in all(held).await {
+        unavailable(&answer);
+    }
+    holder.execute("ROLLBACK").await.expect("it is its own");
+}
+
 /// The messages that are marked as unread, of several that are marked.
 fn stays_unread(number: usize) -> bool {
     number % 3 == 1

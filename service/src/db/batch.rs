@@ -25,14 +25,14 @@ const STRAGGLER_TIMEOUT: Duration = Duration::from_millis(50);
 pub(crate) struct BatchLimits {
     /// Batches that run at once, stragglers aside. The more there are, the smaller they are.
     pub(crate) concurrency: usize,
-    /// The same with stragglers. Batches of one item do not count, since each delays only its own request.
+    /// The same with stragglers. An item that runs alone does not count, since it delays only its own request.
     pub(crate) max_in_flight: usize,
     /// A batch takes at least this many of the queued items, if there are as many.
     pub(crate) min_batch: usize,
     /// Up to [`MAX_BATCH`].
     pub(crate) max_batch: usize,
-    /// Items that run concurrently outside of batches after their batch could not run them. Each may wait for a lock,
-    /// and occupies a connection meanwhile.
+    /// Items that run concurrently outside of batches: those that arrive alone, and those that their batch could not
+    /// run. Each may wait for a lock, and occupies a connection meanwhile.
     pub(crate) max_individual: usize,
 }
 
@@ -80,7 +80,7 @@ pub(crate) trait Batch: Send + Sync + Sized + 'static {
         context: &Self::Context,
     ) -> impl Future<Output = Result<Self::Output, Error>> + Send;
 
-    /// Runs two or more items in one statement or transaction. Returns an outcome for each item, in their order.
+    /// Runs items in one statement or transaction. Returns an outcome for each item, in their order.
     fn run_batch(
         context: &Self::Context,
         items: &[Arc<Self>],
@@ -111,7 +111,6 @@ pub(crate) fn unless_in_conflict<T, U>(
 /// next one. A batch contains only items that were already queued, so no result predates its request.
 pub(crate) struct Batcher<B: Batch> {
     inner: Arc<Inner<B>>,
-    individual: Semaphore,
 }
 
 struct Inner<B: Batch> {
@@ -119,8 +118,10 @@ struct Inner<B: Batch> {
     queue: Mutex<VecDeque<Queued<B>>>,
     /// One permit for each of the [`concurrency`](BatchLimits::concurrency) runners; stragglers hold none.
     slots: Arc<Semaphore>,
-    /// One permit for each batch of several items, stragglers included.
+    /// One permit for each batch, stragglers included.
     in_flight: Semaphore,
+    /// One permit for each item that runs outside of batches. Without one, an item that arrives alone is a batch.
+    individual: Semaphore,
 }
 
 type Outcome<B> = Result<BatchOutcome<<B as Batch>::Output>, Error>;
@@ -133,10 +134,10 @@ impl<B: Batch> Batcher<B> {
             queue: Mutex::default(),
             slots: Arc::new(Semaphore::new(B::LIMITS.concurrency)),
             in_flight: Semaphore::new(B::LIMITS.max_in_flight),
+            individual: Semaphore::new(B::LIMITS.max_individual),
         };
         Self {
             inner: Arc::new(inner),
-            individual: Semaphore::new(B::LIMITS.max_individual),
         }
     }
 
@@ -159,7 +160,7 @@ impl<B: Batch> Batcher<B> {
             BatchOutcome::Done(output) => Ok(output),
             BatchOutcome::RunIndividually => {
                 let wait = DatabaseWait::begin();
-                let permit = timeout_at(wait.deadline(), self.individual.acquire()).await;
+                let permit = timeout_at(wait.deadline(), self.inner.individual.acquire()).await;
                 let _permit = permit
                     .map_err(|_| Error::Unavailable("others wait for the same locks".to_owned()))?;
                 drop(wait);
@@ -194,9 +195,14 @@ impl<B: Batch> Inner<B> {
             if batch.is_empty() {
                 break;
             }
-            let _permit = permit.ok().filter(|_| batch.len() > 1);
+            let alone = self
+                .individual
+                .try_acquire()
+                .ok()
+                .filter(|_| batch.len() == 1);
+            let _in_flight = permit.ok().filter(|_| alone.is_none());
             // A panic drops the senders of its batch only.
-            let run = AssertUnwindSafe(self.run(batch)).catch_unwind();
+            let run = AssertUnwindSafe(self.run(batch, alone.is_some())).catch_unwind();
             pin!(run);
             if timeout(STRAGGLER_TIMEOUT, &mut run).await.is_err() {
                 drop(slot);
@@ -219,9 +225,9 @@ impl<B: Batch> Inner<B> {
     }
 
     /// Runs one batch and hands out its outcomes. A waiter that is gone misses none.
-    async fn run(&self, batch: Vec<Queued<B>>) {
+    async fn run(&self, batch: Vec<Queued<B>>, is_alone: bool) {
         let (items, senders): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
-        match self.outcomes(&items).await {
+        match self.outcomes(&items, is_alone).await {
             Ok(outcomes) => senders
                 .into_iter()
                 .zip(outcomes)
@@ -234,8 +240,12 @@ impl<B: Batch> Inner<B> {
         }
     }
 
-    async fn outcomes(&self, items: &[Arc<B>]) -> Result<Vec<BatchOutcome<B::Output>>, Error> {
-        if let [item] = items {
+    async fn outcomes(
+        &self,
+        items: &[Arc<B>],
+        is_alone: bool,
+    ) -> Result<Vec<BatchOutcome<B::Output>>, Error> {
+        if let ([item], true) = (items, is_alone) {
             return Ok(vec![BatchOutcome::Done(item.run_one(&self.context).await?)]);
         }
         match B::run_batch(&self.context, items).await {

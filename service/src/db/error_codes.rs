@@ -56,10 +56,11 @@ pub(super) fn is_retryable(error: &sqlx::Error) -> bool {
     is_one_of(error, &server_error::RETRYABLE)
 }
 
-/// Whether another transaction is the cause: a statement reached its timeout while it waited for a lock, or a row has
-/// the unique key of another one.
+/// Whether another transaction is the cause: a statement reached its timeout while it waited for a lock, or found one
+/// that it must not wait for, or a row has the unique key of another one.
 pub(crate) fn is_conflict(error: &sqlx::Error) -> bool {
-    number(error) == Some(server_error::LOCK_WAIT_TIMEOUT) || is_duplicate(error)
+    const LOCKED: [u16; 2] = [server_error::LOCK_WAIT_TIMEOUT, server_error::LOCK_NOWAIT];
+    is_one_of(error, &LOCKED) || is_duplicate(error)
 }
 
 /// Whether a row has the unique key of another one.

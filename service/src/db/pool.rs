@@ -27,12 +27,13 @@ use crate::db::error_codes::is_connection_limit;
 const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 /// The time that a request waits for a connection.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Shorter than the 350 s after which some EC2 networks silently drop an idle connection.
-const IDLE_LIFETIME: Duration = Duration::from_mins(4);
+/// Shorter than the `wait_timeout` of [`SESSION`], and than the 350 s after which some EC2 networks silently drop an
+/// idle connection.
+const IDLE_LIFETIME: Duration = Duration::from_mins(1);
 /// Connections are renewed, so that the pool follows a database that moved to another address.
 const LIFETIME: Duration = Duration::from_mins(15);
 /// Interval at which idle connections are closed.
-const IDLE_INTERVAL: Duration = Duration::from_secs(30);
+const IDLE_INTERVAL: Duration = Duration::from_secs(15);
 /// The timeout of the rollback on a released connection, and of an orderly close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before a refused connection is retried, such as while the database restarts.
@@ -41,15 +42,17 @@ const CONNECT_RETRY_INTERVAL: Duration = Duration::from_millis(50);
 /// The prepared statements that a connection caches: more than the service has (about 200, with all sizes of batches),
 /// so that none is evicted and prepared again. MySQL's default limit is 16,382 in total
 /// (<https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html#sysvar_max_prepared_stmt_count>), which
-/// infra/database.tf raises for several hosts.
+/// infra/database.tf raises.
 const STATEMENT_CACHE_CAPACITY: usize = 300;
 
 /// The settings of every session. READ COMMITTED suffices, because no transaction reads the same row twice, and with it
 /// inserts lock no gaps. A lock wait times out after 1 s and is retried; a read times out with its request (in ms). The
 /// optimizer estimates the rows of a key from statistics: with index dives, it would read thousands of rows of a large
-/// inbox for a page of twenty.
+/// inbox for a page of twenty. The transaction of a host that is lost, and the locks of its users, end after
+/// `wait_timeout` (in s).
 const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
-                       SESSION max_execution_time = 2500, SESSION eq_range_index_dive_limit = 1";
+                       SESSION max_execution_time = 2500, SESSION eq_range_index_dive_limit = 1, \
+                       SESSION wait_timeout = 90";
 
 /// Pause before the pool retries to open its first connection while the database accepts no more.
 const NO_CONNECTION_INTERVAL: Duration = Duration::from_millis(250);

@@ -1,9 +1,10 @@
 //! Idempotency keys. A key is stored with its message, so that a retry gets the first response and sends nothing.
 
 use sqlx::mysql::{MySqlConnection, MySqlRow};
-use sqlx::{Connection as _, Row};
+use sqlx::{Connection as _, Executor as _, Row};
 
 use crate::auth::Caller;
+use crate::messages::store::message_key::SizedByKeys;
 use crate::messages::store::row::id;
 use crate::model::new_message::{IdempotencyKey, NewMessage, SentMetadata};
 
@@ -38,8 +39,20 @@ mod statements {
     use crate::db::{ComposedStatement, composed_statement, placeholders};
     use crate::messages::store::message_key::{SizedByKeys, sized_by_keys};
 
+    /// A lookup of each key by its own, which reads no other rows: those may be locked, and a scan of a small table
+    /// would find them. Nothing is locked for keys that no transaction has stored.
     pub(super) const USED: SizedByKeys = sized_by_keys!(
-        "SELECT user_id, idempotency_key FROM idempotency_keys WHERE (user_id, idempotency_key) IN (",
+        "SELECT STRAIGHT_JOIN used.user_id, used.idempotency_key FROM (VALUES ",
+        "ROW(?,?)",
+        ") AS asked (user_id, idempotency_key) JOIN idempotency_keys AS used FORCE INDEX (PRIMARY) \
+         ON used.user_id = CAST(asked.user_id AS UNSIGNED) \
+         AND used.idempotency_key = CONVERT(asked.idempotency_key USING ascii) COLLATE ascii_bin \
+         FOR SHARE OF used NOWAIT"
+    );
+    /// As they are, whatever locks they have.
+    pub(super) const TAKEN: SizedByKeys = sized_by_keys!(
+        "SELECT user_id, idempotency_key FROM idempotency_keys FORCE INDEX (PRIMARY) \
+         WHERE (user_id, idempotency_key) IN (",
         "(?,?)",
         ")"
     );
@@ -54,7 +67,7 @@ mod statements {
     }
     pub(super) const INSERTIONS: ComposedStatement<&str> = composed_statement!(insertion);
 }
-use statements::{INSERTIONS, USED};
+use statements::{INSERTIONS, TAKEN, USED};
 
 /// Stores the keys of messages. If one of them was used before, it violates the unique index.
 pub(super) async fn insert(
@@ -76,22 +89,32 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// Which of the keys were used before. If there are none, no statement is executed.
+/// Which of the keys were used before; a conflict if a transaction that has not ended uses one of them.
 pub(super) async fn used(
     connection: &mut MySqlConnection,
+    keys: &[UserKey<'_>],
+) -> sqlx::Result<Vec<(u64, String)>> {
+    find_keys(connection, &USED, keys).await
+}
+
+/// If there are no keys, no statement is executed.
+async fn find_keys(
+    connection: &mut MySqlConnection,
+    statement: &SizedByKeys,
     keys: &[UserKey<'_>],
 ) -> sqlx::Result<Vec<(u64, String)>> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
-    let (statement, keys) = USED.for_values(keys);
+    let (statement, keys) = statement.for_values(keys);
     let query = keys.fold(sqlx::query_as(statement), |query, (user, key)| {
         query.bind(*user).bind(*key)
     });
     query.fetch_all(connection).await
 }
 
-/// The same, and those that transactions use which have not ended: a read that ignores whether they will commit.
+/// Which of the keys were used before, or are used by transactions that have not ended: a read that ignores whether
+/// those will commit.
 pub(super) async fn taken(
     connection: &mut MySqlConnection,
     keys: &[UserKey<'_>],
@@ -100,11 +123,11 @@ pub(super) async fn taken(
         return Ok(Vec::new());
     }
     // It holds for the next transaction, which ends in any case.
-    sqlx::query("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
-        .execute(&mut *connection)
+    connection
+        .execute("SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED")
         .await?;
     let mut transaction = connection.begin().await?;
-    let taken = used(&mut transaction, keys).await?;
+    let taken = find_keys(&mut transaction, &TAKEN, keys).await?;
     transaction.rollback().await?;
     Ok(taken)
 }

@@ -127,7 +127,7 @@ impl Batch for SendRequest {
 
     /// Sends whose sender or receiver another transaction has locked run individually, so that the others do not wait.
     /// So do those whose key was used before, which get the result of the first send, and those whose key another
-    /// transaction uses. That is known only once the batch has waited for it; then the others are sent without them. A
+    /// transaction uses: the batch ends at once when it finds such a key, and the others are sent without them. A
     /// transaction of a replica that has lost its connection keeps its keys until MySQL's `wait_timeout`.
     async fn run_batch(
         database: &Database,
@@ -209,16 +209,21 @@ async fn send_all(
     outcomes.collect()
 }
 
+fn borrowed((user, key): &(u64, String)) -> UserKey<'_> {
+    (*user, key)
+}
+
 /// Whether each request is the first with its key, also among the requests themselves; true for those without a key.
 async fn are_first_with_key(
     connection: &mut MySqlConnection,
     all: &[Arc<SendRequest>],
     taken: &[(u64, String)],
 ) -> sqlx::Result<Vec<bool>> {
-    let used = idempotency::used(connection, &keys_of(all)).await?;
-    let used = used.iter().chain(taken);
-    let used = used.map(|(user, key)| (*user, key.as_str()));
-    let mut used: HashSet<UserKey<'_>> = used.collect();
+    let mut used: HashSet<UserKey<'_>> = taken.iter().map(borrowed).collect();
+    let mut others = keys_of(all);
+    others.retain(|key| !used.contains(key));
+    let found = idempotency::used(connection, &others).await?;
+    used.extend(found.iter().map(borrowed));
     let keys = all.iter().map(|one| one.user_key());
     Ok(keys
         .map(|key| key.is_none_or(|key| used.insert(key)))
