@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use super::{
     delay, early_user, early_users, login, reset, service, unsent, until_offered, until_sent,
 };
-use crate::support::{Answer, Mail, Service, SmtpServer, User, problem, until};
+use crate::support::{Answer, DIGITS, Mail, Service, SmtpServer, User, problem, until};
 
 /// A service, its mail server, and two users, of whom Alice is told after an hour.
 async fn told() -> (Service, SmtpServer, User, User) {
@@ -175,6 +175,35 @@ async fn a_message_that_its_sender_deletes_is_no_return() {
         assert_eq!(bob.delete(last).await.status, 204);
         last = next;
     }
+}
+
+/// Nor do they keep the job from a return that follows them, or from other inboxes: each look reads some of them.
+#[tokio::test]
+async fn a_return_after_any_number_of_deletions_is_found_by_several_looks() {
+    let (service, smtp, alice, bob) = told().await;
+    let first = bob.send(&alice, "first").await;
+    age_messages(&service, 61).await;
+    look(&service).await;
+    smtp.wait_for(1).await;
+    service
+        .database
+        .execute(format!(
+            "INSERT INTO message_changes (user_id, kind, message_ids, created_at) \
+             SELECT (SELECT id FROM users WHERE username = 'alice'), 'deleted', '1', \
+             UTC_TIMESTAMP(3) - INTERVAL 2 MINUTE \
+             FROM {DIGITS} AS a, {DIGITS} AS b, {DIGITS} AS c, (SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) AS d"
+        ))
+        .await;
+    assert_eq!(alice.mark(first, true).await.status, 200);
+    bob.send(&alice, "second").await;
+    age_messages(&service, 61).await;
+
+    look(&service).await;
+    let seconds = next_look(&service).await;
+    assert!(seconds <= 60, "the next look goes on: {seconds}");
+    smtp.wait_for(1).await;
+    look(&service).await;
+    smtp.wait_for(2).await;
 }
 
 /// And once it is verified, the next look is soon, however long the setting is.

@@ -13,6 +13,9 @@ const BATCH: u64 = 20;
 /// The longest time between two looks, in minutes, at an inbox whose owner was told or cannot be told now: marks are
 /// known for a day.
 const MAX_PAUSE: u16 = 60;
+/// The changes of one owner that one look reads: others can cause any number of them. The next look goes on after a
+/// minute.
+const CHANGES: u64 = 2_000;
 
 /// An account whose inbox is to be looked at.
 struct Due {
@@ -20,10 +23,19 @@ struct Due {
     after_minutes: u16,
     told_until: u64,
     is_told: bool,
-    /// The owner has marked a message since the last mail.
-    has_marked: bool,
+    /// No mark is among the owner's changes since the last mail up to this one.
+    change_id: u64,
     /// Its address is verified, and it is neither suspended nor deleted.
     can_be_told: bool,
+}
+
+/// What the owner's changes since the last mail tell.
+struct Changes {
+    /// The owner has marked a message.
+    has_mark: bool,
+    /// No mark is among those up to this one.
+    unmarked_until: u64,
+    has_more: bool,
 }
 
 /// The oldest unread message that its receiver was not told of.
@@ -50,9 +62,7 @@ pub(super) async fn look_at_some(database: &Database) -> Result<bool, Error> {
 /// The inboxes that have been due for the longest time. Their rows are locked.
 async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
     let rows = sqlx::query(
-        "SELECT n.user_id, n.after_minutes, n.told_until, n.is_told, \
-         EXISTS (SELECT 1 FROM message_changes AS c FORCE INDEX (message_changes_user) \
-         WHERE c.user_id = n.user_id AND c.id > n.change_id AND c.kind IN ('read', 'unread')) AS has_marked, \
+        "SELECT n.user_id, n.after_minutes, n.told_until, n.is_told, n.change_id, \
          EXISTS (SELECT 1 FROM users AS u JOIN account_emails AS a ON a.user_id = u.id WHERE u.id = n.user_id \
          AND a.verified_hash = UNHEX(SHA2(u.normalized_email, 256)) \
          AND NOT EXISTS (SELECT 1 FROM suspensions AS s WHERE s.user_id = u.id)) AS can_be_told \
@@ -68,7 +78,7 @@ async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
             after_minutes: row.try_get("after_minutes")?,
             told_until: row.try_get("told_until")?,
             is_told: row.try_get("is_told")?,
-            has_marked: row.try_get("has_marked")?,
+            change_id: row.try_get("change_id")?,
             can_be_told: row.try_get("can_be_told")?,
         })
     };
@@ -76,8 +86,13 @@ async fn claim(transaction: &mut MySqlConnection) -> sqlx::Result<Vec<Due>> {
 }
 
 async fn look_at(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<()> {
-    let is_away = due.is_told && !due.has_marked;
-    if is_away || !due.can_be_told {
+    if due.is_told {
+        let changes = changes(transaction, due).await?;
+        if !changes.has_mark {
+            return wait_for_return(transaction, due, &changes).await;
+        }
+    }
+    if !due.can_be_told {
         return look_again_within(transaction, due, MAX_PAUSE).await;
     }
     match oldest(transaction, due).await? {
@@ -86,6 +101,50 @@ async fn look_at(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<(
         // A message that arrives in the next moment is due when that time is over.
         None => look_again_within(transaction, due, due.after_minutes).await,
     }
+}
+
+/// A change can become visible after later ones, so those of the last minute count as not read.
+async fn changes(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<Changes> {
+    let rows = sqlx::query(
+        "SELECT id, kind IN ('read', 'unread') AS is_mark, \
+         created_at < UTC_TIMESTAMP(3) - INTERVAL 1 MINUTE AS is_settled \
+         FROM message_changes FORCE INDEX (message_changes_user) WHERE user_id = ? AND id > ? ORDER BY id LIMIT ?",
+    )
+    .bind(due.user)
+    .bind(due.change_id)
+    .bind(CHANGES)
+    .fetch_all(transaction)
+    .await?;
+    let mut changes = Changes {
+        has_mark: false,
+        unmarked_until: due.change_id,
+        has_more: rows.len() as u64 == CHANGES,
+    };
+    for row in &rows {
+        changes.has_mark |= row.try_get::<bool, _>("is_mark")?;
+        if row.try_get("is_settled")? {
+            changes.unmarked_until = row.try_get("id")?;
+        }
+    }
+    Ok(changes)
+}
+
+/// Looks at the changes after those that were read, within an hour.
+async fn wait_for_return(
+    transaction: &mut MySqlConnection,
+    due: &Due,
+    changes: &Changes,
+) -> sqlx::Result<()> {
+    let minutes = if changes.has_more { 1 } else { MAX_PAUSE };
+    sqlx::query(
+        "UPDATE unread_notices SET change_id = ?, due_at = UTC_TIMESTAMP(3) + INTERVAL ? MINUTE WHERE user_id = ?",
+    )
+    .bind(changes.unmarked_until)
+    .bind(due.after_minutes.min(minutes))
+    .bind(due.user)
+    .execute(transaction)
+    .await
+    .map(drop)
 }
 
 async fn oldest(transaction: &mut MySqlConnection, due: &Due) -> sqlx::Result<Option<Oldest>> {
@@ -134,16 +193,15 @@ async fn tell(transaction: &mut MySqlConnection, user: u64) -> sqlx::Result<()> 
     add_one_for_owner(transaction, Kind::UnreadMessages, UserId::from(user)).await
 }
 
-/// The next look is after the time of the setting, or so many minutes if that is sooner.
+/// The owner is not told. The next look is after the time of the setting, or so many minutes if that is sooner.
 async fn look_again_within(
     transaction: &mut MySqlConnection,
     due: &Due,
     minutes: u16,
 ) -> sqlx::Result<()> {
     sqlx::query(
-        "UPDATE unread_notices SET is_told = ?, due_at = UTC_TIMESTAMP(3) + INTERVAL ? MINUTE WHERE user_id = ?",
+        "UPDATE unread_notices SET is_told = FALSE, due_at = UTC_TIMESTAMP(3) + INTERVAL ? MINUTE WHERE user_id = ?",
     )
-    .bind(due.is_told && !due.has_marked)
     .bind(due.after_minutes.min(minutes))
     .bind(due.user)
     .execute(transaction)
