@@ -7,7 +7,7 @@ use std::time::Duration;
 use rocket::fairing::{AdHoc, Fairing, Info, Kind};
 use rocket::futures::future::BoxFuture;
 use rocket::tokio::sync::Notify;
-use rocket::tokio::time::{sleep, timeout};
+use rocket::tokio::time::{Instant, sleep, timeout};
 use rocket::{Orbit, Rocket};
 
 use crate::db::{Database, Error};
@@ -16,6 +16,8 @@ use crate::db::{Database, Error};
 const INTERVAL: Duration = Duration::from_mins(1);
 /// Pause between two batches, so that jobs never saturate the database.
 pub(crate) const PAUSE: Duration = Duration::from_millis(100);
+/// How long a job goes on before the others have their turn: what a large account leaves takes minutes.
+const TURN: Duration = Duration::from_secs(5);
 /// Interval of the checks whether the database has been reached for the first time.
 const START_UP_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -27,9 +29,35 @@ pub(crate) enum Progress {
     Paused,
 }
 
-/// A job of a feature. It works in batches, with a [`PAUSE`] between them. One that takes longer than some seconds
-/// pauses, so that the others have their turn.
+/// A job of a feature. It works in batches, with a [`PAUSE`] between them, and pauses at the end of its [`Turn`].
 pub(crate) type CleanupJob = for<'d> fn(&'d Database) -> BoxFuture<'d, Result<Progress, Error>>;
+
+/// The time that a job has in a round.
+pub(crate) struct Turn(Instant);
+
+impl Turn {
+    pub(crate) fn begin() -> Self {
+        Self(Instant::now() + TURN)
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.0
+    }
+
+    /// Runs batches, each of which returns whether there may be more to do.
+    pub(crate) async fn run<F>(&self, mut batch: impl FnMut() -> F) -> Result<Progress, Error>
+    where
+        F: Future<Output = Result<bool, Error>>,
+    {
+        while batch().await? {
+            if self.is_over() {
+                return Ok(Progress::Paused);
+            }
+            sleep(PAUSE).await;
+        }
+        Ok(Progress::Done)
+    }
+}
 
 /// The cleanup jobs, and the task that runs them until the service shuts down.
 #[derive(Clone, Default)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rocket::futures::Stream;
 use rocket::response::stream::stream;
-use rocket::tokio::time::sleep;
+use rocket::tokio::time::{Instant, sleep};
 
 use crate::auth::Caller;
 use crate::db::{Database, Error};
@@ -116,12 +116,17 @@ impl SubscriberStream {
         stream! {
             rocket::tokio::pin!(closing);
             yield self.event("hello", "{}");
+            let heartbeat = sleep(HEARTBEAT);
+            rocket::tokio::pin!(heartbeat);
             loop {
                 let step = rocket::tokio::select! {
                     step = self.next() => step,
                     () = &mut closing => Step::End,
-                    () = sleep(HEARTBEAT) => Step::Heartbeat,
+                    () = &mut heartbeat => Step::Heartbeat,
                 };
+                if !matches!(step, Step::Quiet) {
+                    heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
+                }
                 match step {
                     Step::Event(name, data) => yield self.event(name, &data),
                     Step::Quiet => {}

@@ -6,7 +6,7 @@ use rocket::tokio::time::sleep;
 use sqlx::Row;
 
 use crate::db::{Database, Error, with_connection};
-use crate::jobs::{PAUSE, Progress};
+use crate::jobs::{PAUSE, Progress, Turn};
 use crate::users::blocks;
 
 /// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender
@@ -63,13 +63,7 @@ pub(crate) async fn complete_deletion(
 
 /// The job that deletes revocations that every replica has seen.
 pub(super) fn revocations(database: &Database) -> BoxFuture<'_, Result<Progress, Error>> {
-    async move {
-        while delete_old_revocations(database).await? {
-            sleep(PAUSE).await;
-        }
-        Ok(Progress::Done)
-    }
-    .boxed()
+    async move { Turn::begin().run(|| delete_old_revocations(database)).await }.boxed()
 }
 
 /// Deletes a batch of revocations that every replica has seen; `true` if there may be more of them.
