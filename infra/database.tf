@@ -39,7 +39,7 @@ resource "aws_db_parameter_group" "main" {
     value = tostring(local.database_connections)
   }
 
-  # Seconds after which an idle connection is closed. The service closes its own earlier.
+  # Seconds after which an idle connection is closed. The service sets its own for its sessions.
   parameter {
     name  = "wait_timeout"
     value = "600"
@@ -64,14 +64,18 @@ resource "aws_db_parameter_group" "main" {
     apply_method = "pending-reboot" # a new database starts with it
   }
 
+  # Each connection prepares up to 300 statements (service/src/db/pool.rs), of which MySQL allows 16,382 in total.
+  parameter {
+    name  = "max_prepared_stmt_count"
+    value = tostring(300 * local.database_connections)
+  }
+
   # For several hosts only: a single one keeps the settings that it has. With a standby, what was acknowledged must
   # outlive the failure of either instance; both are MySQL's own defaults, set so that no change from elsewhere lasts.
-  # Each connection prepares up to 300 statements (service/src/db/pool.rs), of which MySQL allows 16,382 in total.
   dynamic "parameter" {
     for_each = local.balanced ? {
       innodb_flush_log_at_trx_commit = 1
       sync_binlog                    = 1
-      max_prepared_stmt_count        = 300 * local.database_connections
     } : {}
 
     content {
