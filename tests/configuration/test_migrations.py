@@ -136,3 +136,11 @@ def test_a_job_whose_container_docker_could_not_start_runs_once_more(host: Host)
     write_program(host.folder / "docker", DOCKER.replace("rm job", f"rm job; [ -e next ] || echo {COMPLETE} >next"))
     assert host.migrate() == ""
     assert host.calls() == ["ps", "create", "ps", "rm", "create", "ps", "logs", "rm"]
+
+
+def test_a_job_that_runs_once_more_and_does_not_end_is_left_alone(host: Host) -> None:
+    host.create("next", 'Rejected now "starting container failed: device or resource busy"')
+    write_program(host.folder / "docker", DOCKER.replace("rm job", f"rm job; echo {RUNS} >next"))
+    assert "The migrations of this deployment have not ended after" in host.migrate()
+    assert host.calls()[:5] == ["ps", "create", "ps", "rm", "create"]
+    assert "rm" not in host.calls()[5:] and host.has_job

@@ -1,6 +1,7 @@
 """Looking at it, and repairing it."""
 
 import re
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -78,11 +79,18 @@ def test_while_no_replica_runs_a_request_is_a_503_that_says_when_to_retry(world:
     wait_until(lambda: is_unavailable(world, "/users"), "Traefik says that no replica is available")
 
 
-def let_migrations_go_on(world: World) -> None:
+def let_migrations_go_on(world: World, over: threading.Event) -> None:
     """Once the deployment waits for them, or in any case before it gives up."""
     waits = r"FAILED - RETRYING: .*Wait for the end of the job of an interrupted deployment"
+
+    def is_waiting() -> bool:
+        if re.search(waits, world.ansible_log.read_text()):
+            return True
+        assert not over.is_set(), "the deployment has ended, and has not waited for them"
+        return False
+
     try:
-        wait_until(lambda: re.search(waits, world.ansible_log.read_text()), "the deployment waits for them", 1200)
+        wait_until(is_waiting, "the deployment waits for them", 1200)
     finally:
         world.on_host("touch", "/var/tmp/go-on")
 
@@ -98,10 +106,15 @@ def test_deploy_repairs_that(world: World) -> None:
         *("--user=0", "--entrypoint=sh", world.on_host("docker", "service", "inspect", *image)),
         *("-c", "until [ -e /left/go-on ]; do sleep 1; done; echo ended >/left/migrations"),
     )
+    over = threading.Event()
     with ThreadPoolExecutor() as pool:
-        waited = pool.submit(let_migrations_go_on, world)
-        assert world.deploy(world.release).succeeded
-        waited.result()
+        waited = pool.submit(let_migrations_go_on, world, over)
+        try:
+            said = world.deploy(world.release)
+        finally:
+            over.set()
+    assert said.succeeded
+    waited.result()
     assert world.replicas_of(world.release) == REPLICAS
     assert world.on_host("sh", "-c", "cd /var/tmp && cat migrations && rm migrations go-on") == "ended"
     assert "herolo_migrate" not in world.on_host("docker", "service", "ls", "--format", "{{.Name}}").split()
