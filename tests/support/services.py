@@ -26,6 +26,7 @@ LABEL = f"herolo.test={os.environ.get('HEROLO_TEST_RUN') or f'{os.getpid()}-{sec
 # Limits in seconds. They are generous: the machine may be busy, and a longer wait means that something hangs.
 PATIENCE = 60
 START_PATIENCE = 120
+START_ATTEMPTS = 5
 # Nothing of the machine's own settings reaches the service or a client.
 KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "LANG")
 # Fast, since the data of most tests need not outlive their server.
@@ -111,9 +112,10 @@ class Mysql:
         variables = self.folder / "mysql.env"
         write_secret(variables, f"MYSQL_ROOT_PASSWORD={self._password}\nMYSQL_PWD={self._password}\n")
         docker(
-            *("run", "--detach", "--name", self.container, "--label", LABEL, "--env-file", str(variables)),
+            *("create", "--name", self.container, "--label", LABEL, "--env-file", str(variables)),
             *("--publish", f"127.0.0.1:{self.port or ''}:3306", *self.run_options, self.image, *self.options),
         )
+        self._start_container()
         try:
             until(self._accepts_connections, "MySQL accepts connections", START_PATIENCE)
         except AssertionError as fault:
@@ -122,6 +124,18 @@ class Mysql:
                 f"MySQL does not start; HEROLO_MYSQL_IMAGE names another image to try:\n{log}"
             ) from fault
         self.port = int(docker("port", self.container, "3306/tcp").splitlines()[0].rpartition(":")[2])
+
+    def _start_container(self) -> None:
+        """Docker may choose a port that another process has, and chooses the next one when it is asked again."""
+        for _ in range(START_ATTEMPTS - 1):
+            try:
+                docker("start", self.container)
+            except RuntimeError as fault:
+                if "address already in use" not in str(fault):
+                    raise
+            else:
+                return
+        docker("start", self.container)
 
     def _accepts_connections(self) -> bool:
         running = docker("inspect", "--format", "{{.State.Running}}", self.container, check=False)

@@ -9,11 +9,16 @@ use std::time::Duration;
 use sqlx::mysql::MySqlConnectOptions;
 use testcontainers::core::{IntoContainerPort as _, WaitFor};
 use testcontainers::runners::AsyncRunner as _;
-use testcontainers::{ContainerAsync, GenericImage, ImageExt as _};
+use testcontainers::{ContainerAsync, ContainerRequest, GenericImage, ImageExt as _};
 use tokio::sync::OnceCell;
 
 const DEFAULT_IMAGE: &str = "mysql:8.4";
 const PASSWORD: &str = "only-for-tests";
+const PROVIDED: &str = "MySQL starts in a container (`make test` provides the image)";
+/// By which `scripts/test` finds containers that are left.
+const LABEL: &str = "herolo.test";
+/// Attempts to start a container.
+const ATTEMPTS: u32 = 5;
 /// Includes the time to pull the image.
 const START_UP_DEADLINE: Duration = Duration::from_mins(10);
 /// A test run's data may be lost with the machine, and many small services connect at once.
@@ -49,22 +54,7 @@ async fn start() -> Server {
             _container: None,
         };
     }
-    let image = env::var("HEROLO_TEST_MYSQL_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.to_owned());
-    let (name, tag) = image.rsplit_once(':').expect("the image has a tag");
-    let container = GenericImage::new(name, tag)
-        // The space excludes the ports of the initialising server and of the X plugin.
-        .with_wait_for(WaitFor::message_on_stderr("port: 3306 "))
-        .with_exposed_port(3306.tcp())
-        .with_env_var("MYSQL_ROOT_PASSWORD", PASSWORD)
-        .with_label(
-            "herolo.test",
-            env::var("HEROLO_TEST_RUN").unwrap_or_default(),
-        )
-        .with_cmd(SERVER_OPTIONS)
-        .with_startup_timeout(START_UP_DEADLINE)
-        .start()
-        .await
-        .expect("MySQL starts in a container (`make test` provides the image)");
+    let container = start_container().await;
     remove_when_this_process_ends(container.id());
     let port = container
         .get_host_port_ipv4(3306)
@@ -79,6 +69,60 @@ async fn start() -> Server {
         options,
         _container: Some(container),
     }
+}
+
+/// Docker chooses a port, which another process may have. Then it chooses the next one for the next container.
+async fn start_container() -> ContainerAsync<GenericImage> {
+    for _ in 1..ATTEMPTS {
+        match image().start().await {
+            Err(error) if format!("{error:?}").contains("address already in use") => {
+                remove_those_that_did_not_start();
+            }
+            started => return started.expect(PROVIDED),
+        }
+    }
+    image().start().await.expect(PROVIDED)
+}
+
+fn image() -> ContainerRequest<GenericImage> {
+    let image = env::var("HEROLO_TEST_MYSQL_IMAGE").unwrap_or_else(|_| DEFAULT_IMAGE.to_owned());
+    let (name, tag) = image.rsplit_once(':').expect("the image has a tag");
+    GenericImage::new(name, tag)
+        // The space excludes the ports of the initialising server and of the X plugin.
+        .with_wait_for(WaitFor::message_on_stderr("port: 3306 "))
+        .with_exposed_port(3306.tcp())
+        .with_env_var("MYSQL_ROOT_PASSWORD", PASSWORD)
+        .with_label(LABEL, run())
+        .with_cmd(SERVER_OPTIONS)
+        .with_startup_timeout(START_UP_DEADLINE)
+}
+
+/// What distinguishes this run from others on the machine.
+fn run() -> String {
+    env::var("HEROLO_TEST_RUN").unwrap_or_else(|_| format!("process-{}", std::process::id()))
+}
+
+fn remove_those_that_did_not_start() {
+    let label = format!("label={LABEL}={}", run());
+    let found = Command::new("docker")
+        .args([
+            "ps",
+            "--all",
+            "--quiet",
+            "--filter",
+            "status=created",
+            "--filter",
+            &label,
+        ])
+        .output()
+        .expect("docker is there");
+    let found = String::from_utf8_lossy(&found.stdout);
+    let removed = Command::new("docker")
+        .args(["rm", "--volumes"])
+        .args(found.split_whitespace())
+        .stdout(Stdio::null())
+        .status();
+    assert!(removed.is_ok_and(|status| status.success()), "{found}");
 }
 
 /// Starts a process that removes the container after this one has ended, in whatever way: it reads from a pipe that
