@@ -49,7 +49,7 @@ async fn healed(service: &Service, user: &User) {
 }
 
 /// The numbers of open and of idle connections, from the metrics.
-async fn connections(service: &Service) -> (usize, usize) {
+pub(crate) async fn connections(service: &Service) -> (usize, usize) {
     let metrics = service.get("/metrics").await.text;
     let metric = |name: &str| {
         let value = metrics.lines().find_map(|line| line.strip_prefix(name));
