@@ -53,6 +53,42 @@ def test_a_reply_never_opens_the_draft_to_another(service: Service, tab: Callabl
     expect(drafts).to_have_count(0)
 
 
+def test_a_message_that_may_have_arrived_a_day_ago_is_not_sent_again_without_a_word(
+    service: Service, tab: Callable[..., Tab]
+) -> None:
+    """The service has forgotten its key by then."""
+    alice, ben = (sign_up(service, f"{name}-late") for name in ("alice", "ben"))
+    one = tab("desk-light")
+    page = one.page
+    one.expects("ERR_FAILED")
+    one.sign_in(alice.name)
+    one.write(ben.name, "Once", "Only once.")
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/messages", lose)
+    one.send()
+    expect(page.get_by_text("No connection. Trying again")).to_be_visible()
+    page.evaluate(
+        """() => {
+          const drafts = JSON.parse(sessionStorage.getItem("herolo.drafts"));
+          for (const { tried } of Object.values(drafts)) tried.time -= 24 * 60 * 60 * 1000;
+          sessionStorage.setItem("herolo.drafts", JSON.stringify(drafts));
+        }"""
+    )
+    page.unroute("**/messages")
+    one.reload()
+    page.get_by_role("list", name="Drafts").get_by_role("link").click()
+    one.send()
+    expect(page.get_by_role("alert").filter(has_text="may have arrived")).to_be_visible()
+    assert len(ben.received()) == 1
+    one.send()
+    expect(page.get_by_text("Sent.", exact=True)).to_be_visible()
+    assert len(ben.received()) == 2
+
+
 def test_a_draft_is_not_lost_without_a_word(service: Service, tab: Callable[..., Tab]) -> None:
     """Neither by signing out, nor by closing the tab, nor by discarding it in error."""
     alice = sign_up(service, "alice-kept")

@@ -15,6 +15,8 @@ const NEAR = 0.8;
 /** The key of the draft of a new message; the drafts of replies have the ids of the messages. */
 const NEW = "new";
 const MAX_SUGGESTIONS = 50;
+/** The time in ms for which the service keeps an idempotency key: a day, less an hour for clocks that differ. */
+const KEY_LIFETIME = 23 * 60 * 60 * 1000;
 const USERNAME = /^[a-z0-9][a-z0-9._-]{2,63}$/i;
 
 let actions; // sent(isShown), changed(), close(), open(hash)
@@ -28,8 +30,9 @@ export function setUp(given) {
   });
 }
 
-/** The drafts, each as { to, subject, message, tried }. `tried` is the content of the last attempt with its idempotency
- * key: the same content keeps its key, so it is sent once, also after a reload. */
+/** The drafts, each as { to, subject, message, tried }. `tried` is the content of the last attempts, with their
+ * idempotency key and the time of the first: the same content keeps its key, so it is sent once, also after a
+ * reload. */
 const all = () => stored(STORED) ?? {};
 const fieldsOf = ({ to, subject, message }) => ({ to, subject, message });
 const isSame = (one, other) => JSON.stringify(fieldsOf(one)) === JSON.stringify(fieldsOf(other));
@@ -288,7 +291,12 @@ async function submitReply(key, written, body, wait) {
 async function submit(key, written, body, wait) {
   const text = JSON.stringify(body);
   let { tried } = all()[key] ?? {};
-  if (tried?.content !== text) tried = { content: text, key: newKey() };
+  if (tried?.content !== text) tried = { content: text, key: newKey(), time: Date.now() };
+  if (Date.now() - tried.time > KEY_LIFETIME) {
+    // With the same key it would be sent a second time, like without it. The next attempt gets another one.
+    keep(key, written);
+    throw new Problem(409, { message: t.mayBeSent });
+  }
   keep(key, { ...written, tried });
   await session.callAs("POST", session.own("/messages"), {
     body,

@@ -241,6 +241,9 @@ export default {
   sendingBusy: (wait) => `Der Dienst ist ausgelastet. Neuer Versuch in ${seconds(wait)}; gesendet wird nur einmal.`,
   isSent: "Gesendet.",
   isSentAlone: "Gesendet. Die beantwortete Nachricht wurde gelöscht; damit beginnt eine neue Unterhaltung.",
+  mayBeSent:
+    "Das wurde vor mehr als einem Tag gesendet und ist vielleicht angekommen: Bitte unter „Gesendet“ nachsehen. " +
+    "„Senden“ sendet es noch einmal.",
   notSent: (why) => ["Nicht gesendet: ", why, " Der Entwurf bleibt erhalten."],
 
   // Keyboard.

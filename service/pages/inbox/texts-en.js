@@ -214,6 +214,8 @@ export default {
   sendingBusy: (wait) => `The service is busy. Trying again in ${seconds(wait)}; it is sent once.`,
   isSent: "Sent.",
   isSentAlone: "Sent. The message that it answers was deleted, so it begins a conversation.",
+  mayBeSent:
+    "This was sent more than a day ago, and may have arrived: look for it under Sent. To send it again, press Send.",
   notSent: (why) => ["Not sent: ", why, " The draft is kept."],
 
   // Keyboard.
