@@ -124,15 +124,13 @@ impl SubscriberStream {
                     () = &mut closing => Step::End,
                     () = &mut heartbeat => Step::Heartbeat,
                 };
-                if !matches!(step, Step::Quiet) {
-                    heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
-                }
                 match step {
                     Step::Event(name, data) => yield self.event(name, &data),
-                    Step::Quiet => {}
+                    Step::Quiet => continue,
                     Step::Heartbeat => yield self.write(":\n".to_owned()),
                     Step::End => break,
                 }
+                heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
             }
             let retry = rand::random_range(RECONNECT_DELAY_MS);
             yield self.write(format!("retry:{retry}\n{}", self.text("goodbye", "{}")));
