@@ -47,22 +47,26 @@ pub(crate) fn sent_by_deleted_accounts(
 }
 
 /// Deletes a batch of each account in turn, so that neither small accounts nor other jobs wait for all large ones. One
-/// that fails, such as while others hold locks, does not keep the next ones waiting either.
+/// that fails, such as while others hold locks, keeps the next ones waiting neither in this pass nor for the next.
 async fn delete_batch_of_each(database: &Database) -> Result<Progress, Error> {
-    let (mut last, mut progress) = (0, Ok(Progress::Done));
+    let (mut last, mut progress, mut failure) = (0, Progress::Done, None);
     while let Some(deletion) = users::cleanup::next_pending_deletion(database, last).await? {
         last = deletion.user;
         match delete_batch_of(database, &deletion).await {
             Ok(Progress::Done) => {}
-            Ok(Progress::Paused) => progress = progress.map(|_| Progress::Paused),
-            Err(error) => progress = Err(error),
+            Ok(Progress::Paused) => progress = Progress::Paused,
+            Err(error) => failure = failure.or(Some(error)),
         }
         sleep(PAUSE).await;
     }
-    progress
+    match (progress, failure) {
+        (Progress::Done, Some(error)) => Err(error),
+        (progress, _) => Ok(progress),
+    }
 }
 
-/// Deletes some messages of a deleted account, or replies if it has none; completes the deletion after the last.
+/// Deletes some messages of a deleted account, or replies or blocks if it has none; completes the deletion after the
+/// last.
 async fn delete_batch_of(
     database: &Database,
     deletion: &PendingDeletion,
@@ -70,6 +74,7 @@ async fn delete_batch_of(
     let user = UserId::from(deletion.user);
     if store::delete_messages_of(database, user).await?
         || store::delete_replies_of(database, user).await?
+        || users::cleanup::delete_blocks_of(database, user).await?
     {
         return Ok(Progress::Paused);
     }

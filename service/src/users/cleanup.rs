@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rocket::futures::future::{BoxFuture, FutureExt as _};
-use rocket::tokio::time::sleep;
 use sqlx::Row;
 
 use crate::db::{Database, Error, with_connection};
-use crate::jobs::{PAUSE, Progress, Turn};
+use crate::jobs::{Progress, Turn};
+use crate::model::user::UserId;
 use crate::users::blocks;
 
 /// Longer than any request that was authorized before the deletion takes. A message is never committed after its sender
@@ -40,15 +40,17 @@ pub(crate) async fn next_pending_deletion(
     }))
 }
 
-/// Completes the deletion of an account whose messages are deleted: deletes the blocks of it by others, and forgets the
-/// deletion, unless a replica of an older version may still send messages for the account.
+/// Deletes some blocks of a deleted account by others; returns whether there may be more.
+pub(crate) async fn delete_blocks_of(database: &Database, user: UserId) -> Result<bool, Error> {
+    blocks::store::delete_some_of(database, user).await
+}
+
+/// Forgets the deletion of an account of which nothing is left, unless a replica of an older version may still send
+/// messages for it.
 pub(crate) async fn complete_deletion(
     database: &Database,
     deletion: &PendingDeletion,
 ) -> Result<(), Error> {
-    while blocks::store::delete_some_of(database, deletion.user.into()).await? {
-        sleep(PAUSE).await;
-    }
     if Utc::now() - deletion.deleted_at < GRACE {
         return Ok(());
     }
