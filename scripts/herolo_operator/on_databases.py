@@ -144,8 +144,10 @@ def keep_revocations():
         return
     own = epochs(successor)
     raised = [(epoch, user) for user, epoch in epochs(former).items() if epoch > own.get(user, 0)]
+    successor.begin()  # one commit: the service waits meanwhile
     with successor.cursor() as cursor:
         cursor.executemany("UPDATE users SET token_epoch = %s WHERE id = %s", raised)
+    successor.commit()
 
 
 def epochs(database):

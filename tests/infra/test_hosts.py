@@ -239,6 +239,16 @@ def test_growth_touches_neither_the_first_host_nor_the_record(growth):
     assert {growth.actions[address][0] for address in kept} == {"no-op"}
 
 
+def parameters_of(made: Made) -> dict[str, str]:
+    return {p["name"]: p["value"] for p in made.one("aws_db_parameter_group")["parameter"]}
+
+
+def test_the_database_prepares_the_statements_of_all_connections_of_one_host(one):
+    parameters = parameters_of(one)
+    assert int(parameters["max_prepared_stmt_count"]) == 300 * int(parameters["max_connections"])
+    assert "sync_binlog" not in parameters
+
+
 def test_a_plan_after_growth_has_nothing_to_do(again):
     assert again.changes == set()
 
@@ -246,7 +256,7 @@ def test_a_plan_after_growth_has_nothing_to_do(again):
 def test_the_database_gets_a_standby_and_room_for_all_hosts_in_place(growth, three):
     assert growth.actions['aws_db_instance.main["first"]'] == ["update"]
     assert three.one("aws_db_instance")["multi_az"] is True
-    parameters = {p["name"]: p["value"] for p in three.one("aws_db_parameter_group")["parameter"]}
+    parameters = parameters_of(three)
     assert int(parameters["max_connections"]) == 3 * (3 + 2) * 16 + 20
     assert parameters["innodb_flush_log_at_trx_commit"] == parameters["sync_binlog"] == "1"
     assert int(parameters["max_prepared_stmt_count"]) == 300 * int(parameters["max_connections"])

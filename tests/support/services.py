@@ -100,7 +100,7 @@ class Mysql:
         port: int = 0,
         run_options: Sequence[str] = (),
     ) -> None:
-        """`folder` is for the files with its password; `run_options` are those of `docker run`. Docker chooses the
+        """`folder` is for the files with its password; `run_options` are those of `docker create`. Docker chooses the
         port, and another one whenever the container is started again, unless one is given."""
         self.image, self.folder, self.options, self.run_options = image, folder, options, run_options
         self.container = f"herolo-test-{secrets.token_hex(6)}"

@@ -114,8 +114,9 @@ impl Batch for SendRequest {
     type Context = Database;
     type Output = Result<SentMetadata, Refusal>;
 
-    /// Few sends run individually: retries, and those that wait for another transaction, which has locked the sender or
-    /// the receiver, or uses the key. While others wait for such a transaction, a retry may be refused (503).
+    /// Few sends run individually: those that arrive alone, retries, and those that wait for another transaction, which
+    /// has locked the sender or the receiver, or uses the key. While others wait for such a transaction, a retry may be
+    /// refused (503).
     const LIMITS: BatchLimits = BatchLimits {
         max_individual: 4,
         ..BatchLimits::GROUP_COMMIT

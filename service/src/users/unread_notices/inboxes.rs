@@ -15,7 +15,7 @@ const BATCH: u64 = 20;
 const MAX_PAUSE: u16 = 60;
 /// The changes of one owner that one look reads: others can cause any number of them. The next look goes on after a
 /// minute.
-const CHANGES: u64 = 2_000;
+const CHANGES: u64 = 10_000;
 
 /// An account whose inbox is to be looked at.
 struct Due {
