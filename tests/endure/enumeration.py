@@ -36,7 +36,7 @@ OTHERS = 10  # messages between other users
 # of times with and without such a wait lies anywhere between both.
 REST_AFTER_HASH = 3
 # While medians are not known well enough to be compared, questions go on, up to so many times as many.
-MOST = 10
+MOST = 4
 BLOCK = 200  # pairs between two such looks
 QUANTILE = 1.96  # of the normal distribution, for confidence intervals of 95 %
 SHOWN, SHOWN_CHARACTERS = 3, 400  # examples in a report, and of each
