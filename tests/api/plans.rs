@@ -468,27 +468,6 @@ async fn use_everything_together(service: &Service, alice: &User, bob: &User) {
     }
 }
 
-/// Sends of which the last has a key that a transaction uses.
-async fn use_a_taken_key(service: &Service, alice: &User) {
-    let mut holder = service.database.connect().await;
-    for statement in [
-        "BEGIN",
-        "INSERT INTO idempotency_keys (user_id, idempotency_key, fingerprint, message_id, created_at) \
-         SELECT id, 'taken', REPEAT('x', 32), 1, UTC_TIMESTAMP(3) FROM users WHERE username = 'alice'",
-    ] {
-        holder.execute(statement).await.expect("it is right");
-    }
-    let new = NewMessage::to("bob").json();
-    let keys = (0..AHEAD + 2).map(|number| format!("{number}-beside"));
-    let sends = keys.chain(["taken".to_owned()]).map(|key| {
-        let request = alice.request(Method::POST, "/messages").json(&new);
-        request.header("Idempotency-Key", key)
-    });
-    let answers = at_once(&service.database, "messages", sends).await;
-    holder.execute("ROLLBACK").await.expect("it is right");
-    assert_eq!(answers.last().expect("the last").status, 503);
-}
-
 /// A conditional request for a list with this tag.
 async fn poll(user: &User, query: &str, tag: &str) -> Answer {
     let request = user.request(Method::GET, &format!("/messages{query}"));
@@ -541,7 +520,6 @@ async fn use_everything(service: &Service, alice: &User, bob: &User) {
     use_unknown_receivers_together(service, alice).await;
     use_everything_together(service, alice, bob).await;
     use_a_key(alice).await;
-    use_a_taken_key(service, alice).await;
     use_an_account_up(service).await;
     use_invitations(service, alice).await;
     assert_eq!(alice.get("/export").await.status, 200);
@@ -640,7 +618,6 @@ fn assert_all_kinds(of_the_api: &[String]) {
         "UPDATE unread_notices SET is_told = FALSE, told_until = LEAST(",
         "FROM (VALUES ROW(?,?,?),ROW(?,?,?)",
         "JOIN idempotency_keys AS used FORCE INDEX (PRIMARY)",
-        "FROM idempotency_keys FORCE INDEX (PRIMARY) WHERE",
         "UPDATE unread_notices SET change_id = ?",
         "created_at) VALUES (?,?,?,?,?),(?,?,?,?,?)",
     ] {
