@@ -22,8 +22,8 @@ MEMORY_GROWTH, MEMORY_SHARE = 2.0, 0.1
 # minutes it causes a deviation of 5 / sqrt(12) minutes of itself, and in the 50 minutes of the long form it grows by 35
 # times that. A count that hardly changes early has less deviation than noise, so some growth is none in any case, for
 # all replicas together: of files a probe of each at the time of a sample; of threads one of each that has blocked on
-# a file; of connections a quarter of the 48 that the pools may have, since a pool keeps for a minute what a burst of
-# requests has opened. In 16 minutes on a machine with much other work, the means of single minutes were 100 to 104
+# a file; of connections a quarter of the 48 that the pools may have, since a pool keeps for four minutes what a burst
+# of requests has opened. In 16 minutes on a machine with much other work, the means of single minutes were 100 to 104
 # other files (deviation of samples 1.4), always 6 threads, and 36 to 48 connections.
 DEVIATIONS = 3
 FILES_NOISE, THREADS_NOISE, CONNECTIONS_NOISE = 3.0, 3.0, 12.0

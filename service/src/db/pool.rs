@@ -29,11 +29,11 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(1);
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Shorter than the `wait_timeout` of [`SESSION`], and than the 350 s after which some EC2 networks silently drop an
 /// idle connection.
-const IDLE_LIFETIME: Duration = Duration::from_mins(1);
+const IDLE_LIFETIME: Duration = Duration::from_mins(4);
 /// Connections are renewed, so that the pool follows a database that moved to another address.
 const LIFETIME: Duration = Duration::from_mins(15);
 /// Interval at which idle connections are closed.
-const IDLE_INTERVAL: Duration = Duration::from_secs(15);
+const IDLE_INTERVAL: Duration = Duration::from_secs(30);
 /// The timeout of the rollback on a released connection, and of an orderly close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause before a refused connection is retried, such as while the database restarts.
@@ -52,7 +52,7 @@ const STATEMENT_CACHE_CAPACITY: usize = 300;
 /// `wait_timeout` (in s).
 const SESSION: &str = "SET SESSION transaction_isolation = 'READ-COMMITTED', SESSION innodb_lock_wait_timeout = 1, \
                        SESSION max_execution_time = 2500, SESSION eq_range_index_dive_limit = 1, \
-                       SESSION wait_timeout = 90";
+                       SESSION wait_timeout = 300";
 
 /// Pause before the pool retries to open its first connection while the database accepts no more.
 const NO_CONNECTION_INTERVAL: Duration = Duration::from_millis(250);
